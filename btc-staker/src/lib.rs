@@ -1,0 +1,1 @@
+//! The program of BTC holders: stake, unbond, withdraw.

@@ -1,0 +1,3 @@
+//! Entry point of `btc-staker`.
+
+fn main() {}

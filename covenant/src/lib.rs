@@ -1,0 +1,1 @@
+//! The program of covenant committee members: check delegations and co-sign their slashing paths.

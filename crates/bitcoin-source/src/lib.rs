@@ -1,0 +1,1 @@
+//! Where Bitcoin data comes from: blocks, reorgs, fee rates, broadcast.

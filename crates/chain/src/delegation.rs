@@ -1,0 +1,127 @@
+//! A delegation as the chain stores it.
+
+use bitcoin::secp256k1::schnorr::Signature;
+use bitcoin::{Amount, Transaction, TxOut, Txid};
+use eots::adaptor::AdaptorSignature;
+use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
+use staking::units::{BitcoinHeight, BlockInterval};
+
+/// Where a delegation is in its life (spec 2.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DelegationStatus {
+    /// Registered; the covenant committee's signatures are missing.
+    Pending,
+    /// Signed by a quorum; the inclusion proof is missing.
+    Verified,
+    /// Proven on Bitcoin: it gives voting power.
+    Active,
+    /// Its staking output was spent, or its inclusion was undone.
+    Unbonded,
+    /// Its timelock is about to end: it gives no power any more.
+    Expired,
+}
+
+/// A covenant member's signature of the unbonding or of an expansion transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CovenantSignature {
+    /// Who signed.
+    pub key: CovenantKey,
+    /// BIP-0340 signature.
+    pub signature: Signature,
+}
+
+/// A covenant member's signatures of one slashing transaction, one for each finality provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CovenantAdaptorSignatures {
+    /// Who signed.
+    pub key: CovenantKey,
+    /// In the order of [`Delegation::finality_providers`].
+    pub signatures: Vec<AdaptorSignature>,
+}
+
+/// What a stake expansion adds to a delegation (spec 1.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StakeExpansion {
+    /// The staking transaction whose output this one spends.
+    pub previous_staking_txid: Txid,
+    /// The second output it spends.
+    pub funding_output: TxOut,
+    /// The previous committee's signatures of the spend.
+    pub previous_covenant_signatures: Vec<CovenantSignature>,
+}
+
+/// A delegation as the chain stores it; nothing in it has been checked by us but its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    /// Account of the staker on the chain (bech32).
+    pub staker_address: String,
+    /// Key of the staker.
+    pub staker: StakerKey,
+    /// Chosen providers, in the order of registration; Babylon takes exactly one.
+    pub finality_providers: Vec<FinalityProviderKey>,
+    /// Timelock of the staking output.
+    pub staking_time: BlockInterval,
+    /// Value of the staking output.
+    pub staking_value: Amount,
+    /// The staking transaction; without witness where it was registered before it was signed.
+    pub staking_tx: Transaction,
+    /// Which output of it is the stake.
+    pub staking_output_index: u32,
+    /// Spends the staking output when the provider equivocates.
+    pub slashing_tx: Transaction,
+    /// Staker's signature of it.
+    pub staker_slashing_signature: Signature,
+    /// Committee's signatures of it.
+    pub covenant_slashing_signatures: Vec<CovenantAdaptorSignatures>,
+    /// Timelock of the unbonding output.
+    pub unbonding_time: BlockInterval,
+    /// Spends the staking output early.
+    pub unbonding_tx: Transaction,
+    /// Committee's signatures of it.
+    pub covenant_unbonding_signatures: Vec<CovenantSignature>,
+    /// Spends the unbonding output when the provider equivocates.
+    pub unbonding_slashing_tx: Transaction,
+    /// Staker's signature of it.
+    pub staker_unbonding_slashing_signature: Signature,
+    /// Committee's signatures of it.
+    pub covenant_unbonding_slashing_signatures: Vec<CovenantAdaptorSignatures>,
+    /// Parameter version that governs it for ever.
+    pub params_version: u32,
+    /// Where it is in its life, as of the chain's newest block.
+    pub status: DelegationStatus,
+    /// Bitcoin heights of inclusion and of the timelock's end; `None` before the inclusion proof.
+    pub bitcoin_span: Option<(BitcoinHeight, BitcoinHeight)>,
+    /// Present where this stake expands another.
+    pub expansion: Option<StakeExpansion>,
+}
+
+impl Delegation {
+    /// Id of the staking transaction, under which the chain knows the delegation.
+    pub fn staking_txid(&self) -> Txid {
+        self.staking_tx.compute_txid()
+    }
+}
+
+/// Where the next page of a listing starts; only the chain can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageKey(pub(crate) Vec<u8>);
+
+/// A delegation of the chain that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidDelegation {
+    /// Its staking transaction in hex, or as much as the chain gave.
+    pub staking_tx: String,
+    /// What is wrong with it; names the field.
+    pub reason: String,
+}
+
+/// One page of a listing of delegations.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// What could be read.
+    pub delegations: Vec<Delegation>,
+    /// What could not.
+    pub invalid: Vec<InvalidDelegation>,
+    /// Where the next page starts; `None` on the last.
+    pub next: Option<PageKey>,
+}

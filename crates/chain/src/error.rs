@@ -1,0 +1,62 @@
+//! What can go wrong when talking to a secured chain, sorted by what a caller does about it.
+
+/// A failed question or submission.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The node did not answer: wait and try again.
+    #[error("chain node {endpoint} did not answer: {reason}; is it running and reachable?")]
+    Unreachable {
+        /// Where it was asked.
+        endpoint: String,
+        /// What came instead.
+        reason: String,
+    },
+    /// The node's answer could not be read.
+    #[error("chain node's answer to {query}: {reason}")]
+    InvalidAnswer {
+        /// What was asked.
+        query: &'static str,
+        /// What is wrong, with the field's name.
+        reason: String,
+    },
+    /// The node belongs to another chain.
+    #[error("the node serves chain `{actual}`, the configuration says `{expected}`")]
+    WrongChain {
+        /// Configured chain id.
+        expected: String,
+        /// The node's.
+        actual: String,
+    },
+    /// The chain refused the message.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The account cannot pay the fee.
+    #[error("account {account} cannot pay the fee: {reason}; send it coins")]
+    InsufficientFunds {
+        /// The paying account.
+        account: String,
+        /// The node's words.
+        reason: String,
+    },
+    /// The transaction was sent but was not seen in a block in time; it may still land.
+    #[error("transaction {tx_hash} was not in a block after {seconds} s")]
+    Timeout {
+        /// Its hash.
+        tx_hash: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+}
+
+/// A message that the chain refused: the same message will be refused again unless the chain changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("refused by the chain ({codespace} {code}): {log}")]
+pub struct Rejection {
+    /// Module that refused, such as `btcstaking`.
+    pub codespace: String,
+    /// Its error code (spec 2.17).
+    pub code: u32,
+    /// Its words.
+    pub log: String,
+}

@@ -1,0 +1,154 @@
+//! A chain that bitcoin stake secures, as our programs see it.
+//!
+//! Programs hold an `Arc<dyn Chain>` and do not know which chain it is: questions come back as domain types, and
+//! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis
+//! over gRPC; partner chains get an implementation beside it. Nothing outside this crate sees protobuf.
+
+pub mod babylon;
+mod delegation;
+mod error;
+mod finality;
+mod light_client;
+mod message;
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use bitcoin::{BlockHash, Txid};
+use staking::keys::FinalityProviderKey;
+use staking::params::ParamsVersions;
+use staking::units::ChainHeight;
+
+pub use delegation::{
+    CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus, InvalidDelegation,
+    Page, PageKey, StakeExpansion,
+};
+pub use error::{ChainError, Rejection};
+pub use finality::{
+    Evidence, FinalityBlock, FinalityParams, FinalityProvider, PublicRandomnessCommit, SigningInfo,
+};
+pub use light_client::{LightClientHeader, LightClientParams};
+pub use message::{
+    AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness, CreateDelegation,
+    CreateFinalityProvider, Message, Receipt, ReportSpend,
+};
+
+/// One chain secured by bitcoin stake.
+///
+/// Every method is one question or one submission; none keeps state that a restart would need.
+#[async_trait]
+pub trait Chain: Send + Sync {
+    /// The chain's id, such as `bbn-1`.
+    fn chain_id(&self) -> &str;
+
+    /// Address of the account that pays for and signs submissions.
+    fn account(&self) -> &str;
+
+    /// Balance of [`Self::account`] in the fee denomination's smallest unit.
+    async fn balance(&self) -> Result<u128, ChainError>;
+
+    /// Height of the chain's newest block.
+    async fn height(&self) -> Result<ChainHeight, ChainError>;
+
+    // --- Bitcoin light client ---
+
+    /// The newest Bitcoin header the chain knows.
+    async fn light_client_tip(&self) -> Result<LightClientHeader, ChainError>;
+
+    /// The oldest Bitcoin header the chain knows.
+    async fn light_client_base(&self) -> Result<LightClientHeader, ChainError>;
+
+    /// Whether the header is on the light client's main chain.
+    async fn contains_header(&self, hash: &BlockHash) -> Result<bool, ChainError>;
+
+    /// Confirmation depth and what else the chain asks of Bitcoin.
+    async fn light_client_params(&self) -> Result<LightClientParams, ChainError>;
+
+    // --- Stakes ---
+
+    /// All versions of the staking parameters.
+    async fn staking_params(&self) -> Result<ParamsVersions, ChainError>;
+
+    /// One delegation by its staking transaction; `None` where the chain does not know it.
+    async fn delegation(&self, staking_txid: Txid) -> Result<Option<Delegation>, ChainError>;
+
+    /// One page of the delegations in `status`, or of all where it is `None`.
+    ///
+    /// What the chain stores but we cannot read is listed beside the rest, so that it blocks nothing.
+    async fn delegations(
+        &self,
+        status: Option<DelegationStatus>,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
+    ) -> Result<Page, ChainError>;
+
+    /// One page of the delegations to one finality provider.
+    async fn delegations_to(
+        &self,
+        finality_provider: &FinalityProviderKey,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
+    ) -> Result<Page, ChainError>;
+
+    // --- Finality providers ---
+
+    /// All registered finality providers.
+    async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError>;
+
+    /// One finality provider; `None` where it is not registered.
+    async fn finality_provider(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<FinalityProvider>, ChainError>;
+
+    /// Parameters of finality votes, public randomness and liveness.
+    async fn finality_params(&self) -> Result<FinalityParams, ChainError>;
+
+    /// Liveness record of a provider; `None` before it was first active.
+    async fn signing_info(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<SigningInfo>, ChainError>;
+
+    /// Voting power in satoshi at a height; 0 where it has none.
+    async fn voting_power(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<u64, ChainError>;
+
+    /// First height at which somebody had voting power; `None` before.
+    async fn finality_activated_at(&self) -> Result<Option<ChainHeight>, ChainError>;
+
+    /// The block to vote on; `None` where votes are not taken for this height (yet).
+    async fn finality_block(&self, height: ChainHeight)
+    -> Result<Option<FinalityBlock>, ChainError>;
+
+    /// Height of the newest block that finality votes have finalised; `None` before the first.
+    async fn last_finalized_block(&self) -> Result<Option<ChainHeight>, ChainError>;
+
+    /// Who has voted for the block at a height.
+    async fn votes(&self, height: ChainHeight) -> Result<Vec<FinalityProviderKey>, ChainError>;
+
+    /// A provider's commitments to public randomness, oldest first.
+    async fn public_randomness_commits(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Vec<PublicRandomnessCommit>, ChainError>;
+
+    /// Newest epoch whose checkpoint is final on Bitcoin; commits of later epochs do not count yet (spec 3.7).
+    async fn last_finalized_epoch(&self) -> Result<u64, ChainError>;
+
+    /// Evidence of equivocation at or above a height.
+    async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError>;
+
+    /// Rewards that [`Self::account`] could withdraw now, as `(amount, denomination)`.
+    async fn rewards(&self) -> Result<Vec<(u128, String)>, ChainError>;
+
+    // --- Acting ---
+
+    /// Sends the messages in as few transactions as their gas allows and waits until each is in a block.
+    ///
+    /// The answer has one entry for each message, in order: a refused message does not take the others with it.
+    async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>>;
+}

@@ -1,0 +1,1 @@
+//! EOTS, Schnorr adaptor signatures, public randomness and its commitment trees.

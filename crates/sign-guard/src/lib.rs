@@ -1,0 +1,1 @@
+//! The durable record that decides whether a finality vote may be signed.

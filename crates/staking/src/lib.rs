@@ -1,0 +1,1 @@
+//! Bitcoin staking protocol: scripts, transactions, delegation rules, proofs.

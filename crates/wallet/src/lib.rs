@@ -1,0 +1,1 @@
+//! The Bitcoin wallet of our programs: descriptors, coin selection, fees, signing.

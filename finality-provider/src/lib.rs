@@ -1,0 +1,1 @@
+//! The program of finality providers: public randomness, votes, EOTS signer.

@@ -1,0 +1,3 @@
+//! Entry point of `finality-provider`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Protobuf messages and gRPC services that btc-mesh speaks.

@@ -1,0 +1,1 @@
+//! The program anyone runs: headers, checkpoints, activation, unbonding reports, slashing.
