@@ -1,1 +1,31 @@
 //! EOTS, Schnorr adaptor signatures, public randomness and its commitment trees.
+//!
+//! A finality provider derives a nonce for each height ([`randomness`]), commits to a range of them
+//! ([`commitment`]), and signs one block at each height ([`sign`]). Whoever sees it sign two has its secret key
+//! ([`extract`]), which decrypts what the covenant committee signed beforehand ([`adaptor`]) and so burns the stake.
+//!
+//! The crate is pure: no I/O, clock or randomness. Everything that verifies is generic over a [`curve::Curve`], so that
+//! contracts run the same rules without C; everything that signs needs the feature `native` (libsecp256k1). Secrets are
+//! zeroised when dropped, never shown by `Debug`, and handled in constant time. "spec" in the docs are the protocol notes
+//! in docs/protocol.
+
+pub mod adaptor;
+pub mod bip340;
+pub mod commitment;
+pub mod curve;
+mod encoding;
+mod hash;
+mod key;
+pub mod randomness;
+mod signature;
+
+pub use encoding::{InvalidSecret, ParseError};
+pub use key::{PublicKey, SecretKey};
+pub use randomness::PublicRandomness;
+#[cfg(feature = "native")]
+pub use randomness::SecretRandomness;
+#[cfg(feature = "native")]
+pub use signature::sign;
+pub use signature::{
+    ChallengeOverflow, ExtractError, Signature, Signed, VerifyError, extract, verify, vote_message,
+};
