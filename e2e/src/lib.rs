@@ -1,1 +1,24 @@
-//! Real nodes and our programs as child processes: the test environment, scenarios, the local network.
+//! The test environment: real nodes and our programs as child processes.
+//!
+//! A scenario starts a [`Bitcoind`] and a [`Babylond`], and waits for what must
+//! become true with [`poll_until`]. Everything a test starts lives in its own temporary folder and on its own ports, and
+//! is killed when the test drops it, or when the test itself is killed. A failed test leaves its folder, logs included,
+//! and prints where it is.
+//!
+//! The chain programs are found or provisioned by [`provision`]; our own are built once per test binary.
+//! Tests fail by panicking rather than by returning an error: that is how a failure is recognised when the folder is
+//! dropped.
+
+mod babylond;
+mod bitcoind;
+mod poll;
+mod port;
+mod process;
+pub mod provision;
+mod scratch;
+
+pub use babylond::{Babylond, GenesisEdit, Settings as BabylondSettings};
+pub use bitcoind::Bitcoind;
+pub use poll::poll_until;
+pub use port::Port;
+pub use scratch::Scratch;

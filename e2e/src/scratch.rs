@@ -1,0 +1,81 @@
+//! The folder of one node or program: gone after a test that passes, kept and named after one that fails.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+/// Lines of each log shown for a failed test: enough for the reason, short enough to read.
+const SHOWN_LINES: usize = 20;
+
+/// A temporary folder that outlives a panic.
+#[derive(Debug)]
+pub struct Scratch {
+    name: String,
+    folder: Option<TempDir>,
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Creates an empty folder whose name begins with `name`.
+    ///
+    /// # Errors
+    ///
+    /// When the system's temporary folder cannot be written.
+    pub fn new(name: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("btc-mesh-{name}-"))
+            .tempdir()
+            .context("cannot create a temporary folder")?;
+        let path = folder.path().to_owned();
+        Ok(Self {
+            name: name.to_owned(),
+            folder: Some(folder),
+            path,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        if let Some(folder) = self.folder.take() {
+            let kept = folder.keep();
+            // Not `eprintln!`: a failing report must not panic inside a panic.
+            let mut report = format!("--- {}: files kept in {}\n", self.name, kept.display());
+            for log in logs(&kept) {
+                report.push_str(&format!("--- end of {}\n{}\n", log.display(), tail(&log)));
+            }
+            let _ = std::io::stderr().write_all(report.as_bytes());
+        }
+    }
+}
+
+fn logs(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut logs: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    logs.sort();
+    logs
+}
+
+/// The last lines of a text file; empty when it cannot be read.
+pub(crate) fn tail(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
