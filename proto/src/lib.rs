@@ -8,6 +8,7 @@
 //! Chains may add fields, so what a chain answers is read leniently. Between our own programs a field that the receiver
 //! does not know means that two versions disagree about what is being signed: [`strict`] refuses it.
 
+pub mod endpoint;
 pub mod field;
 pub mod strict;
 
