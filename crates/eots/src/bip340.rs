@@ -66,6 +66,15 @@ impl From<Signature> for secp256k1::schnorr::Signature {
     }
 }
 
+#[cfg(feature = "native")]
+impl TryFrom<secp256k1::schnorr::Signature> for Signature {
+    type Error = ParseError;
+
+    fn try_from(signature: secp256k1::schnorr::Signature) -> Result<Self, ParseError> {
+        Self::from_bytes(signature.serialize())
+    }
+}
+
 /// A signature that does not fit its key and message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the BIP-0340 signature does not fit the public key `{0}` and the message")]
@@ -76,17 +85,11 @@ pub struct InvalidSignature(pub PublicKey);
 /// A caller must have made the message itself: a digest chosen by somebody else may be a transaction's or a vote's.
 #[cfg(feature = "native")]
 pub fn sign(key: &crate::SecretKey, message: &[u8; 32], aux: &[u8; 32]) -> Signature {
-    use secp256k1::{Keypair, Message, SECP256K1, SecretKey};
+    use secp256k1::{Message, SECP256K1};
 
-    #[expect(
-        clippy::expect_used,
-        reason = "a secret key of this crate is from 1 to n - 1"
-    )]
-    let mut secret = SecretKey::from_slice(key.to_bytes().as_slice()).expect("in 1..n");
-    let mut pair = Keypair::from_secret_key(SECP256K1, &secret);
+    let mut pair = key.key_pair();
     let signature =
         SECP256K1.sign_schnorr_with_aux_rand(&Message::from_digest(*message), &pair, aux);
-    secret.non_secure_erase();
     pair.non_secure_erase();
     Signature(signature.serialize())
 }

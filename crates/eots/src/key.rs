@@ -110,6 +110,15 @@ impl SecretKey {
         &self.even
     }
 
+    /// The key as libsecp256k1 wants it; the caller erases it.
+    #[cfg(feature = "native")]
+    #[expect(clippy::expect_used, reason = "both ends take numbers from 1 to n - 1")]
+    pub(crate) fn key_pair(&self) -> secp256k1::Keypair {
+        let bytes = self.to_bytes();
+        secp256k1::Keypair::from_seckey_slice(secp256k1::SECP256K1, bytes.as_slice())
+            .expect("both ends take numbers from 1 to n - 1")
+    }
+
     /// The point with even y: [`Self::public_key`] lifted.
     pub(crate) const fn even_point(&self) -> Point {
         self.even_point

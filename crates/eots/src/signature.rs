@@ -4,7 +4,7 @@
 //! with SHA-256 first, and only s travels. So public randomness and s together are a BIP-0340 signature of the
 //! message's hash.
 
-use crate::curve::Curve;
+use crate::curve::{Curve, Scalar};
 use crate::encoding::{ParseError, canonical_scalar, check_order, fixed, hex_text, reduced_scalar};
 use crate::hash::{challenge, sha256};
 use crate::{PublicKey, PublicRandomness, SecretKey};
@@ -92,13 +92,17 @@ pub struct Signed<'a> {
 ///
 /// The same key, randomness and message give the same signature. Nothing here remembers what was signed.
 #[cfg(feature = "native")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature uses a nonce up"
+)]
 pub fn sign(
     key: &SecretKey,
     randomness: crate::SecretRandomness,
     message: &[u8],
 ) -> Result<Signature, ChallengeOverflow> {
-    let e = vote_challenge(&key.public_key(), &randomness.public(), message)?;
-    let s = randomness.even() + &(e * key.even());
+    let e = vote_challenge(&key.public_key(), &randomness.public(), &sha256(&[message]))?;
+    let s = e * key.even() + randomness.even();
     Ok(Signature(crate::encoding::scalar_bytes(&s)))
 }
 
@@ -110,13 +114,9 @@ pub fn verify(
     message: &[u8],
     signature: &Signature,
 ) -> Result<(), VerifyError> {
-    vote_challenge(key, randomness, message)?;
-    if curve.verify_bip340(
-        key,
-        &sha256(&[message]),
-        randomness.as_bytes(),
-        signature.as_bytes(),
-    ) {
+    let hash = sha256(&[message]);
+    vote_challenge(key, randomness, &hash)?;
+    if curve.verify_bip340(key, &hash, randomness.as_bytes(), signature.as_bytes()) {
         Ok(())
     } else {
         Err(VerifyError::Invalid)
@@ -141,12 +141,12 @@ pub fn extract(
         return Err(ExtractError::SameSignature);
     }
     let other_key = ExtractError::OtherKey(*key);
-    let e = vote_challenge(key, randomness, first.message)?
-        - vote_challenge(key, randomness, second.message)?;
+    let e = vote_challenge(key, randomness, &sha256(&[first.message]))?
+        - vote_challenge(key, randomness, &sha256(&[second.message]))?;
     let s =
         reduced_scalar(first.signature.as_bytes()) - reduced_scalar(second.signature.as_bytes());
-    let inverse = Option::from(e.invert()).ok_or(other_key)?;
-    let secret = s * &inverse;
+    let inverse: Scalar = Option::from(e.invert()).ok_or(other_key)?;
+    let secret = s * inverse;
     let point = curve.multiply_generator(&secret).ok_or(other_key)?;
     if point.x() != key.as_bytes() || point.is_y_odd() {
         return Err(other_key);
@@ -165,8 +165,8 @@ pub fn vote_message(height: u64, app_hash: &[u8; 32]) -> [u8; 40] {
 fn vote_challenge(
     key: &PublicKey,
     randomness: &PublicRandomness,
-    message: &[u8],
-) -> Result<k256::Scalar, ChallengeOverflow> {
-    let e = challenge(randomness.as_bytes(), key.as_bytes(), &sha256(&[message]));
+    message_hash: &[u8; 32],
+) -> Result<Scalar, ChallengeOverflow> {
+    let e = challenge(randomness.as_bytes(), key.as_bytes(), message_hash);
     canonical_scalar(&e).ok_or(ChallengeOverflow)
 }

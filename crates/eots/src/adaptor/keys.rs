@@ -114,6 +114,11 @@ impl DecryptionKey {
         self.encryption_key
     }
 
+    /// The same number as a secret key: what selective slashing discloses of a finality provider (spec 4.13).
+    pub fn to_secret_key(&self) -> SecretKey {
+        SecretKey::from_parts(&self.scalar, self.encryption_key.point())
+    }
+
     /// t, 32 bytes big endian.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(scalar_bytes(&self.scalar))

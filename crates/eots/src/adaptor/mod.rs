@@ -107,7 +107,7 @@ pub fn sign(
                 public_key.as_bytes(),
                 message,
             ));
-            let s = *nonce + &(e * key.even());
+            let s = *nonce + e * key.even();
             AdaptorSignature::from_parts(&decrypted_nonce.to_compressed(), &s)
         })
         .ok_or(SignError::Nonce(*encryption_key))?;
@@ -207,7 +207,7 @@ pub fn extract(
     if decrypted.r() != signature.x() {
         return Err(ExtractError::OtherNonce);
     }
-    let difference: Scalar = reduced_scalar(&decrypted.s()) - &signature.s();
+    let difference: Scalar = reduced_scalar(&decrypted.s()) - signature.s();
     let scalar = if signature.is_nonce_odd() {
         -difference
     } else {

@@ -176,10 +176,10 @@ fn climb(mut level: Vec<[u8; 32]>, mut position: usize) -> Option<([u8; 32], Vec
         position >>= 1;
         level = level
             .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => inner_hash(left, right),
-                [odd, ..] => *odd,
-                [] => [0; 32],
+            .filter_map(|pair| match pair {
+                [left, right] => Some(inner_hash(left, right)),
+                [odd] => Some(*odd),
+                _ => None,
             })
             .collect();
     }

@@ -2,6 +2,7 @@
 
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Message, Parity, SECP256K1, SecretKey, XOnlyPublicKey, schnorr};
+use zeroize::Zeroizing;
 
 use super::recovery::Inputs;
 use super::{Curve, Point, Scalar};
@@ -21,7 +22,8 @@ impl Curve for Native {
     }
 
     fn multiply_generator(&self, scalar: &Scalar) -> Option<Point> {
-        let mut secret = SecretKey::from_slice(&scalar_bytes(scalar)).ok()?;
+        let bytes = Zeroizing::new(scalar_bytes(scalar));
+        let mut secret = SecretKey::from_slice(bytes.as_slice()).ok()?;
         let point = export(&secret.public_key(SECP256K1));
         secret.non_secure_erase();
         point

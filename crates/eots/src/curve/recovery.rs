@@ -26,16 +26,16 @@ impl Inputs {
     ///
     /// `None` where recovery cannot express it: `a` is zero, or the x coordinate is the group order itself.
     pub fn new(a: &Scalar, p: &PublicKey, b: &Scalar) -> Option<Self> {
-        let r = reduced_scalar(p.as_bytes());
-        let s = a * &r;
-        if bool::from(s.is_zero()) {
+        let x = reduced_scalar(p.as_bytes());
+        let product = a * &x;
+        if bool::from(product.is_zero()) {
             return None;
         }
         let mut signature = [0; 64];
-        signature[..32].copy_from_slice(&scalar_bytes(&r));
-        signature[32..].copy_from_slice(&scalar_bytes(&s));
+        signature[..32].copy_from_slice(&scalar_bytes(&x));
+        signature[32..].copy_from_slice(&scalar_bytes(&product));
         Some(Self {
-            hash: scalar_bytes(&-(b * &r)),
+            hash: scalar_bytes(&-(b * &x)),
             signature,
             recovery_id: if canonical_scalar(p.as_bytes()).is_some() {
                 0
