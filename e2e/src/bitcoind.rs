@@ -14,18 +14,18 @@ use crate::process::{Process, bound_to_us};
 use crate::{Port, Scratch, poll_until, provision};
 
 /// Generous: a machine that runs the whole test suite is slow.
-const START_DEADLINE: Duration = Duration::from_secs(60);
-const STOP_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
+const STOP_DEADLINE: Duration = Duration::from_mins(1);
 /// For calls that rescan or mine a lot.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 const WALLET: &str = "miner";
 /// A coinbase output can be spent this many blocks after its own.
 const COINBASE_MATURITY: u64 = 100;
 
 /// A regtest `bitcoind`; killed when dropped.
 ///
-/// Its transaction index is on, its relay policy is Bitcoin Core's defaults, and it talks to no peer. Calls to the node
-/// block; they take milliseconds.
+/// Its transaction index is on, its relay policy is Bitcoin Core's defaults, and it talks to no
+/// peer. Calls to the node block; they take milliseconds.
 pub struct Bitcoind {
     // Before the folder it writes to: fields are dropped in this order.
     process: Option<Process>,
@@ -60,7 +60,8 @@ impl Bitcoind {
         Ok(node)
     }
 
-    /// Starts the node again after [`Bitcoind::stop`] or [`Bitcoind::kill`], on the same port and data.
+    /// Starts the node again after [`Bitcoind::stop`] or [`Bitcoind::kill`], on the same port and
+    /// data.
     ///
     /// # Errors
     ///
@@ -136,6 +137,10 @@ impl Bitcoind {
     /// # Panics
     ///
     /// When the node is stopped.
+    #[expect(
+        clippy::expect_used,
+        reason = "calling a node that the test has stopped is a mistake in the test"
+    )]
     pub fn rpc(&self) -> &Client {
         self.client
             .as_ref()
@@ -147,7 +152,8 @@ impl Bitcoind {
         format!("http://{}", self.port.address())
     }
 
-    /// The file with the user and password of the RPC interface; its content changes with every start.
+    /// The file with the user and password of the RPC interface; its content changes with every
+    /// start.
     pub fn cookie_file(&self) -> PathBuf {
         self.scratch.path().join("regtest/.cookie")
     }
@@ -210,7 +216,8 @@ impl Bitcoind {
         Ok(serde_json::from_value(hash.clone())?)
     }
 
-    /// Replaces the newest `depth` blocks by `depth + 1` empty ones: a reorganisation that undoes what they confirmed.
+    /// Replaces the newest `depth` blocks by `depth + 1` empty ones: a reorganisation that undoes
+    /// what they confirmed.
     ///
     /// The undone transactions return to the mempool. Returns the new blocks, oldest first.
     ///
@@ -276,8 +283,8 @@ fn configuration(port: &Port) -> String {
          txindex=1\n\
          # Regtest has no fees to estimate from.\n\
          fallbackfee=0.00002\n\
-         # Tests must meet the policy of mainnet's nodes. Bitcoin Knots has another one of its own; Bitcoin Core\n\
-         # ignores the line that turns it off.\n\
+         # Tests must meet the policy of mainnet's nodes. Bitcoin Knots has another one of its\n\
+         # own; Bitcoin Core ignores the line that turns it off.\n\
          acceptnonstdtxn=0\n\
          corepolicy=1\n\
          # No peers, and small: several nodes share a machine.\n\

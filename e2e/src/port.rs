@@ -1,8 +1,10 @@
-//! Ports that stay ours: across a node's stop and start, and between test processes that run side by side.
+//! Ports that stay ours: across a node's stop and start, and between test processes that run side
+//! by side.
 //!
-//! Binding to port 0 and letting go again is not enough for that. The kernel hands the same ephemeral port to the next
-//! outgoing connection, and a node that is stopped for a while finds its port taken. So ports come from below the
-//! ephemeral range, each guarded by a file lock that ends with the process that holds it.
+//! Binding to port 0 and letting go again is not enough for that. The kernel hands the same
+//! ephemeral port to the next outgoing connection, and a node that is stopped for a while finds its
+//! port taken. So ports come from below the ephemeral range, each guarded by a file lock that ends
+//! with the process that holds it.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,7 +13,8 @@ use std::ops::Range;
 
 use anyhow::Context as _;
 
-/// Below Linux's and the IANA's ephemeral ranges, above the ports that services are registered on most often.
+/// Below Linux's and the IANA's ephemeral ranges, above the ports that services are registered on
+/// most often.
 const RANGE: Range<u16> = 15_000..32_000;
 
 /// A loopback TCP port that no other test takes while this value lives.

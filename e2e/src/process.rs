@@ -1,9 +1,10 @@
 //! Child processes that cannot outlive the tests that started them.
 //!
-//! Three nets, from the gentle to the certain: `stop` asks and waits; dropping a [`Process`] kills its process group;
-//! and if the test process itself is killed, the kernel kills the child. For the last one the child is started through
-//! util-linux's `setpriv --pdeathsig`, since asking the kernel from here would take unsafe code. Where `setpriv` is
-//! missing (it is not Linux), a killed test leaves its nodes behind.
+//! Three nets, from the gentle to the certain: `stop` asks and waits; dropping a [`Process`] kills
+//! its process group; and if the test process itself is killed, the kernel kills the child. For the
+//! last one the child is started through util-linux's `setpriv --pdeathsig`, since asking the
+//! kernel from here would take unsafe code. Where `setpriv` is missing (it is not Linux), a killed
+//! test leaves its nodes behind.
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
@@ -84,7 +85,8 @@ impl Process {
         }
     }
 
-    /// Sends `signal` to the whole group. A group that is already gone is no error: that is what was wanted.
+    /// Sends `signal` to the whole group. A group that is already gone is no error: that is what
+    /// was wanted.
     pub(crate) fn signal(&mut self, signal: Signal) {
         if self.exit_status().is_none() {
             let _ = kill_process_group(self.group, signal);
@@ -166,14 +168,15 @@ type Spawn = (Command, mpsc::Sender<std::io::Result<Child>>);
 
 /// Spawns on a thread that lives as long as this process.
 ///
-/// "Parent death" in the kernel's sense is the death of the *thread* that spawned: a node started by one test, or by a
-/// runtime's worker thread, would die with that thread.
+/// "Parent death" in the kernel's sense is the death of the *thread* that spawned: a node started
+/// by one test, or by a runtime's worker thread, would die with that thread.
 fn spawn_from_lasting_thread(command: Command) -> std::io::Result<Child> {
     static SPAWNER: LazyLock<mpsc::Sender<Spawn>> = LazyLock::new(|| {
         let (requests, inbox) = mpsc::channel::<Spawn>();
         thread::spawn(move || {
             for (mut command, reply) in inbox {
-                // A requester that is gone drops its end; the child is then dropped with the message.
+                // A requester that is gone drops its end; the child is then dropped with the
+                // message.
                 let _ = reply.send(command.spawn());
             }
         });

@@ -1,5 +1,7 @@
-//! The folder of one node or program: gone after a test that passes, kept and named after one that fails.
+//! The folder of one node or program: gone after a test that passes, kept and named after one that
+//! fails.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -53,7 +55,7 @@ impl Drop for Scratch {
             // Not `eprintln!`: a failing report must not panic inside a panic.
             let mut report = format!("--- {}: files kept in {}\n", self.name, kept.display());
             for log in logs(&kept) {
-                report.push_str(&format!("--- end of {}\n{}\n", log.display(), tail(&log)));
+                let _ = writeln!(report, "--- end of {}\n{}", log.display(), tail(&log));
             }
             let _ = std::io::stderr().write_all(report.as_bytes());
         }

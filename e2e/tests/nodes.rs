@@ -1,4 +1,5 @@
-//! The nodes themselves: that they start, work, survive an outage, and do not get in each other's way.
+//! The nodes themselves: that they start, work, survive an outage, and do not get in each other's
+//! way.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -9,7 +10,7 @@ use bitcoincore_rpc::RpcApi as _;
 use serde_json::Value;
 use testenv::{Babylond, BabylondSettings, Bitcoind, GenesisEdit};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn bitcoind_keeps_its_chain_and_wallet_through_stop_and_kill() {

@@ -1,4 +1,5 @@
-//! The node's folder: made by `babylond testnet`, then moved to our ports and given the test's genesis.
+//! The node's folder: made by `babylond testnet`, then moved to our ports and given the test's
+//! genesis.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A single-validator `babylond` with a chain id of its own.
 //!
-//! `settings` is what a test chooses, `home` turns it into a node folder (genesis and configuration), this module runs
-//! the node and asks it things.
+//! `settings` is what a test chooses, `home` turns it into a node folder (genesis and
+//! configuration), this module runs the node and asks it things.
 
 mod home;
 mod settings;
@@ -24,8 +24,8 @@ use crate::{Port, Scratch, poll_until, provision};
 
 /// Generous: a machine that runs the whole test suite is slow.
 const START_DEADLINE: Duration = Duration::from_secs(90);
-const STOP_DEADLINE: Duration = Duration::from_secs(60);
-const TRANSACTION_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_mins(1);
+const TRANSACTION_DEADLINE: Duration = Duration::from_mins(1);
 /// The password that the `testnet` command encrypts the validator's BLS key with (spec 5.11).
 const BLS_PASSWORD: (&str, &str) = ("BABYLON_BLS_PASSWORD", "password");
 /// The name of the funded account in the node's keyring (spec 5.10).
@@ -53,17 +53,20 @@ pub struct Babylond {
     chain_id: String,
     home: Home,
     ports: Ports,
-    /// Held while a transfer of the funded account is on its way: its sequence allows one at a time.
+    /// Held while a transfer of the funded account is on its way: its sequence allows one at a
+    /// time.
     transfer: Mutex<()>,
     scratch: Scratch,
 }
 
 impl Babylond {
-    /// Starts a chain with a fresh id and waits for its second block, from which on queries and transactions work.
+    /// Starts a chain with a fresh id and waits for its second block, from which on queries and
+    /// transactions work.
     ///
     /// # Errors
     ///
-    /// When there is no `babylond` (see [`provision`]), it refuses the settings, or it does not come up.
+    /// When there is no `babylond` (see [`provision`]), it refuses the settings, or it does not
+    /// come up.
     pub async fn launch(settings: &Settings) -> anyhow::Result<Self> {
         let program = tokio::task::spawn_blocking(|| provision::BABYLOND.locate()).await??;
         let scratch = Scratch::new("babylond")?;
@@ -73,7 +76,8 @@ impl Babylond {
             grpc: Port::reserve()?,
             rest: Port::reserve()?,
         };
-        // A provider's key used again on a new chain of the same name would disclose itself (spec 3.14).
+        // A provider's key used again on a new chain of the same name would disclose itself (spec
+        // 3.14).
         let chain_id = format!("test-{:016x}", rand::random::<u64>());
         let home = Home::create(&program, scratch.path(), &chain_id, settings, &ports)?;
         let mut node = Self {
@@ -89,8 +93,8 @@ impl Babylond {
         Ok(node)
     }
 
-    /// Starts the node again after [`Babylond::stop`] or [`Babylond::kill`], on the same ports and data, and waits for
-    /// the next block.
+    /// Starts the node again after [`Babylond::stop`] or [`Babylond::kill`], on the same ports and
+    /// data, and waits for the next block.
     ///
     /// # Errors
     ///
@@ -239,7 +243,8 @@ impl Babylond {
             .await
     }
 
-    /// Sends `amount` (in ubbn, 10⁻⁶ BABY) from the funded account to `address` and waits until it has arrived.
+    /// Sends `amount` (in ubbn, 10⁻⁶ BABY) from the funded account to `address` and waits until it
+    /// has arrived.
     ///
     /// # Errors
     ///

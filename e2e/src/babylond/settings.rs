@@ -22,10 +22,11 @@ pub struct Settings {
     pub covenant_keys: Vec<XOnlyPublicKey>,
     /// How many of the committee must sign; more than half of it.
     pub covenant_quorum: u32,
-    /// Blocks on top of a staking transaction's block before the delegation counts (k). A reorganisation of that many
-    /// blocks halts the chain for good.
+    /// Blocks on top of a staking transaction's block before the delegation counts (k). A
+    /// reorganisation of that many blocks halts the chain for good.
     pub confirmation_depth: u32,
-    /// Blocks on top of a checkpoint's block before the checkpoint is final (w); more than `confirmation_depth`.
+    /// Blocks on top of a checkpoint's block before the checkpoint is final (w); more than
+    /// `confirmation_depth`.
     pub finalization_timeout: u32,
     /// Babylon blocks per epoch, at least 2.
     pub epoch_interval: u64,
@@ -97,6 +98,7 @@ impl Default for Settings {
 }
 
 /// The curve's generator: a key that nobody could mistake for one that guards something.
+#[expect(clippy::expect_used, reason = "the argument is a constant")]
 fn key_of_secret_one() -> XOnlyPublicKey {
     let secret = bitcoin::secp256k1::SecretKey::from_slice(&bitcoin::secp256k1::constants::ONE)
         .expect("one is a valid secret key");

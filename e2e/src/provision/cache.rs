@@ -22,8 +22,8 @@ fn root() -> anyhow::Result<PathBuf> {
 
 /// Returns the folder `<name>-<fingerprint>` of the cache, filled by `make` if it is not there yet.
 ///
-/// `make` gets an empty folder that becomes the cached one only when it succeeds, so a killed run leaves nothing
-/// half-made behind. What it makes must not depend on the folder's path.
+/// `make` gets an empty folder that becomes the cached one only when it succeeds, so a killed run
+/// leaves nothing half-made behind. What it makes must not depend on the folder's path.
 pub(super) fn keep(
     name: &str,
     fingerprint: &str,
@@ -40,14 +40,28 @@ pub(super) fn keep(
     if folder.is_dir() {
         return Ok(folder);
     }
+    let unfinished = format!("{name}-unfinished-");
+    remove_unfinished(&root, &unfinished)?;
     let fresh = tempfile::Builder::new()
-        .prefix(&format!("{name}-new-"))
+        .prefix(&unfinished)
         .tempdir_in(&root)
         .with_context(|| format!("cannot write to {}", root.display()))?;
     make(fresh.path())?;
     fs::rename(fresh.keep(), &folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
+}
+
+/// Removes what killed runs have left behind; the lock is held, so nobody is working on it.
+fn remove_unfinished(root: &Path, prefix: &str) -> anyhow::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn lock(name: &str, path: &Path) -> anyhow::Result<File> {

@@ -1,8 +1,9 @@
 //! A program out of Debian's unstable suite, on a machine that runs another release, without root.
 //!
-//! apt resolves the package against an imaginary empty machine, so that everything down to the C library is fetched; the
-//! packages are unpacked into a folder and the programs are started through that folder's own loader. The suite moves:
-//! only the package's name is pinned, apt finds the current versions and verifies them with Debian's keys.
+//! apt resolves the package against an imaginary empty machine, so that everything down to the C
+//! library is fetched; the packages are unpacked into a folder and the programs are started through
+//! that folder's own loader. The suite moves: only the package's name is pinned, apt finds the
+//! current versions and verifies them with Debian's keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,8 +21,8 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-/// Packages that only matter to an installation (service users, questions to the administrator). The imaginary machine
-/// has them already, which saves half of the download.
+/// Packages that only matter to an installation (service users, questions to the administrator).
+/// The imaginary machine has them already, which saves half of the download.
 const PRETENDED: [&str; 2] = ["debconf", "systemd-standalone-sysusers"];
 
 /// A Debian package and the programs wanted from it.
@@ -41,7 +42,7 @@ impl Package {
     pub(super) fn unpack_into(&self, folder: &Path) -> anyhow::Result<()> {
         ensure!(
             find_on_path("apt-get").is_some() && find_on_path("dpkg-deb").is_some(),
-            "apt-get and dpkg-deb are needed to fetch it from Debian, and this machine has no such thing"
+            "apt-get and dpkg-deb are needed to fetch it from Debian; this machine has neither"
         );
         let platform = Platform::of_this_machine()?;
         let apt = Apt::prepare(folder, platform)?;
@@ -124,17 +125,14 @@ impl Apt {
             .context("Debian's keys are missing; install the package debian-archive-keyring")?;
         let source = format!("deb [signed-by={keyring}] {} unstable main\n", mirror()?);
         fs::write(apt.folder.join("etc/sources.list"), source)?;
-        let installed: String = PRETENDED
-            .iter()
-            .map(|name| {
-                format!(
-                    "Package: {name}\nStatus: install ok installed\nVersion: 9999\n\
-                     Architecture: {}\nMulti-Arch: foreign\n\n",
-                    platform.architecture
-                )
-            })
-            .collect();
-        fs::write(apt.folder.join("status"), installed)?;
+        let installed = PRETENDED.map(|name| {
+            format!(
+                "Package: {name}\nStatus: install ok installed\nVersion: 9999\n\
+                 Architecture: {}\nMulti-Arch: foreign\n\n",
+                platform.architecture
+            )
+        });
+        fs::write(apt.folder.join("status"), installed.concat())?;
         Ok(apt)
     }
 

@@ -1,9 +1,10 @@
 //! Where the chain programs come from.
 //!
-//! For each program: the variable that names it, else `PATH`, else a copy that is made once and kept in the cache folder.
-//! Making it takes seconds to minutes, so it happens under a file lock (test binaries start side by side), in a
-//! temporary folder that is renamed when it is complete, with progress on standard error. The copy's folder carries a
-//! fingerprint of the recipe: a changed recipe makes a new copy.
+//! For each program: the variable that names it, else `PATH`, else a copy that is made once and
+//! kept in the cache folder. Making it takes seconds to minutes, so it happens under a file lock
+//! (test binaries start side by side), in a temporary folder that is renamed when it is complete,
+//! with progress on standard error. The copy's folder carries a fingerprint of the recipe: a
+//! changed recipe makes a new copy.
 
 mod cache;
 mod debian;
@@ -74,7 +75,8 @@ impl Executable {
     ///
     /// # Errors
     ///
-    /// When there is none and none can be made here. The message says what to install or which variable to set.
+    /// When there is none and none can be made here. The message says what to install or which
+    /// variable to set.
     pub fn locate(&self) -> anyhow::Result<PathBuf> {
         if let Some(path) = std::env::var_os(self.variable) {
             let path = PathBuf::from(path);
