@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes or text that are no x-only public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{role} key `{value}` is not the x coordinate of a curve point (32 bytes of hex, BIP-0340)")]
+#[error(
+    "{role} key `{value}` is not the x coordinate of a curve point (32 bytes of hex, BIP-0340)"
+)]
 pub struct KeyError {
     role: &'static str,
     value: String,
