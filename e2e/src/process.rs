@@ -3,8 +3,9 @@
 //! Three nets, from the gentle to the certain: `stop` asks and waits; dropping a [`Process`] kills
 //! its process group; and if the test process itself is killed, the kernel kills the child. For the
 //! last one the child is started through util-linux's `setpriv --pdeathsig`, since asking the
-//! kernel from here would take unsafe code. Where `setpriv` is missing (it is not Linux), a killed
-//! test leaves its nodes behind.
+//! kernel from here would take unsafe code. That leaves the
+//! milliseconds until `setpriv` has run; and where it is missing (it is not Linux), a killed test
+//! leaves its nodes behind.
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;

@@ -136,7 +136,8 @@ async fn a_terminated_program_can_clean_up_first() {
 async fn children_die_with_a_killed_test_process() {
     const CHILD_NOTE: &str = "BTC_MESH_TEST_CHILD_NOTE";
     if let Some(note) = std::env::var_os(CHILD_NOTE) {
-        let daemon = shell("exec sleep 1000").start().unwrap();
+        let mut daemon = shell("echo up; exec sleep 1000").start().unwrap();
+        daemon.wait_for_line("up", DEADLINE).await.unwrap();
         let note = PathBuf::from(note);
         fs::write(note.with_extension("new"), daemon.id().to_string()).unwrap();
         fs::rename(note.with_extension("new"), &note).unwrap();

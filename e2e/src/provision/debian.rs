@@ -38,8 +38,8 @@ impl Package {
         format!("debian-{}", self.name)
     }
 
-    /// Leaves an executable file for each program in `folder`.
-    pub(super) fn unpack_into(&self, folder: &Path) -> anyhow::Result<()> {
+    /// Leaves an executable file for each program in `folder`; `name` is what it is all for.
+    pub(super) fn unpack_into(&self, name: &str, folder: &Path) -> anyhow::Result<()> {
         ensure!(
             find_on_path("apt-get").is_some() && find_on_path("dpkg-deb").is_some(),
             "apt-get and dpkg-deb are needed to fetch it from Debian; this machine has neither"
@@ -51,7 +51,7 @@ impl Package {
             "fetching the package lists of Debian unstable (17 MB)",
         );
         apt.run(&["update"])?;
-        say(self.name, "fetching the package and its libraries (20 MB)");
+        say(name, "fetching the package and its libraries (20 MB)");
         apt.run(&[
             "install",
             "--download-only",
@@ -59,7 +59,7 @@ impl Package {
             "--yes",
             self.name,
         ])?;
-        say(self.name, "unpacking");
+        say(name, "unpacking");
         let root = folder.join("root");
         for package in apt.downloaded()? {
             run(Command::new("dpkg-deb")

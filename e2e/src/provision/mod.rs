@@ -106,7 +106,7 @@ impl Executable {
     fn provision(&self) -> anyhow::Result<PathBuf> {
         let folder = cache::keep(self.name, &self.fingerprint(), |folder| {
             match &self.recipe {
-                Recipe::Debian(package) => package.unpack_into(folder),
+                Recipe::Debian(package) => package.unpack_into(self.name, folder),
                 Recipe::Go(module) => module.build_into(self.name, folder),
             }?;
             let version = self.version_of(&folder.join(self.name))?;
