@@ -4,6 +4,8 @@
 //! with SHA-256 first, and only s travels. So public randomness and s together are a BIP-0340 signature of the
 //! message's hash.
 
+use zeroize::Zeroizing;
+
 use crate::curve::{Curve, Scalar};
 use crate::encoding::{ParseError, canonical_scalar, check_order, fixed, hex_text, reduced_scalar};
 use crate::hash::{challenge, sha256};
@@ -102,7 +104,8 @@ pub fn sign(
     message: &[u8],
 ) -> Result<Signature, ChallengeOverflow> {
     let e = vote_challenge(&key.public_key(), &randomness.public(), &sha256(&[message]))?;
-    let s = e * key.even() + randomness.even();
+    let product = Zeroizing::new(e * key.even());
+    let s = *product + randomness.even();
     Ok(Signature(crate::encoding::scalar_bytes(&s)))
 }
 
@@ -125,8 +128,8 @@ pub fn verify(
 
 /// Computes the secret key from signatures of two messages under one randomness.
 ///
-/// The key returned is the one whose point has even y: the signer's own or its negative. That it belongs to the public
-/// key shows that both signatures are valid.
+/// The key returned is the one whose point has even y: the signer's own or its negative. It was found to belong to the
+/// public key, so it is right whatever the signatures are worth; where evidence is judged, [`verify`] them as well.
 pub fn extract(
     curve: &impl Curve,
     key: &PublicKey,
@@ -146,7 +149,7 @@ pub fn extract(
     let s =
         reduced_scalar(first.signature.as_bytes()) - reduced_scalar(second.signature.as_bytes());
     let inverse: Scalar = Option::from(e.invert()).ok_or(other_key)?;
-    let secret = s * inverse;
+    let secret = Zeroizing::new(s * inverse);
     let point = curve.multiply_generator(&secret).ok_or(other_key)?;
     if point.x() != key.as_bytes() || point.is_y_odd() {
         return Err(other_key);

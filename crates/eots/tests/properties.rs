@@ -18,7 +18,7 @@ fn negated(key: &SecretKey) -> SecretKey {
     SecretKey::from_bytes(&secret.negate().secret_bytes()).unwrap()
 }
 
-/// A secret key with its point's parity known, from both the key and its negative.
+/// The key and its negative: one of their points has even y, the other odd.
 fn even_and_odd(key: SecretKey) -> [SecretKey; 2] {
     [negated(&key), key]
 }

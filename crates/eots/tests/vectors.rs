@@ -254,39 +254,39 @@ fn vector_a_signs_and_extracts() {
         key.public_key().to_string(),
         "fff97bd5755eeea420453a14355235d382f6472f8568a18b2f057a1460297556"
     );
-    let mut signatures = Vec::new();
-    for (app_hash, expected) in [
-        (
-            [0x11; 32],
-            "f181418273d9b9af8f9285ce3d232b19a6dad397fa66508ae40595e389abc1cc",
-        ),
-        (
-            [0x22; 32],
-            "76d467f77bb2a419a28bd0cdc2f545cce5b92d2fc0ab1f8c6f7b31bf5b16bcd5",
-        ),
-    ] {
-        let nonce = SecretRandomness::from_bytes(&k).unwrap();
-        assert_eq!(
-            nonce.public().to_string(),
-            "4a5169f673aa632f538aaa128b6348536db2b637fd89073d49b6a23879cdb3ad"
-        );
-        let signature = sign(&key, nonce, &vote_message(7, &app_hash)).unwrap();
-        assert_eq!(signature.to_string(), expected);
-        signatures.push((vote_message(7, &app_hash), signature));
-    }
     let public: PublicRandomness =
         "4a5169f673aa632f538aaa128b6348536db2b637fd89073d49b6a23879cdb3ad"
             .parse()
             .unwrap();
-    let signed =
-        |(message, signature): &'static ([u8; 40], Signature)| Signed { message, signature };
-    let signatures: &'static [_] = signatures.leak();
+    let sign = |message: &[u8]| {
+        let nonce = SecretRandomness::from_bytes(&k).unwrap();
+        assert_eq!(nonce.public(), public);
+        sign(&key, nonce, message).unwrap()
+    };
+    let vote = vote_message(7, &[0x11; 32]);
+    let signature: Signature = sign(&vote);
+    assert_eq!(
+        signature.to_string(),
+        "f181418273d9b9af8f9285ce3d232b19a6dad397fa66508ae40595e389abc1cc"
+    );
+    let fork = vote_message(7, &[0x22; 32]);
+    let fork_signature = sign(&fork);
+    assert_eq!(
+        fork_signature.to_string(),
+        "76d467f77bb2a419a28bd0cdc2f545cce5b92d2fc0ab1f8c6f7b31bf5b16bcd5"
+    );
     let extracted = extract(
         &Native,
         &key.public_key(),
         &public,
-        signed(&signatures[0]),
-        signed(&signatures[1]),
+        Signed {
+            message: &vote,
+            signature: &signature,
+        },
+        Signed {
+            message: &fork,
+            signature: &fork_signature,
+        },
     )
     .unwrap();
     assert_eq!(

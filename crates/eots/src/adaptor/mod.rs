@@ -107,7 +107,8 @@ pub fn sign(
                 public_key.as_bytes(),
                 message,
             ));
-            let s = *nonce + e * key.even();
+            let product = Zeroizing::new(e * key.even());
+            let s = *nonce + *product;
             AdaptorSignature::from_parts(&decrypted_nonce.to_compressed(), &s)
         })
         .ok_or(SignError::Nonce(*encryption_key))?;

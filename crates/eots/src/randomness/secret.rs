@@ -74,7 +74,7 @@ pub fn derive(key: &SecretKey, chain_id: &str, height: u64) -> SecretRandomness 
     })
 }
 
-/// Public randomness of `count` heights from `start`, as [`derive`] derives it; ends early at the last height there is.
+/// Public randomness of `count` heights from `start`, as [`derive()`] derives it; ends early at the last height there is.
 ///
 /// Each item costs one multiplication. Ranges are independent of each other, so parts of one can be computed by
 /// several threads.
