@@ -66,7 +66,8 @@ proptest! {
         let sum = agreed([
             Native.linear_combination(&a, &p, &b),
             Pure.linear_combination(&a, &p, &b),
-            Host.linear_combination(&a, &p, &b)]);
+            Host.linear_combination(&a, &p, &b),
+        ]);
         prop_assert!(sum.is_some());
     }
 
@@ -76,7 +77,8 @@ proptest! {
         let point = agreed([
             Native.multiply_generator(&scalar),
             Pure.multiply_generator(&scalar),
-            Host.multiply_generator(&scalar)]);
+            Host.multiply_generator(&scalar),
+        ]);
         prop_assert!(point.is_some());
     }
 
@@ -114,7 +116,8 @@ proptest! {
             agreed([
                 verify(&Native, key, public, &message, signature),
                 verify(&Pure, key, public, &message, signature),
-                verify(&Host, key, public, &message, signature)])
+                verify(&Host, key, public, &message, signature),
+            ])
         };
         prop_assert!(judge(&key.public_key(), &public, &signature).is_ok());
 
@@ -140,7 +143,8 @@ proptest! {
             agreed([
                 adaptor::verify(&Native, key, &encryption_key, message, signature),
                 adaptor::verify(&Pure, key, &encryption_key, message, signature),
-                adaptor::verify(&Host, key, &encryption_key, message, signature)])
+                adaptor::verify(&Host, key, &encryption_key, message, signature),
+            ])
         };
         prop_assert!(judge(&signer.public_key(), &message, &signature).is_ok());
 
@@ -166,7 +170,8 @@ proptest! {
             agreed([
                 bip340::verify(&Native, &key.public_key(), &message, signature),
                 bip340::verify(&Pure, &key.public_key(), &message, signature),
-                bip340::verify(&Host, &key.public_key(), &message, signature)])
+                bip340::verify(&Host, &key.public_key(), &message, signature),
+            ])
         };
         prop_assert!(judge(&signature).is_ok());
         let mut tampered = signature.to_bytes();
