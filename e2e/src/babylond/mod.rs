@@ -3,11 +3,11 @@
 //! `settings` is what a test chooses, `home` turns it into a node folder (genesis and
 //! configuration), this module runs the node and asks it things.
 
+mod command_line;
 mod home;
 mod settings;
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -25,15 +25,8 @@ use crate::{Port, Scratch, poll_until, provision};
 /// Generous: a machine that runs the whole test suite is slow.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 const STOP_DEADLINE: Duration = Duration::from_mins(1);
-const TRANSACTION_DEADLINE: Duration = Duration::from_mins(1);
 /// The password that the `testnet` command encrypts the validator's BLS key with (spec 5.11).
 const BLS_PASSWORD: (&str, &str) = ("BABYLON_BLS_PASSWORD", "password");
-/// The name of the funded account in the node's keyring (spec 5.10).
-const FUNDED_ACCOUNT: &str = "test-spending-key";
-/// More than any transfer uses.
-const TRANSFER_GAS: &str = "300000";
-/// The chain's lowest gas price (spec 2.14).
-const GAS_PRICE: &str = "0.002ubbn";
 
 /// The ports that one node listens on.
 #[derive(Debug)]
@@ -228,95 +221,4 @@ impl Babylond {
             .transpose()?;
         Ok(client.call(method, params.as_deref())?)
     }
-
-    /// Asks the node with its own command line: `query(&["btclightclient", "tip"])`.
-    ///
-    /// This is the neutral witness: it decodes what the chain says without any code of ours.
-    ///
-    /// # Errors
-    ///
-    /// When the query fails or prints no JSON.
-    pub async fn query(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let node = format!("tcp://{}", self.ports.rpc.address());
-        let tail = ["--node", &node, "--output", "json"];
-        self.command_line(&[&["query"], arguments, &tail].concat())
-            .await
-    }
-
-    /// Sends `amount` (in ubbn, 10⁻⁶ BABY) from the funded account to `address` and waits until it
-    /// has arrived.
-    ///
-    /// # Errors
-    ///
-    /// When the transfer is refused or does not get into a block.
-    pub async fn fund(&self, address: &str, amount: u64) -> anyhow::Result<()> {
-        let _one_at_a_time = self.transfer.lock().await;
-        let node = format!("tcp://{}", self.ports.rpc.address());
-        let coins = format!("{amount}ubbn");
-        let transaction = self
-            .command_line(&[
-                "tx",
-                "bank",
-                "send",
-                FUNDED_ACCOUNT,
-                address,
-                &coins,
-                "--from",
-                FUNDED_ACCOUNT,
-                "--keyring-backend",
-                "test",
-                "--chain-id",
-                &self.chain_id,
-                "--node",
-                &node,
-                "--gas",
-                TRANSFER_GAS,
-                "--gas-prices",
-                GAS_PRICE,
-                "--output",
-                "json",
-                "--yes",
-            ])
-            .await?;
-        ensure_accepted(&transaction)?;
-        let hash = transaction
-            .get("txhash")
-            .and_then(Value::as_str)
-            .context("no txhash")?;
-        let what = format!("the transfer to {address} to be in a block");
-        let lookup = ["tx", hash];
-        let included = poll_until(TRANSACTION_DEADLINE, &what, || self.query(&lookup)).await?;
-        ensure_accepted(&included)
-    }
-
-    async fn command_line(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = tokio::process::Command::new(&self.program)
-            .arg("--home")
-            .arg(self.home.path())
-            .args(arguments)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("cannot run babylond")?;
-        let line = arguments.join(" ");
-        ensure!(
-            status.success(),
-            "babylond {line} ended with {status}: {}",
-            String::from_utf8_lossy(&stderr).trim()
-        );
-        serde_json::from_slice(&stdout).with_context(|| format!("babylond {line} printed no JSON"))
-    }
-}
-
-fn ensure_accepted(transaction: &Value) -> anyhow::Result<()> {
-    ensure!(
-        transaction.get("code").and_then(Value::as_u64) == Some(0),
-        "the chain refused the transaction: {}",
-        transaction.get("raw_log").unwrap_or(transaction)
-    );
-    Ok(())
 }

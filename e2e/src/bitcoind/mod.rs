@@ -1,14 +1,14 @@
 //! A `bitcoind` on a regtest chain of its own, with a wallet for the miner.
 
+mod mining;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bitcoin::{Address, Amount, BlockHash, Network, Txid};
 use bitcoincore_rpc::jsonrpc::minreq_http::MinreqHttpTransport;
 use bitcoincore_rpc::{Client, RpcApi as _, jsonrpc};
-use serde_json::json;
 
 use crate::process::{Process, bound_to_us};
 use crate::{Port, Scratch, poll_until, provision};
@@ -19,8 +19,6 @@ const STOP_DEADLINE: Duration = Duration::from_mins(1);
 /// For calls that rescan or mine a lot.
 const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 const WALLET: &str = "miner";
-/// A coinbase output can be spent this many blocks after its own.
-const COINBASE_MATURITY: u64 = 100;
 
 /// A regtest `bitcoind`; killed when dropped.
 ///
@@ -161,105 +159,6 @@ impl Bitcoind {
     /// The folder with its data and log.
     pub fn folder(&self) -> &Path {
         self.scratch.path()
-    }
-
-    /// Mines `count` blocks to the miner.
-    ///
-    /// # Errors
-    ///
-    /// When the node refuses.
-    pub fn mine(&self, count: u64) -> anyhow::Result<Vec<BlockHash>> {
-        self.mine_to(count, &self.miner_address()?)
-    }
-
-    /// Mines `count` blocks to `address`.
-    ///
-    /// # Errors
-    ///
-    /// When the node refuses.
-    pub fn mine_to(&self, count: u64, address: &Address) -> anyhow::Result<Vec<BlockHash>> {
-        // In portions, so that a long run stays below the call's timeout.
-        let mut mined = Vec::new();
-        while (mined.len() as u64) < count {
-            let portion = (count - mined.len() as u64).min(500);
-            mined.extend(self.rpc().generate_to_address(portion, address)?);
-        }
-        Ok(mined)
-    }
-
-    /// Mines until the miner has spendable coins: 101 blocks on an empty chain.
-    ///
-    /// # Errors
-    ///
-    /// When the node refuses.
-    pub fn mine_first_coins(&self) -> anyhow::Result<()> {
-        self.mine(COINBASE_MATURITY + 1).map(drop)
-    }
-
-    /// Mines a block with exactly the given transactions, whether or not they are in the mempool.
-    ///
-    /// # Errors
-    ///
-    /// When the block would be invalid.
-    pub fn mine_only(&self, transactions: &[bitcoin::Transaction]) -> anyhow::Result<BlockHash> {
-        let raw: Vec<_> = transactions
-            .iter()
-            .map(bitcoin::consensus::encode::serialize_hex)
-            .collect();
-        let address = self.miner_address()?;
-        let block: serde_json::Value = self
-            .rpc()
-            .call("generateblock", &[json!(address.to_string()), json!(raw)])?;
-        let hash = block
-            .get("hash")
-            .context("generateblock returned no hash")?;
-        Ok(serde_json::from_value(hash.clone())?)
-    }
-
-    /// Replaces the newest `depth` blocks by `depth + 1` empty ones: a reorganisation that undoes
-    /// what they confirmed.
-    ///
-    /// The undone transactions return to the mempool. Returns the new blocks, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the chain is shorter than `depth`, or the node refuses.
-    pub fn reorganise(&self, depth: u64) -> anyhow::Result<Vec<BlockHash>> {
-        let height = self.height()?;
-        ensure!(
-            depth > 0 && depth <= height,
-            "cannot replace {depth} blocks of {height}"
-        );
-        let oldest = self.rpc().get_block_hash(height - depth + 1)?;
-        self.rpc().invalidate_block(&oldest)?;
-        (0..=depth).map(|_| self.mine_only(&[])).collect()
-    }
-
-    /// The height of the tip.
-    ///
-    /// # Errors
-    ///
-    /// When the node refuses.
-    pub fn height(&self) -> anyhow::Result<u64> {
-        Ok(self.rpc().get_block_count()?)
-    }
-
-    /// Sends the miner's coins to `address`; the transaction is left in the mempool.
-    ///
-    /// # Errors
-    ///
-    /// When the miner has too little, or the node refuses.
-    pub fn send(&self, address: &Address, amount: Amount) -> anyhow::Result<Txid> {
-        Ok(self
-            .rpc()
-            .send_to_address(address, amount, None, None, None, None, None, None)?)
-    }
-
-    fn miner_address(&self) -> anyhow::Result<Address> {
-        Ok(self
-            .rpc()
-            .get_new_address(None, None)?
-            .require_network(Network::Regtest)?)
     }
 
     fn connect(&self) -> anyhow::Result<Client> {

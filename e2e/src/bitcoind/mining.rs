@@ -1,0 +1,114 @@
+//! What a test does to the chain: blocks, reorganisations, payments.
+
+use anyhow::{Context as _, ensure};
+use bitcoin::{Address, Amount, BlockHash, Network, Transaction, Txid};
+use bitcoincore_rpc::RpcApi as _;
+use serde_json::json;
+
+use super::Bitcoind;
+
+/// A coinbase output can be spent this many blocks after its own.
+const COINBASE_MATURITY: u64 = 100;
+
+/// Few enough to be mined before a call times out.
+const BLOCKS_PER_CALL: u64 = 500;
+
+impl Bitcoind {
+    /// Mines `count` blocks to the miner.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn mine(&self, count: u64) -> anyhow::Result<Vec<BlockHash>> {
+        self.mine_to(count, &self.miner_address()?)
+    }
+
+    /// Mines `count` blocks to `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn mine_to(&self, count: u64, address: &Address) -> anyhow::Result<Vec<BlockHash>> {
+        let mut mined = Vec::new();
+        while (mined.len() as u64) < count {
+            let portion = (count - mined.len() as u64).min(BLOCKS_PER_CALL);
+            mined.extend(self.rpc().generate_to_address(portion, address)?);
+        }
+        Ok(mined)
+    }
+
+    /// Mines until the miner has spendable coins: 101 blocks on an empty chain.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn mine_first_coins(&self) -> anyhow::Result<()> {
+        self.mine(COINBASE_MATURITY + 1).map(drop)
+    }
+
+    /// Mines a block with exactly the given transactions, whether or not they are in the mempool.
+    ///
+    /// # Errors
+    ///
+    /// When the block would be invalid.
+    pub fn mine_only(&self, transactions: &[Transaction]) -> anyhow::Result<BlockHash> {
+        let raw: Vec<_> = transactions
+            .iter()
+            .map(bitcoin::consensus::encode::serialize_hex)
+            .collect();
+        let address = self.miner_address()?;
+        let block: serde_json::Value = self
+            .rpc()
+            .call("generateblock", &[json!(address.to_string()), json!(raw)])?;
+        let hash = block
+            .get("hash")
+            .context("generateblock returned no hash")?;
+        Ok(serde_json::from_value(hash.clone())?)
+    }
+
+    /// Replaces the newest `depth` blocks by `depth + 1` empty ones: a reorganisation that undoes
+    /// what they confirmed.
+    ///
+    /// The undone transactions return to the mempool. Returns the new blocks, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the chain is shorter than `depth`, or the node refuses.
+    pub fn reorganise(&self, depth: u64) -> anyhow::Result<Vec<BlockHash>> {
+        let height = self.height()?;
+        ensure!(
+            depth > 0 && depth <= height,
+            "cannot replace {depth} blocks of {height}"
+        );
+        let oldest = self.rpc().get_block_hash(height - depth + 1)?;
+        self.rpc().invalidate_block(&oldest)?;
+        (0..=depth).map(|_| self.mine_only(&[])).collect()
+    }
+
+    /// The height of the tip.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn height(&self) -> anyhow::Result<u64> {
+        Ok(self.rpc().get_block_count()?)
+    }
+
+    /// Sends the miner's coins to `address`; the transaction is left in the mempool.
+    ///
+    /// # Errors
+    ///
+    /// When the miner has too little, or the node refuses.
+    pub fn send(&self, address: &Address, amount: Amount) -> anyhow::Result<Txid> {
+        Ok(self
+            .rpc()
+            .send_to_address(address, amount, None, None, None, None, None, None)?)
+    }
+
+    fn miner_address(&self) -> anyhow::Result<Address> {
+        Ok(self
+            .rpc()
+            .get_new_address(None, None)?
+            .require_network(Network::Regtest)?)
+    }
+}
