@@ -51,7 +51,7 @@ pub enum ExpansionError {
     #[error("the expansion's funding output is worth 0")]
     FundingValue,
     /// The stake would shrink.
-    #[error("the new stake of {new} is smaller than the previous one of {previous}")]
+    #[error("the new stake of {} sat is smaller than the previous one of {} sat", .new.to_sat(), .previous.to_sat())]
     Value {
         /// Value of the new stake.
         new: Amount,
@@ -59,7 +59,7 @@ pub enum ExpansionError {
         previous: Amount,
     },
     /// It pays nothing to the miners, or creates coins.
-    #[error("the expansion spends {inputs} on outputs of {outputs}; a fee must remain")]
+    #[error("the expansion spends {} sat on outputs of {} sat; a fee must remain", .inputs.to_sat(), .outputs.to_sat())]
     Fee {
         /// Value of both inputs.
         inputs: Amount,
@@ -67,10 +67,8 @@ pub enum ExpansionError {
         outputs: Amount,
     },
     /// The stake would go to another finality provider.
-    #[error("the new stake is with finality provider {new}, the previous one with {previous}")]
+    #[error("the new stake is not with finality provider {previous}, as the previous one is")]
     FinalityProvider {
-        /// First finality provider of the new stake.
-        new: FinalityProviderKey,
         /// First finality provider of the previous stake.
         previous: FinalityProviderKey,
     },
@@ -195,10 +193,8 @@ pub fn validate(
     check_values(expansion_tx, new, previous, funding)?;
     let first =
         |delegation: &ValidDelegation| delegation.keys().finality_providers().first().copied();
-    if let (Some(new), Some(previous)) = (first(new), first(previous)) {
-        if new != previous {
-            return Err(ExpansionError::FinalityProvider { new, previous });
-        }
+    if let Some(previous) = first(previous).filter(|previous| first(new) != Some(*previous)) {
+        return Err(ExpansionError::FinalityProvider { previous });
     }
     check_overlap(previous.keys().covenant(), new.keys().covenant())?;
     let sighash = sighash::expansion(expansion_tx, previous.staking_output(), funding)

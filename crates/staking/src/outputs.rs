@@ -22,6 +22,7 @@ const INTERNAL_KEY: [u8; 32] = [
 /// The internal key of every output of the protocol, for which nobody has the secret key.
 #[expect(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "the constant is a published point of the curve"
 )]
 pub fn internal_key() -> XOnlyPublicKey {

@@ -113,7 +113,7 @@ pub struct StakingParams {
 #[non_exhaustive]
 pub enum ParamsError {
     /// No value is in bounds, or a stake of nothing is.
-    #[error("staking values from {min} to {max} are no range of amounts above 0")]
+    #[error("staking values from {} sat to {} sat are no range of amounts above 0", .min.to_sat(), .max.to_sat())]
     StakingValues {
         /// Least value.
         min: Amount,
@@ -133,7 +133,7 @@ pub enum ParamsError {
     SlashingFee,
     /// Unbonding would be free, or would eat the least stake.
     #[error(
-        "an unbonding fee of {fee} is not above 0 and below the least staking value of {min_staking_value}"
+        "an unbonding fee of {} sat is not above 0 and below the least staking value of {} sat", .fee.to_sat(), .min_staking_value.to_sat()
     )]
     UnbondingFee {
         /// The fee.
@@ -142,13 +142,13 @@ pub enum ParamsError {
         min_staking_value: Amount,
     },
     /// Slashing the least stake after it was unbonded gives an output that Bitcoin nodes do not relay.
-    #[error("slashing takes {0} of the least stake, which is dust for the slashing script")]
+    #[error("slashing takes {} sat of the least stake, which is dust for the slashing script", .0.to_sat())]
     DustSlashing(Amount),
 }
 
 /// A staking value out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a stake of {actual} is outside {min} to {max}")]
+#[error("a stake of {} sat is outside {} sat to {} sat", .actual.to_sat(), .min.to_sat(), .max.to_sat())]
 pub struct StakingValueError {
     /// The refused value.
     pub actual: Amount,

@@ -116,6 +116,7 @@ pub fn timelock_script(staker: StakerKey, timelock: BlockInterval) -> ScriptBuf 
 }
 
 /// Whether a fragment's result ends the script or is checked before the script goes on.
+#[derive(Clone, Copy)]
 enum Last {
     Final,
     Verified,

@@ -110,6 +110,15 @@ fn script_path<T: Borrow<TxOut>>(
     prevouts: &[T],
     leaf: &Leaf,
 ) -> Result<TapSighash, SighashError> {
+    let error = SighashError {
+        input,
+        inputs: tx.input.len(),
+        prevouts: prevouts.len(),
+    };
+    // The library checks the number of previous outputs, but not that the input exists.
+    if input >= tx.input.len() {
+        return Err(error);
+    }
     SighashCache::new(tx)
         .taproot_script_spend_signature_hash(
             input,
@@ -117,9 +126,5 @@ fn script_path<T: Borrow<TxOut>>(
             leaf.hash(),
             TapSighashType::Default,
         )
-        .map_err(|_: TaprootError| SighashError {
-            input,
-            inputs: tx.input.len(),
-            prevouts: prevouts.len(),
-        })
+        .map_err(|_: TaprootError| error)
 }

@@ -15,7 +15,7 @@ use crate::params::StakingParams;
 #[non_exhaustive]
 pub enum SlashingTransactionError {
     /// Nothing is left for the change.
-    #[error("slashing {slashed} at a fee of {fee} leaves nothing of {value}; stake more")]
+    #[error("slashing {} sat at a fee of {} sat leaves nothing of {} sat; stake more", .slashed.to_sat(), .fee.to_sat(), .value.to_sat())]
     NoChange {
         /// Value of the slashed output.
         value: Amount,
@@ -25,7 +25,7 @@ pub enum SlashingTransactionError {
         fee: Amount,
     },
     /// An output would be too small to be relayed.
-    #[error("output {index} of the slashing transaction would be dust at {value}; stake more")]
+    #[error("output {index} of the slashing transaction would be dust at {} sat; stake more", .value.to_sat())]
     Dust {
         /// Which output: 0 is slashed, 1 is the change.
         index: usize,

@@ -29,7 +29,7 @@ pub enum DelegationError {
     StakingTransaction(#[from] SanityError),
     /// No output is the stake.
     #[error(
-        "the staking transaction has no output of {value} with the staking script {script:x}; check keys, staking time, value and params version"
+        "the staking transaction has no output of {} sat with the staking script {script:x}; check keys, staking time, value and params version", .value.to_sat()
     )]
     StakingOutputMissing {
         /// Value of the stake.
@@ -160,7 +160,7 @@ pub enum SlashingError {
         required: ScriptBuf,
     },
     /// Too little is slashed.
-    #[error("slashes {actual}; a rate of {rate} of {value} takes at least {required}")]
+    #[error("slashes {} sat; a rate of {rate} of {} sat takes at least {} sat", .actual.to_sat(), .value.to_sat(), .required.to_sat())]
     Amount {
         /// Value of output 0.
         actual: Amount,
@@ -182,7 +182,7 @@ pub enum SlashingError {
         required: ScriptBuf,
     },
     /// An output is too small to be relayed.
-    #[error("has output {index} of {value}, which is dust for its script")]
+    #[error("has output {index} of {} sat, which is dust for its script", .value.to_sat())]
     Dust {
         /// Which output.
         index: usize,
@@ -190,7 +190,7 @@ pub enum SlashingError {
         value: Amount,
     },
     /// It pays too little to the miners.
-    #[error("spends {value} on outputs of {outputs}; a fee of at least {required} must remain")]
+    #[error("spends {} sat on outputs of {} sat; a fee of at least {} sat must remain", .value.to_sat(), .outputs.to_sat(), .required.to_sat())]
     Fee {
         /// Value of the slashed output.
         value: Amount,
@@ -217,7 +217,7 @@ pub enum UnbondingError {
         required: ScriptBuf,
     },
     /// Its fee is not the prescribed one.
-    #[error("turns {staked} into {unbonded}; the fee must be exactly {required}")]
+    #[error("turns {} sat into {} sat; the fee must be exactly {} sat", .staked.to_sat(), .unbonded.to_sat(), .required.to_sat())]
     Fee {
         /// Value of the staking output.
         staked: Amount,

@@ -24,7 +24,7 @@ pub enum PlanError {
     #[error(transparent)]
     StakingValue(#[from] StakingValueError),
     /// Unbonding would leave nothing.
-    #[error("the unbonding fee of {fee} leaves nothing of a stake of {value}")]
+    #[error("the unbonding fee of {} sat leaves nothing of a stake of {} sat", .fee.to_sat(), .value.to_sat())]
     UnbondingFee {
         /// Value of the stake.
         value: Amount,

@@ -90,11 +90,9 @@ pub enum CovenantSignatureError {
     },
     /// An adaptor signature does not verify.
     #[error(
-        "covenant {key}'s adaptor signature of the {part}, encrypted to finality provider {finality_provider}, is invalid"
+        "the adaptor signature of the {part} for finality provider {finality_provider} is invalid"
     )]
     Adaptor {
-        /// Who should have signed.
-        key: CovenantKey,
         /// Signed transaction.
         part: SignedPart,
         /// To whom it should be encrypted.
@@ -190,7 +188,6 @@ impl ValidDelegation {
             if !valid {
                 let finality_provider = *finality_provider;
                 return Err(CovenantSignatureError::Adaptor {
-                    key,
                     part,
                     finality_provider,
                 });
