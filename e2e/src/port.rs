@@ -7,7 +7,6 @@
 //! with the process that holds it.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
@@ -31,7 +30,8 @@ impl Port {
     ///
     /// When the folder of the locks cannot be written, or when no port is free.
     pub fn reserve() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join("btc-mesh-ports");
+        let user = rustix::process::getuid();
+        let folder = std::env::temp_dir().join(format!("btc-mesh-ports-{user}"));
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         // A random start keeps concurrent test processes from queueing up on the same locks.
@@ -39,14 +39,8 @@ impl Port {
         let candidates = (RANGE.start + offset..RANGE.end).chain(RANGE.start..RANGE.start + offset);
         for number in candidates {
             let path = folder.join(number.to_string());
-            let lock = match File::create(&path) {
-                Ok(file) => file,
-                // Another user's lock file: that port is theirs.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
-                Err(error) => {
-                    return Err(error).with_context(|| format!("cannot create {}", path.display()));
-                }
-            };
+            let lock =
+                File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
             if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
                 return Ok(Self {
                     number,

@@ -38,6 +38,8 @@ struct Ports {
 }
 
 /// A one-validator Babylon chain; killed when dropped.
+///
+/// [`Babylond::height`] and [`Babylond::rpc`] block for the milliseconds that the node takes.
 #[derive(Debug)]
 pub struct Babylond {
     // Before the folder it writes to: fields are dropped in this order.
