@@ -145,7 +145,7 @@ pub trait BitcoinSource: Send + Sync {
     /// Sends a transaction to the network; one that is there already, or in a block, is a success.
     ///
     /// `max_burn` is the most that may be in unspendable (`OP_RETURN`) outputs: 0 unless burning is the purpose, as
-    /// when slashed coins are burnt.
+    /// when slashed coins are burnt. A cancelled call may have sent it.
     async fn broadcast(
         &self,
         transaction: &Transaction,

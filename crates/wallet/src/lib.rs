@@ -28,6 +28,6 @@ mod wallet;
 pub use account::{AccountKey, AccountPublicKey};
 pub use build::{Draft, FeeLimit, Spendable, TransactionRequest};
 pub use coins::{Balance, Coin, CoinState};
-pub use error::WalletError;
+pub use error::{NotReplaceable, WalletError};
 pub use sync::{SyncProgress, SyncSummary};
 pub use wallet::Wallet;

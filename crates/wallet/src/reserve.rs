@@ -13,7 +13,8 @@ const FORGET_AFTER: u32 = 100;
 impl Wallet {
     /// Sets the coins of a draft aside, durably: no later draft spends them until they are released.
     ///
-    /// Reserving a draft again, or the replacement of a reserved one, changes nothing.
+    /// Reserving a draft again changes nothing. After a restart a later draft may return its change to the same address:
+    /// that costs privacy, not coins.
     ///
     /// # Errors
     ///
