@@ -136,18 +136,29 @@ async fn babylond_runs_with_the_parameters_of_the_test() {
 }
 
 #[tokio::test]
-async fn the_light_client_of_babylond_starts_at_the_genesis_of_bitcoind() {
+async fn every_interface_of_babylond_shows_the_genesis_of_bitcoind() {
     let bitcoind = Bitcoind::launch().await.unwrap();
     let babylond = Babylond::launch(&BabylondSettings::default())
         .await
         .unwrap();
+    let genesis = bitcoind.rpc().get_block_hash(0).unwrap().to_string();
 
-    let tip = babylond.query(&["btclightclient", "tip"]).await.unwrap();
+    let over_rpc = babylond.query(&["btclightclient", "tip"]).await.unwrap();
+    assert_eq!(over_rpc["header"]["hash_hex"], genesis);
 
-    assert_eq!(
-        tip["header"]["hash_hex"],
-        bitcoind.rpc().get_block_hash(0).unwrap().to_string()
-    );
+    let grpc = babylond.grpc_url().replace("http://", "");
+    let query = [
+        "btclightclient",
+        "tip",
+        "--grpc-insecure",
+        "--grpc-addr",
+        &grpc,
+    ];
+    let over_grpc = babylond.query(&query).await.unwrap();
+    assert_eq!(over_grpc["header"]["hash_hex"], genesis);
+
+    let status = babylond.rpc("status", &Value::Null).unwrap();
+    assert_eq!(status["node_info"]["network"], babylond.chain_id());
 }
 
 #[tokio::test]
