@@ -28,6 +28,12 @@ pub enum ChainError {
         /// The node's.
         actual: String,
     },
+    /// The message cannot be put into the chain's form; nothing was sent.
+    #[error("invalid message: {reason}")]
+    InvalidMessage {
+        /// What is wrong, with the field's name.
+        reason: String,
+    },
     /// The chain refused the message.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -39,6 +45,23 @@ pub enum ChainError {
         /// The node's words.
         reason: String,
     },
+    /// The message alone costs more than the configuration allows.
+    #[error(
+        "the message needs {gas} gas for {fee} {denomination}; the configuration allows {max_gas} gas and \
+         {max_fee} {denomination} for a transaction (max_gas, max_fee)"
+    )]
+    FeeAboveCap {
+        /// The fee it would cost, without the gas adjustment.
+        fee: u64,
+        /// The gas it used in a simulation.
+        gas: u64,
+        /// Largest allowed fee.
+        max_fee: u64,
+        /// Largest gas limit, that of the fee included.
+        max_gas: u64,
+        /// Denomination of the fees.
+        denomination: String,
+    },
     /// The transaction was sent but was not seen in a block in time; it may still land.
     #[error("transaction {tx_hash} was not in a block after {seconds} s")]
     Timeout {
@@ -47,6 +70,9 @@ pub enum ChainError {
         /// How long we waited.
         seconds: u64,
     },
+    /// The program is stopping; the message may have been sent.
+    #[error("the transaction sender stopped before the message was answered for")]
+    Stopped,
 }
 
 /// A message that the chain refused: the same message will be refused again unless the chain changes.

@@ -29,8 +29,8 @@ pub use finality::{
 };
 pub use light_client::{LightClientHeader, LightClientParams};
 pub use message::{
-    AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness, CreateDelegation,
-    CreateFinalityProvider, Message, Receipt, ReportSpend,
+    AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness,
+    CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
 };
 
 /// One chain secured by bitcoin stake.
@@ -121,8 +121,10 @@ pub trait Chain: Send + Sync {
     async fn finality_activated_at(&self) -> Result<Option<ChainHeight>, ChainError>;
 
     /// The block to vote on; `None` where votes are not taken for this height (yet).
-    async fn finality_block(&self, height: ChainHeight)
-    -> Result<Option<FinalityBlock>, ChainError>;
+    async fn finality_block(
+        &self,
+        height: ChainHeight,
+    ) -> Result<Option<FinalityBlock>, ChainError>;
 
     /// Height of the newest block that finality votes have finalised; `None` before the first.
     async fn last_finalized_block(&self) -> Result<Option<ChainHeight>, ChainError>;
@@ -139,7 +141,7 @@ pub trait Chain: Send + Sync {
     /// Newest epoch whose checkpoint is final on Bitcoin; commits of later epochs do not count yet (spec 3.7).
     async fn last_finalized_epoch(&self) -> Result<u64, ChainError>;
 
-    /// Evidence of equivocation at or above a height.
+    /// The first evidence of equivocation against each provider whose first is at or above a height.
     async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError>;
 
     /// Rewards that [`Self::account`] could withdraw now, as `(amount, denomination)`.

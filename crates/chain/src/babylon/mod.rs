@@ -1,0 +1,257 @@
+//! Babylon Genesis over gRPC.
+//!
+//! [`Babylon`] answers the questions of [`Chain`] from one node and sends one account's messages. What the node says
+//! passes through `read` on its way in, our messages through `write` on their way out; `sender` makes transactions
+//! of them.
+
+mod account;
+pub mod checkpoint;
+mod config;
+mod decimal;
+mod node;
+mod read;
+mod sender;
+mod write;
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use bitcoin::{BlockHash, Txid};
+use staking::keys::FinalityProviderKey;
+use staking::params::ParamsVersions;
+use staking::proof_of_possession::AccountAddress;
+use staking::units::ChainHeight;
+
+pub use account::{AccountKey, AccountKeyError};
+pub use config::{Config, GasAdjustment, GasAdjustmentError, GrpcUrl, GrpcUrlError};
+pub use decimal::{Decimal, DecimalError};
+
+use crate::{
+    Chain, ChainError, Delegation, DelegationStatus, Evidence, FinalityBlock, FinalityParams,
+    FinalityProvider, LightClientHeader, LightClientParams, Message, Page, PageKey,
+    PublicRandomnessCommit, Receipt, Rejection, SigningInfo,
+};
+use checkpoint::CheckpointStatus;
+use node::{Node, TransactionService};
+use sender::Sender;
+
+/// A Babylon node and an account on its chain.
+#[derive(Debug)]
+pub struct Babylon {
+    node: Node,
+    sender: Sender,
+    chain_id: String,
+    account: AccountAddress,
+    fee_denomination: String,
+}
+
+impl Babylon {
+    /// Connects to the node and starts sending for the account of `account_key`.
+    ///
+    /// One process may have one connection for each account: the connection keeps the account's sequence.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Unreachable`] while the node does not answer, [`ChainError::WrongChain`] where it serves another
+    /// chain, [`ChainError::InvalidMessage`] for an account prefix that no address can have.
+    pub async fn connect(config: Config, account_key: AccountKey) -> Result<Self, ChainError> {
+        let account = account_key
+            .address(&config.account_prefix)
+            .map_err(|error| ChainError::InvalidMessage {
+                reason: error.to_string(),
+            })?;
+        let node = Node::new(&config)?;
+        let actual = node.chain_id().await?;
+        if actual != config.chain_id {
+            return Err(ChainError::WrongChain {
+                expected: config.chain_id,
+                actual,
+            });
+        }
+        let sender = Sender::start(
+            node.clone(),
+            &config,
+            account_key,
+            account.text().to_owned(),
+        );
+        Ok(Self {
+            node,
+            sender,
+            chain_id: config.chain_id,
+            account,
+            fee_denomination: config.fee_denomination,
+        })
+    }
+
+    /// The account, as proofs of possession need it.
+    pub fn account_address(&self) -> &AccountAddress {
+        &self.account
+    }
+
+    /// What became of a transaction after [`ChainError::Timeout`]; `None` while it is in no block.
+    pub async fn transaction(
+        &self,
+        tx_hash: &str,
+    ) -> Result<Option<Result<Receipt, Rejection>>, ChainError> {
+        let included = self.node.included(tx_hash).await?;
+        Ok(included.map(|included| {
+            included.outcome.map(|()| Receipt {
+                tx_hash: tx_hash.to_owned(),
+                height: included.height,
+            })
+        }))
+    }
+
+    /// Everybody with voting power at a height, and their power in satoshi.
+    pub async fn active_finality_providers(
+        &self,
+        height: ChainHeight,
+    ) -> Result<Vec<(FinalityProviderKey, u64)>, ChainError> {
+        self.node.active_providers(height).await
+    }
+}
+
+#[async_trait]
+impl Chain for Babylon {
+    fn chain_id(&self) -> &str {
+        &self.chain_id
+    }
+
+    fn account(&self) -> &str {
+        self.account.text()
+    }
+
+    async fn balance(&self) -> Result<u128, ChainError> {
+        self.node
+            .balance(self.account.text(), &self.fee_denomination)
+            .await
+    }
+
+    async fn height(&self) -> Result<ChainHeight, ChainError> {
+        self.node.height().await
+    }
+
+    async fn light_client_tip(&self) -> Result<LightClientHeader, ChainError> {
+        self.node.light_client_tip().await
+    }
+
+    async fn light_client_base(&self) -> Result<LightClientHeader, ChainError> {
+        self.node.light_client_base().await
+    }
+
+    async fn contains_header(&self, hash: &BlockHash) -> Result<bool, ChainError> {
+        self.node.contains_header(hash).await
+    }
+
+    async fn light_client_params(&self) -> Result<LightClientParams, ChainError> {
+        self.node.light_client_params().await
+    }
+
+    async fn staking_params(&self) -> Result<ParamsVersions, ChainError> {
+        self.node.staking_params().await
+    }
+
+    async fn delegation(&self, staking_txid: Txid) -> Result<Option<Delegation>, ChainError> {
+        self.node.delegation(staking_txid).await
+    }
+
+    async fn delegations(
+        &self,
+        status: Option<DelegationStatus>,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
+    ) -> Result<Page, ChainError> {
+        self.node.delegations(status, after, limit).await
+    }
+
+    async fn delegations_to(
+        &self,
+        finality_provider: &FinalityProviderKey,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
+    ) -> Result<Page, ChainError> {
+        self.node
+            .delegations_to(finality_provider, after, limit)
+            .await
+    }
+
+    async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError> {
+        self.node.finality_providers().await
+    }
+
+    async fn finality_provider(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<FinalityProvider>, ChainError> {
+        self.node.finality_provider(key).await
+    }
+
+    async fn finality_params(&self) -> Result<FinalityParams, ChainError> {
+        self.node.finality_params().await
+    }
+
+    async fn signing_info(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<SigningInfo>, ChainError> {
+        self.node.signing_info(key).await
+    }
+
+    async fn voting_power(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<u64, ChainError> {
+        self.node.voting_power(key, height).await
+    }
+
+    async fn finality_activated_at(&self) -> Result<Option<ChainHeight>, ChainError> {
+        self.node.finality_activated_at().await
+    }
+
+    async fn finality_block(
+        &self,
+        height: ChainHeight,
+    ) -> Result<Option<FinalityBlock>, ChainError> {
+        self.node.finality_block(height).await
+    }
+
+    async fn last_finalized_block(&self) -> Result<Option<ChainHeight>, ChainError> {
+        self.node.last_finalized_block().await
+    }
+
+    async fn votes(&self, height: ChainHeight) -> Result<Vec<FinalityProviderKey>, ChainError> {
+        self.node.votes(height).await
+    }
+
+    async fn public_randomness_commits(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Vec<PublicRandomnessCommit>, ChainError> {
+        self.node.public_randomness_commits(key).await
+    }
+
+    async fn last_finalized_epoch(&self) -> Result<u64, ChainError> {
+        let newest = self
+            .node
+            .newest_checkpoint(CheckpointStatus::Finalized)
+            .await?;
+        Ok(newest.map_or(0, |checkpoint| checkpoint.raw.epoch))
+    }
+
+    async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError> {
+        self.node.evidences(from).await
+    }
+
+    async fn rewards(&self) -> Result<Vec<(u128, String)>, ChainError> {
+        self.node.rewards(self.account.text()).await
+    }
+
+    async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>> {
+        let encoded = messages
+            .iter()
+            .map(|message| write::encode(message, self.account.text(), &self.fee_denomination))
+            .collect();
+        self.sender.submit(encoded).await
+    }
+}

@@ -1,0 +1,238 @@
+//! Finds out what became of the transactions under way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::cause::{Cause, cause};
+use super::item::Item;
+use super::task::{Flight, Task, answer_all};
+use crate::babylon::node::{Included, TransactionService};
+use crate::{ChainError, Receipt, Rejection};
+
+/// After how long a transaction that is in no block is handed to the node again: it may have been restarted, and a
+/// mempool does not survive that.
+const BROADCAST_AGAIN: Duration = Duration::from_secs(5);
+
+impl<S: TransactionService> Task<S> {
+    /// Looks at the transactions under way, oldest first, until one that is still open.
+    pub(super) async fn settle(&mut self) {
+        while let Some(flight) = self.flights.front() {
+            match self.service.included(&flight.signed.hash).await {
+                Ok(Some(included)) => {
+                    if let Some(flight) = self.flights.pop_front() {
+                        self.landed(flight, included);
+                    }
+                }
+                Ok(None) if self.look_after_oldest().await => (),
+                Ok(None) => break,
+                Err(error) => {
+                    debug!(%error, "cannot look a transaction up");
+                    if !self.give_up_oldest() {
+                        break;
+                    }
+                }
+            }
+        }
+        let oldest = self.flights.front().map(|flight| flight.sequence);
+        for item in &mut self.queue {
+            if item
+                .waits_for
+                .is_some_and(|sequence| oldest.is_none_or(|oldest| sequence < oldest))
+            {
+                item.waits_for = None;
+                item.settled = true;
+            }
+        }
+    }
+
+    fn landed(&mut self, flight: Flight, included: Included) {
+        match included.outcome {
+            Ok(()) => {
+                debug!(tx_hash = flight.signed.hash, height = %included.height, "in a block");
+                for item in flight.items {
+                    item.answer(Ok(Receipt {
+                        tx_hash: flight.signed.hash.clone(),
+                        height: included.height,
+                    }));
+                }
+            }
+            Err(refusal) => {
+                info!(
+                    tx_hash = flight.signed.hash,
+                    codespace = refusal.codespace,
+                    code = refusal.code,
+                    log = refusal.log,
+                    "a transaction failed in its block"
+                );
+                self.taint();
+                self.failed(flight, refusal);
+            }
+        }
+    }
+
+    /// A transaction failed in its block: none of its messages took effect.
+    fn failed(&mut self, flight: Flight, refusal: Rejection) {
+        let Flight {
+            mut items, tainted, ..
+        } = flight;
+        match cause(&refusal) {
+            Cause::WrongSequence | Cause::Expired => {
+                self.account = None;
+                self.try_again(items, &refusal.into());
+            }
+            Cause::InsufficientFunds => {
+                self.account = None;
+                let error = self.insufficient_funds(&refusal.log);
+                answer_all(items, &error);
+            }
+            _ if tainted => self.try_again(items, &refusal.into()),
+            Cause::Message(position) if position < items.len() => {
+                items.remove(position).answer(Err(refusal.into()));
+                self.put_back(items);
+            }
+            Cause::Gas => {
+                for item in &mut items {
+                    item.gas_percent = item.gas_percent.saturating_mul(3) / 2;
+                }
+                self.try_again(items, &refusal.into());
+            }
+            _ if items.len() == 1 => answer_all(items, &refusal.into()),
+            _ => self.halve(items),
+        }
+    }
+
+    /// Sends items again that failed without their fault, unless that happened too often.
+    fn try_again(&mut self, items: Vec<Item>, error: &ChainError) {
+        let (again, given_up): (Vec<Item>, Vec<Item>) = items
+            .into_iter()
+            .map(|mut item| (item.may_try_again(), item))
+            .fold(
+                (Vec::new(), Vec::new()),
+                |(mut again, mut given_up), (may, item)| {
+                    if may {
+                        again.push(item)
+                    } else {
+                        given_up.push(item)
+                    }
+                    (again, given_up)
+                },
+            );
+        answer_all(given_up, error);
+        self.put_back(again);
+    }
+
+    /// What is still under way may fail because of a transaction before it.
+    fn taint(&mut self) {
+        for flight in &mut self.flights {
+            flight.tainted = true;
+        }
+    }
+
+    /// The oldest transaction is in no block. Says whether it was taken off the list.
+    async fn look_after_oldest(&mut self) -> bool {
+        if self.give_up_oldest() {
+            return true;
+        }
+        let Some(oldest) = self.flights.front() else {
+            return false;
+        };
+        if oldest.broadcast_at.elapsed() < BROADCAST_AGAIN {
+            return false;
+        }
+        let (sequence, timeout_height) = (oldest.sequence, oldest.timeout_height);
+        match self.can_still_be_included(sequence, timeout_height).await {
+            Ok(true) => {
+                self.broadcast_again().await;
+                false
+            }
+            Ok(false) => {
+                self.expire_oldest();
+                true
+            }
+            Err(error) => {
+                debug!(%error, "cannot tell whether a transaction has expired");
+                false
+            }
+        }
+    }
+
+    /// Whether a transaction that was not found may be in a block all the same, or get into one.
+    ///
+    /// Its sequence decides, not the search for its hash: the node's index may lag behind its blocks.
+    async fn can_still_be_included(
+        &self,
+        sequence: u64,
+        timeout_height: u64,
+    ) -> Result<bool, ChainError> {
+        if self.service.newest_height().await?.0 <= timeout_height {
+            return Ok(true);
+        }
+        let account = self.service.account_state(self.signer.address()).await?;
+        Ok(account.is_some_and(|account| account.sequence > sequence))
+    }
+
+    async fn broadcast_again(&mut self) {
+        for flight in &mut self.flights {
+            flight.broadcast_at = Instant::now();
+            match self.service.broadcast(&flight.signed.bytes).await {
+                Ok(Ok(())) => info!(
+                    tx_hash = flight.signed.hash,
+                    "sent a lost transaction again"
+                ),
+                // Most often it is in the mempool, or in the block that was just made.
+                Ok(Err(refusal)) => {
+                    debug!(
+                        tx_hash = flight.signed.hash,
+                        log = refusal.log,
+                        "not taken again"
+                    );
+                }
+                Err(error) => {
+                    debug!(%error, "cannot send a transaction again");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The oldest transaction can never be in a block; what comes after it cannot either before its sequence is used.
+    fn expire_oldest(&mut self) {
+        if let Some(flight) = self.flights.pop_front() {
+            warn!(
+                tx_hash = flight.signed.hash,
+                "a transaction was never included; sending anew"
+            );
+            self.account = None;
+            self.taint();
+            let error = timeout(&flight);
+            self.try_again(flight.items, &error);
+        }
+    }
+
+    /// Answers the messages of the oldest transaction if its time is up. Says whether it was.
+    fn give_up_oldest(&mut self) -> bool {
+        let patience = self.patience.inclusion_timeout;
+        let is_late = |flight: &mut Flight| flight.sent_at.elapsed() >= patience;
+        let Some(flight) = self.flights.pop_front_if(is_late) else {
+            return false;
+        };
+        warn!(
+            tx_hash = flight.signed.hash,
+            "giving up on a transaction that may still land"
+        );
+        self.account = None;
+        self.taint();
+        let error = timeout(&flight);
+        answer_all(flight.items, &error);
+        true
+    }
+}
+
+fn timeout(flight: &Flight) -> ChainError {
+    ChainError::Timeout {
+        tx_hash: flight.signed.hash.clone(),
+        seconds: flight.sent_at.elapsed().as_secs(),
+    }
+}
