@@ -22,7 +22,8 @@ use crate::fees::FeePolicy;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `bitcoin`, `testnet4`, `signet` or `regtest`; a node on another network is refused.
+    /// `mainnet`, `testnet4`, `signet` or `regtest`; a node on another network is refused.
+    #[serde(with = "network_name")]
     pub network: Network,
     /// Address of bitcoind's JSON-RPC server, such as `http://127.0.0.1:8332`.
     pub rpc_url: String,
@@ -153,6 +154,43 @@ impl Config {
     }
 }
 
+/// Networks by the names of our network profiles; `bitcoin`, as libraries call mainnet, is understood too.
+mod network_name {
+    use bitcoin::Network;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const MAINNET: &str = "mainnet";
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for this signature"
+    )]
+    pub(super) fn serialize<S: Serializer>(
+        network: &Network,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match network {
+            Network::Bitcoin => serializer.serialize_str(MAINNET),
+            other => serializer.collect_str(other),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Network, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == MAINNET {
+            return Ok(Network::Bitcoin);
+        }
+        name.parse().map_err(|_| {
+            D::Error::custom(format!(
+                "`{name}` is no bitcoin network; known are mainnet, testnet4, signet and regtest"
+            ))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +211,29 @@ mod tests {
         assert_eq!(config.fees, FeePolicy::default());
         let again: Config = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
         assert_eq!(again, config);
+    }
+
+    #[test]
+    fn networks_have_the_names_of_the_profiles() {
+        let with = |name: &str| {
+            let section = MINIMAL.replace("regtest", name) + "cookie_file = \"c\"";
+            toml::from_str::<Config>(&section)
+        };
+        for (name, network) in [
+            ("mainnet", Network::Bitcoin),
+            ("bitcoin", Network::Bitcoin),
+            ("signet", Network::Signet),
+            ("testnet4", Network::Testnet4),
+        ] {
+            assert_eq!(with(name).unwrap().network, network);
+        }
+        let written = toml::to_string(&with("bitcoin").unwrap()).unwrap();
+        assert!(written.contains("network = \"mainnet\""), "{written}");
+        let error = with("main-net").unwrap_err().to_string();
+        assert!(
+            error.contains("`main-net` is no bitcoin network"),
+            "{error}"
+        );
     }
 
     #[test]
