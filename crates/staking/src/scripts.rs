@@ -81,10 +81,9 @@ impl DelegationKeys {
         &self.covenant
     }
 
-    /// The unbonding script: the staker and a quorum of the committee spend at once.
+    /// The unbonding script of these keys.
     pub fn unbonding_script(&self) -> ScriptBuf {
-        let script = push_verified_key(Builder::new(), self.staker);
-        self.push_covenant(script).into_script()
+        unbonding_script(self.staker, &self.covenant)
     }
 
     /// The slashing script: the staker, one finality provider and a quorum of the committee spend at once.
@@ -98,12 +97,7 @@ impl DelegationKeys {
             .map(|key| key.0)
             .collect();
         let script = push_multisig(script, &finality_providers, 1, Last::Verified);
-        self.push_covenant(script).into_script()
-    }
-
-    fn push_covenant(&self, script: Builder) -> Builder {
-        let keys: Vec<_> = self.covenant.keys().iter().map(|key| key.0).collect();
-        push_multisig(script, &keys, self.covenant.quorum(), Last::Final)
+        push_covenant(script, &self.covenant).into_script()
     }
 }
 
@@ -113,6 +107,18 @@ pub fn timelock_script(staker: StakerKey, timelock: BlockInterval) -> ScriptBuf 
         .push_int(timelock.blocks().into())
         .push_opcode(OP_CSV)
         .into_script()
+}
+
+/// The unbonding script: the staker and a quorum of the committee spend at once.
+///
+/// It says nothing about finality providers, so it can be rebuilt without knowing them.
+pub fn unbonding_script(staker: StakerKey, covenant: &CovenantCommittee) -> ScriptBuf {
+    push_covenant(push_verified_key(Builder::new(), staker), covenant).into_script()
+}
+
+fn push_covenant(script: Builder, covenant: &CovenantCommittee) -> Builder {
+    let keys: Vec<_> = covenant.keys().iter().map(|key| key.0).collect();
+    push_multisig(script, &keys, covenant.quorum(), Last::Final)
 }
 
 /// Whether a fragment's result ends the script or is checked before the script goes on.
