@@ -1,1 +1,25 @@
 //! The program of BTC holders: stake, unbond, withdraw.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod scripts;
+
+use daemon::output::{Answer, CommandError};
+use daemon::program::{Context, Program};
+
+/// The program.
+#[derive(Debug, Clone, Copy)]
+pub struct BtcStaker;
+
+impl Program for BtcStaker {
+    const NAME: &'static str = "btc-staker";
+    const ABOUT: &'static str = "Stakes bitcoin to secure other chains, without giving it away";
+    const CONFIG_TEMPLATE: &'static str = config::TEMPLATE;
+    type Command = cli::Command;
+    type Config = config::Config;
+
+    async fn execute(command: cli::Command, context: Context) -> Result<Answer, CommandError> {
+        command.execute(&context).await
+    }
+}

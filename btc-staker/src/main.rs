@@ -1,3 +1,9 @@
 //! Entry point of `btc-staker`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use btc_staker::BtcStaker;
+
+fn main() -> ExitCode {
+    daemon::program::run::<BtcStaker>()
+}

@@ -2,8 +2,12 @@
 
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::{Amount, Transaction, TxOut, Txid};
-use eots::adaptor::AdaptorSignature;
-use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
+use staking::delegation::{
+    CovenantSignatures, DelegationError, Registration, StakerSignatures, ValidDelegation, validate,
+};
+use staking::keys::{FinalityProviderKey, StakerKey};
+use staking::params::StakingParams;
+pub use staking::quorum::{CovenantAdaptorSignatures, CovenantSignature};
 use staking::units::{BitcoinHeight, BlockInterval};
 
 /// Where a delegation is in its life (spec 2.8).
@@ -19,24 +23,6 @@ pub enum DelegationStatus {
     Unbonded,
     /// Its timelock is about to end: it gives no power any more.
     Expired,
-}
-
-/// A covenant member's signature of the unbonding or of an expansion transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CovenantSignature {
-    /// Who signed.
-    pub key: CovenantKey,
-    /// BIP-0340 signature.
-    pub signature: Signature,
-}
-
-/// A covenant member's signatures of one slashing transaction, one for each finality provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CovenantAdaptorSignatures {
-    /// Who signed.
-    pub key: CovenantKey,
-    /// In the order of [`Delegation::finality_providers`].
-    pub signatures: Vec<AdaptorSignature>,
 }
 
 /// What a stake expansion adds to a delegation (spec 1.10).
@@ -99,6 +85,50 @@ impl Delegation {
     /// Id of the staking transaction, under which the chain knows the delegation.
     pub fn staking_txid(&self) -> Txid {
         self.staking_tx.compute_txid()
+    }
+
+    /// Rebuilds and checks everything but the signatures, under the version of the parameters that governs it.
+    pub fn validate(&self, params: &StakingParams) -> Result<ValidDelegation, DelegationError> {
+        let registration = Registration {
+            staker: self.staker,
+            finality_providers: &self.finality_providers,
+            staking_time: self.staking_time,
+            staking_value: self.staking_value,
+            staking_tx: &self.staking_tx,
+            staking_output_index: Some(self.staking_output_index),
+            unbonding_time: self.unbonding_time,
+            unbonding_tx: &self.unbonding_tx,
+            slashing_tx: &self.slashing_tx,
+            unbonding_slashing_tx: &self.unbonding_slashing_tx,
+        };
+        validate(&registration, params)
+    }
+
+    /// The staker's signatures, as the judgement of [`ValidDelegation`] takes them.
+    pub fn staker_signatures(&self) -> StakerSignatures {
+        StakerSignatures {
+            slashing: self.staker_slashing_signature,
+            unbonding_slashing: self.staker_unbonding_slashing_signature,
+        }
+    }
+
+    /// The committee's signatures by member, of those members who have signed every part.
+    pub fn covenant_signatures(&self) -> Vec<CovenantSignatures> {
+        self.covenant_unbonding_signatures
+            .iter()
+            .filter_map(|unbonding| {
+                let of_member = |all: &[CovenantAdaptorSignatures]| {
+                    let found = all.iter().find(|one| one.key == unbonding.key);
+                    found.map(|one| one.signatures.clone())
+                };
+                Some(CovenantSignatures {
+                    key: unbonding.key,
+                    slashing: of_member(&self.covenant_slashing_signatures)?,
+                    unbonding: unbonding.signature,
+                    unbonding_slashing: of_member(&self.covenant_unbonding_slashing_signatures)?,
+                })
+            })
+            .collect()
     }
 }
 

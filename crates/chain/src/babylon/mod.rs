@@ -39,7 +39,8 @@ use sender::Sender;
 #[derive(Debug)]
 pub struct Babylon {
     node: Node,
-    sender: Sender,
+    /// `None` where nothing is sent.
+    sender: Option<Sender>,
     chain_id: String,
     account: AccountAddress,
     fee_denomination: String,
@@ -60,6 +61,22 @@ impl Babylon {
             .map_err(|error| ChainError::InvalidMessage {
                 reason: error.to_string(),
             })?;
+        let mut babylon = Self::watch(config.clone(), account).await?;
+        babylon.sender = Some(Sender::start(
+            babylon.node.clone(),
+            &config,
+            account_key,
+            babylon.account.text().to_owned(),
+        ));
+        Ok(babylon)
+    }
+
+    /// Connects to the node to ask questions only; [`Chain::submit`] refuses every message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub async fn watch(config: Config, account: AccountAddress) -> Result<Self, ChainError> {
         let node = Node::new(&config)?;
         let actual = node.chain_id().await?;
         if actual != config.chain_id {
@@ -68,15 +85,9 @@ impl Babylon {
                 actual,
             });
         }
-        let sender = Sender::start(
-            node.clone(),
-            &config,
-            account_key,
-            account.text().to_owned(),
-        );
         Ok(Self {
             node,
-            sender,
+            sender: None,
             chain_id: config.chain_id,
             account,
             fee_denomination: config.fee_denomination,
@@ -248,10 +259,16 @@ impl Chain for Babylon {
     }
 
     async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>> {
+        let Some(sender) = &self.sender else {
+            let refused = || ChainError::InvalidMessage {
+                reason: format!("account {} is only watched, its key is needed to send", self.account),
+            };
+            return messages.iter().map(|_| Err(refused())).collect();
+        };
         let encoded = messages
             .iter()
             .map(|message| write::encode(message, self.account.text(), &self.fee_denomination))
             .collect();
-        self.sender.submit(encoded).await
+        sender.submit(encoded).await
     }
 }

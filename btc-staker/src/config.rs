@@ -1,0 +1,140 @@
+//! The configuration file.
+
+use std::num::{NonZeroU16, NonZeroU64};
+use std::path::{Path, PathBuf};
+
+use bitcoin::Amount;
+use daemon::config::{BrokenRule, Settings};
+use keystore::PassphraseSource;
+use serde::Deserialize;
+use wallet::FeeLimit;
+
+/// What `config init` and `init` write.
+pub const TEMPLATE: &str = include_str!("../btc-staker.toml");
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The Bitcoin node.
+    pub bitcoin: bitcoin_source::Config,
+    /// The node of the secured chain, and what its transactions may cost.
+    pub babylon: chain::babylon::Config,
+    /// How the seed is unlocked.
+    #[serde(default)]
+    pub keys: KeysConfig,
+    /// How stakes are made and followed.
+    #[serde(default)]
+    pub staking: StakingConfig,
+}
+
+/// `[keys]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Where the passphrase of the seed comes from.
+    pub passphrase: PassphraseSource,
+}
+
+/// `[staking]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StakingConfig {
+    /// Within how many blocks a transaction should be confirmed; what its fee rate is estimated for.
+    pub fee_target_blocks: NonZeroU16,
+    /// Most that one Bitcoin transaction pays in total. Satoshi.
+    pub max_fee_sat: NonZeroU64,
+    /// Blocks that watchtowers get to prove a stake's inclusion, or to report its end, before the staker does it.
+    pub watchtower_patience_blocks: u16,
+}
+
+impl Default for StakingConfig {
+    /// An hour is soon enough for a stake of months. The largest fee is that of an ordinary stake (about 200 vB) at
+    /// 500 sat/vB, so it only stops mistakes. Three blocks are half an hour without voting power at most.
+    fn default() -> Self {
+        Self {
+            fee_target_blocks: const { NonZeroU16::new(6).unwrap() },
+            max_fee_sat: const { NonZeroU64::new(100_000).unwrap() },
+            watchtower_patience_blocks: 3,
+        }
+    }
+}
+
+impl Config {
+    /// Takes relative paths as below `home`.
+    #[must_use]
+    pub fn below(mut self, home: &Path) -> Self {
+        let resolve = |path: &mut PathBuf| *path = home.join(&path);
+        self.bitcoin.cookie_file.iter_mut().for_each(resolve);
+        self.bitcoin.rpc_password_file.iter_mut().for_each(resolve);
+        if let PassphraseSource::File(path) = &mut self.keys.passphrase {
+            resolve(path);
+        }
+        self
+    }
+
+    /// The most that a Bitcoin transaction may pay in fees.
+    pub fn fee_limit(&self) -> FeeLimit {
+        FeeLimit {
+            rate: self.bitcoin.fees.max(),
+            total: Amount::from_sat(self.staking.max_fee_sat.get()),
+        }
+    }
+}
+
+impl Settings for Config {
+    fn broken_rules(&self) -> Vec<BrokenRule> {
+        let broken = self.bitcoin.validate().err();
+        broken
+            .into_iter()
+            .map(|error| BrokenRule::new("bitcoin", error.to_string()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid_and_its_comments_show_the_defaults() {
+        let written: Config = toml::from_str(TEMPLATE).unwrap();
+        assert!(written.broken_rules().is_empty());
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.contains(" = ") || setting.starts_with('[') => setting,
+                _ => line,
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let explicit: Config = toml::from_str(&uncommented).unwrap();
+        assert_eq!(explicit.babylon, written.babylon);
+        assert_eq!(explicit.bitcoin.fees, written.bitcoin.fees);
+        assert_eq!(
+            explicit.bitcoin.poll_interval(),
+            written.bitcoin.poll_interval()
+        );
+        assert_eq!(explicit.fee_limit(), written.fee_limit());
+        assert_eq!(
+            format!("{:?}", explicit.staking),
+            format!("{:?}", written.staking)
+        );
+    }
+
+    #[test]
+    fn relative_paths_are_below_the_home_and_absolute_ones_stay() {
+        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
+        config.bitcoin.cookie_file = Some("node/.cookie".into());
+        config.keys.passphrase = PassphraseSource::File("/etc/passphrase".into());
+        let config = config.below(Path::new("/home"));
+        assert_eq!(
+            config.bitcoin.cookie_file,
+            Some("/home/node/.cookie".into())
+        );
+        assert_eq!(
+            config.keys.passphrase,
+            PassphraseSource::File("/etc/passphrase".into())
+        );
+    }
+}

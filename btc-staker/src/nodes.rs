@@ -1,0 +1,106 @@
+//! The two nodes that a stake is made with: Bitcoin's and the secured chain's, and that they belong together.
+
+use std::sync::Arc;
+
+use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
+use chain::babylon::{AccountKey, Babylon};
+use chain::{Chain, ChainError};
+use staking::params::StakingParams;
+use staking::proof_of_possession::AccountAddress;
+use staking::units::BitcoinHeight;
+
+use crate::config::Config;
+
+/// Connections to both nodes, which answered and fit together when they were made.
+#[derive(Clone)]
+pub struct Nodes {
+    /// The Bitcoin node.
+    pub bitcoin: Arc<Bitcoind>,
+    /// A node of the secured chain.
+    pub chain: Arc<dyn Chain>,
+}
+
+/// For whom the chain is talked to.
+#[derive(Debug)]
+pub enum Account {
+    /// Only questions are asked.
+    Watched(AccountAddress),
+    /// Messages are sent too.
+    Unlocked(AccountKey),
+}
+
+/// Why the nodes cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodesError {
+    /// The Bitcoin node.
+    #[error(transparent)]
+    Bitcoin(#[from] SourceError),
+    /// The chain's node.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The chain follows another Bitcoin.
+    #[error(
+        "chain `{chain_id}` follows another bitcoin network: its first header is {chain}, the bitcoin node has {bitcoin} at \
+         height {height}; check `bitcoin.rpc_url` and `babylon.grpc_url`"
+    )]
+    OtherBitcoin {
+        /// The chain.
+        chain_id: String,
+        /// Where they differ.
+        height: BitcoinHeight,
+        /// What the chain has there.
+        chain: bitcoin::BlockHash,
+        /// What the Bitcoin node has there.
+        bitcoin: bitcoin::BlockHash,
+    },
+    /// The chain has no parameters for new stakes.
+    #[error("the chain has no staking parameters for bitcoin height {0}; it does not take stakes yet")]
+    NoParams(BitcoinHeight),
+}
+
+impl Nodes {
+    /// Connects to both nodes and checks network, chain id, and that they see the same Bitcoin.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a node does not answer or is not the configured one.
+    pub async fn connect(config: &Config, account: Account) -> Result<Self, NodesError> {
+        let bitcoin = Arc::new(Bitcoind::connect(&config.bitcoin).await?);
+        let chain: Arc<dyn Chain> = Arc::new(match account {
+            Account::Watched(address) => Babylon::watch(config.babylon.clone(), address).await?,
+            Account::Unlocked(key) => Babylon::connect(config.babylon.clone(), key).await?,
+        });
+        let nodes = Self { bitcoin, chain };
+        nodes.check_same_bitcoin().await?;
+        Ok(nodes)
+    }
+
+    /// The parameters for a stake that is registered now: those of the chain's newest Bitcoin header (spec 2.4).
+    pub async fn governing_params(&self) -> Result<StakingParams, NodesError> {
+        let tip = self.chain.light_client_tip().await?.height;
+        let versions = self.chain.staking_params().await?;
+        versions.at_height(tip).cloned().ok_or(NodesError::NoParams(tip))
+    }
+
+    /// Compares the oldest header that the chain knows; a newer one may be on a branch that one of the two has left.
+    async fn check_same_bitcoin(&self) -> Result<(), NodesError> {
+        let base = self.chain.light_client_base().await?;
+        let height = base.height;
+        match self.bitcoin.block_hash(height).await {
+            Ok(hash) if hash == base.hash() => Ok(()),
+            Ok(hash) => Err(NodesError::OtherBitcoin {
+                chain_id: self.chain.chain_id().to_owned(),
+                height,
+                chain: base.hash(),
+                bitcoin: hash,
+            }),
+            // The node has still to catch up.
+            Err(SourceError::NotFound { .. }) => {
+                tracing::warn!(%height, "the bitcoin node has not reached the chain's first header yet");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
