@@ -16,7 +16,7 @@ use daemon::program::{Context, Program, run};
 use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
 use daemon::service::Service;
-use daemon::{http, telemetry};
+use daemon::{http, shutdown, telemetry};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +70,8 @@ enum Command {
         #[command(flatten)]
         consent: Consent,
     },
+    /// Go on lighting whatever one is told
+    Insist,
     /// Fail as a safety rule does
     Refuse,
     /// Fail as a bug does
@@ -105,6 +107,7 @@ impl Program for Lamplighter {
                 consent.ask("Put the lamp out?")?;
                 Ok(Lamps { lamps: 0 }.into())
             }
+            Command::Insist => insist().await,
             Command::Refuse => {
                 Err(
                     CommandError::new(Exit::Refused, "storm", "no lamp is lit in a storm")
@@ -149,6 +152,15 @@ async fn keep_lit(
         }
     }
     Ok(())
+}
+
+async fn insist() -> Result<Answer, CommandError> {
+    let stop = shutdown::on_signal()
+        .map_err(|error| CommandError::caused_by(Exit::Failed, "no-signals", &error))?;
+    tracing::warn!("insisting");
+    stop.cancelled().await;
+    tracing::warn!("insisting still");
+    std::future::pending().await
 }
 
 fn main() -> ExitCode {

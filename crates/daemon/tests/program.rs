@@ -10,9 +10,10 @@
 mod lamplighter;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use lamplighter::{Home, Service};
+use lamplighter::{Home, Service, signal};
 use serde_json::{Value, json};
 
 fn envelope(stdout: &[u8]) -> Value {
@@ -279,13 +280,29 @@ fn metrics_are_there_from_the_first_scrape() {
 
 #[test]
 fn sigterm_and_ctrl_c_stop_a_service_in_order() {
-    for signal in ["TERM", "INT"] {
+    for name in ["TERM", "INT"] {
         let service = Service::start(Home::new());
-        service.signal(signal);
+        signal(service.id(), name);
         let output = service.finished();
-        assert_eq!(output.status.code(), Some(0), "{signal}");
+        assert_eq!(output.status.code(), Some(0), "{name}");
         assert_eq!(output.stdout, b"stopped\n");
     }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_what_does_not_stop() {
+    let home = Home::new();
+    let mut child = home
+        .command(&["insist"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    for line in ["insisting", "insisting still"] {
+        assert!(log.next().unwrap().unwrap().ends_with(line));
+        signal(child.id(), "INT");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
@@ -321,7 +338,7 @@ fn the_service_manager_hears_that_the_service_is_ready_alive_and_stopping() {
     let service = Service::start_watched(home, &socket);
     socket.expect("READY=1");
     socket.expect("WATCHDOG=1");
-    service.signal("TERM");
+    signal(service.id(), "TERM");
     socket.expect("STOPPING=1");
     assert_eq!(service.finished().status.code(), Some(0));
 }

@@ -107,13 +107,6 @@ impl Service {
         self.child.id()
     }
 
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
     pub fn killed(mut self) -> Home {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -179,6 +172,14 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal, such as `TERM`.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill")
+        .args(["-s", name, &process.to_string()])
+        .status();
+    assert!(status.unwrap().success());
 }
 
 /// Where a service manager listens.
