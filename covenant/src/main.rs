@@ -1,3 +1,7 @@
-//! Entry point of `covenant`.
+//! The program `covenant`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::program::run::<covenant::Covenant>()
+}

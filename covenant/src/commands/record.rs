@@ -1,0 +1,125 @@
+//! `record rebuild`: the way back where the signing record was lost and there is no backup.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use ::chain::{Chain, Delegation};
+use bitcoin::{OutPoint, Txid};
+use daemon::output::{Answer, CommandError, Exit};
+use keystore::KeyFile;
+use serde::Serialize;
+use staking::keys::CovenantKey;
+
+use super::{chain, failure};
+use crate::audit::{Event, read};
+use crate::cli::RecordCommand;
+use crate::config::Config;
+use crate::home::Home;
+use crate::signer::SigningHistory;
+
+#[derive(Serialize)]
+struct Rebuilt {
+    from_audit_log: u64,
+    from_chain: u64,
+}
+
+impl fmt::Display for Rebuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "rebuilt the signing record: {} signatures from the audit log, {} from the chain",
+            self.from_audit_log, self.from_chain
+        )
+    }
+}
+
+const QUESTION: &str = "The rebuilt record knows the audit log and what the chain has. Signatures that left this signer \
+                        and are in neither are forgotten. Is there really no backup?";
+
+pub(super) async fn execute(
+    command: RecordCommand,
+    config: &Config,
+    home: &Home,
+) -> Result<Answer, CommandError> {
+    let RecordCommand::Rebuild(consent) = command;
+    let file = KeyFile::open(&home.resolve(&config.signer.key_file))?;
+    let key: CovenantKey = file
+        .public()
+        .parse()
+        .map_err(|error| failure::key(&error))?;
+    if home.signing_record().exists() {
+        return Err(CommandError::new(
+            Exit::Refused,
+            "record-exists",
+            format!(
+                "there is a signing record already: {}",
+                home.signing_record().display()
+            ),
+        ));
+    }
+    consent.ask(QUESTION)?;
+    // Everything is gathered before the record is made: one that is there is taken for whole.
+    let babylon = chain::reader(chain::configured(config)?).await?;
+    let from_chain = signed_on_chain(&babylon, key).await?;
+    let from_audit_log = signed_in_log(home)?;
+    let all = from_audit_log.iter().chain(&from_chain).copied();
+    SigningHistory::rebuild(home, key, all)?;
+    let count = |signed: &[_]| u64::try_from(signed.len()).unwrap_or(u64::MAX);
+    Ok(Rebuilt {
+        from_audit_log: count(&from_audit_log),
+        from_chain: count(&from_chain),
+    }
+    .into())
+}
+
+fn signed_in_log(home: &Home) -> Result<Vec<(OutPoint, Txid)>, CommandError> {
+    if !home.audit_log().exists() {
+        return Ok(Vec::new());
+    }
+    let mut signed = Vec::new();
+    let reader = read(&home.audit_log())?;
+    for entry in reader {
+        let entry = entry?;
+        if let Event::Signed {
+            staking_output,
+            unbonding_txid,
+            ..
+        } = entry.entry.event
+        {
+            signed.push((staking_output, unbonding_txid));
+        }
+    }
+    Ok(signed)
+}
+
+async fn signed_on_chain(
+    chain: &dyn Chain,
+    key: CovenantKey,
+) -> Result<Vec<(OutPoint, Txid)>, CommandError> {
+    const PAGE: NonZeroU32 = NonZeroU32::new(200).unwrap();
+    let mut signed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = chain.delegations(None, after, PAGE).await?;
+        signed.extend(
+            page.delegations
+                .iter()
+                .filter(|one| has_signature(one, key))
+                .map(|one| {
+                    let output = OutPoint::new(one.staking_txid(), one.staking_output_index);
+                    (output, one.unbonding_tx.compute_txid())
+                }),
+        );
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(signed),
+        }
+    }
+}
+
+fn has_signature(delegation: &Delegation, key: CovenantKey) -> bool {
+    delegation
+        .covenant_unbonding_signatures
+        .iter()
+        .any(|signature| signature.key == key)
+}

@@ -1,0 +1,151 @@
+//! `status`: what the running service says of itself; where none runs, what files and chain tell.
+
+use std::fmt;
+
+use ::chain::Chain;
+use daemon::output::{Answer, CommandError, Exit};
+use keystore::KeyFile;
+use serde::Serialize;
+use staking::keys::CovenantKey;
+
+use super::{chain, failure};
+use crate::audit::{Head, read};
+use crate::config::Config;
+use crate::home::Home;
+use crate::service::{Status, parked};
+
+#[derive(Serialize)]
+#[serde(tag = "service", rename_all = "lowercase")]
+enum Shown {
+    Running(Box<Status>),
+    /// It waits for a node or the signer; `/ready` says for which.
+    Starting,
+    Stopped(Box<Files>),
+}
+
+/// What can be known without the service.
+#[derive(Serialize)]
+struct Files {
+    covenant_key: Option<CovenantKey>,
+    account: Option<String>,
+    signing_record: bool,
+    audit_log: Option<Head>,
+    parked: usize,
+    /// Parameter versions whose committee the key is in; `None` where the chain does not answer.
+    member_of_params: Option<Vec<u32>>,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running(status) => status.fmt(f),
+            Self::Starting => f.write_str("the service is starting; /ready says what it waits for"),
+            Self::Stopped(files) => files.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the service is not running")?;
+        match &self.covenant_key {
+            Some(key) => writeln!(f, "covenant key    {key}")?,
+            None => writeln!(f, "covenant key    none here")?,
+        }
+        writeln!(
+            f,
+            "fee account     {}",
+            self.account.as_deref().unwrap_or("none here")
+        )?;
+        writeln!(
+            f,
+            "signing record  {}",
+            if self.signing_record {
+                "present"
+            } else {
+                "none"
+            }
+        )?;
+        match self.audit_log {
+            Some(head) => writeln!(f, "audit log       {head}")?,
+            None => writeln!(f, "audit log       none")?,
+        }
+        writeln!(f, "parked          {}", self.parked)?;
+        match &self.member_of_params {
+            Some(versions) => write!(f, "member of       params {versions:?}"),
+            None => write!(f, "member of       unknown, the chain does not answer"),
+        }
+    }
+}
+
+pub(super) async fn show(config: &Config, home: &Home) -> Result<Answer, CommandError> {
+    let shown = match daemon::status::ask(config.http.listen).await? {
+        Some(serde_json::Value::Null) => Shown::Starting,
+        Some(status) => Shown::Running(Box::new(serde_json::from_value(status).map_err(
+            |error| {
+                CommandError::new(
+                    Exit::Failed,
+                    "status-unreadable",
+                    format!(
+                        "{} does not answer like this version of covenant: {error}",
+                        config.http.listen
+                    ),
+                )
+            },
+        )?)),
+        None => Shown::Stopped(Box::new(files(config, home).await?)),
+    };
+    Ok(shown.into())
+}
+
+async fn files(config: &Config, home: &Home) -> Result<Files, CommandError> {
+    let public = |path| {
+        let path = home.resolve(path);
+        path.exists().then(|| KeyFile::open(&path)).transpose()
+    };
+    let covenant_key = match public(&config.signer.key_file)? {
+        Some(file) => Some(
+            file.public()
+                .parse()
+                .map_err(|error| failure::key(&error))?,
+        ),
+        None => None,
+    };
+    let account = public(&config.account.key_file)?.map(|file| file.public().to_owned());
+    let parked = parked::list(&home.parked())
+        .map_err(|error| failure::file("the parked delegations", &error))?
+        .len();
+    Ok(Files {
+        covenant_key,
+        account,
+        signing_record: home.signing_record().exists(),
+        audit_log: audit_head(home)?,
+        parked,
+        member_of_params: membership(config, covenant_key).await,
+    })
+}
+
+fn audit_head(home: &Home) -> Result<Option<Head>, CommandError> {
+    if !home.audit_log().exists() {
+        return Ok(None);
+    }
+    let mut reader = read(&home.audit_log())?;
+    for entry in &mut reader {
+        entry?;
+    }
+    Ok(Some(reader.head()))
+}
+
+async fn membership(config: &Config, key: Option<CovenantKey>) -> Option<Vec<u32>> {
+    let babylon = chain::reader(config.babylon.as_ref()?).await.ok()?;
+    let params = babylon.staking_params().await.ok()?;
+    let member = |key: CovenantKey| {
+        params
+            .all()
+            .iter()
+            .filter(|params| params.covenant.contains(&key))
+            .map(|params| params.version)
+            .collect()
+    };
+    Some(key.map(member).unwrap_or_default())
+}

@@ -1,0 +1,66 @@
+//! What a signer remembers on disk: the record of unbonding transactions and the audit log, always both.
+
+use std::io;
+
+use bitcoin::{OutPoint, Txid};
+use staking::keys::CovenantKey;
+
+use super::{RecordError, UnbondingRecord};
+use crate::audit::{AuditError, AuditLog};
+use crate::home::Home;
+
+/// The open memory of one covenant key. Only one process has it.
+#[derive(Debug)]
+pub struct SigningHistory {
+    pub(super) record: UnbondingRecord,
+    pub(super) audit: AuditLog,
+}
+
+/// Why a signer's memory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// The record of unbonding transactions cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The audit log cannot be used.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The directory cannot be made.
+    #[error("the data directory cannot be made: {0}")]
+    Directory(#[from] io::Error),
+}
+
+impl SigningHistory {
+    /// Opens the memory of `key`; never creates one.
+    pub fn open(home: &Home, key: CovenantKey) -> Result<Self, HistoryError> {
+        // The record first: its lock keeps other processes away from the log too.
+        let record = UnbondingRecord::open(&home.signing_record(), key)?;
+        let audit = AuditLog::open(&home.audit_log())?;
+        Ok(Self { record, audit })
+    }
+
+    /// Creates the memory of a key that has never signed.
+    ///
+    /// A log that is there already, such as one restored from a backup, is kept.
+    pub fn create(home: &Home, key: CovenantKey) -> Result<Self, HistoryError> {
+        Self::rebuild(home, key, [])
+    }
+
+    /// Creates the memory of a key that has signed these unbonding transactions, each for its staking output.
+    pub fn rebuild(
+        home: &Home,
+        key: CovenantKey,
+        signed: impl IntoIterator<Item = (OutPoint, Txid)>,
+    ) -> Result<Self, HistoryError> {
+        std::fs::create_dir_all(home.data())?;
+        let record = UnbondingRecord::create(&home.signing_record(), key, signed)?;
+        let path = home.audit_log();
+        let audit = if path.exists() {
+            AuditLog::open(&path)?
+        } else {
+            AuditLog::create(&path)?
+        };
+        Ok(Self { record, audit })
+    }
+}

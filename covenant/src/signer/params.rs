@@ -1,0 +1,158 @@
+//! Which staking parameters a signer works under.
+//!
+//! Parameters decide where slashed coins go and how long an unbonding stake can still be slashed. Whoever may choose
+//! them may have anything signed, so the signer does not take them from the request: a request's parameters must equal
+//! those of a source that the signer's operator chose.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bitcoin::hashes::{Hash, sha256};
+use chain::Chain;
+use proto::prost::Message;
+use serde::{Deserialize, Serialize};
+use staking::params::{ParamsVersions, StakingParams};
+use tokio::sync::RwLock;
+
+use super::{Refusal, SignerError, wire};
+
+/// Fingerprint of one version of the parameters: SHA-256 of its `StakingParams` message (`signer.proto`).
+pub fn fingerprint(params: &StakingParams) -> sha256::Hash {
+    sha256::Hash::hash(&wire::params_to_proto(params).encode_to_vec())
+}
+
+/// Parameters that an operator looked at and wrote into the signer's configuration.
+///
+/// In text `VERSION:FINGERPRINT`, as `covenant params` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PinnedParams {
+    /// The version.
+    pub version: u32,
+    /// Its [`fingerprint`].
+    pub fingerprint: sha256::Hash,
+}
+
+/// Text that pins no parameters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not `VERSION:FINGERPRINT` as `covenant params` prints it")]
+pub struct PinnedParamsError(String);
+
+impl FromStr for PinnedParams {
+    type Err = PinnedParamsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || PinnedParamsError(text.to_owned());
+        let (version, fingerprint) = text.split_once(':').ok_or_else(refused)?;
+        Ok(Self {
+            version: version.parse().map_err(|_| refused())?,
+            fingerprint: fingerprint.parse().map_err(|_| refused())?,
+        })
+    }
+}
+
+impl TryFrom<String> for PinnedParams {
+    type Error = PinnedParamsError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<PinnedParams> for String {
+    fn from(pinned: PinnedParams) -> Self {
+        pinned.to_string()
+    }
+}
+
+impl fmt::Display for PinnedParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.version, self.fingerprint)
+    }
+}
+
+/// The source of parameters that a signer trusts.
+pub struct TrustedParams(Source);
+
+enum Source {
+    Pinned(BTreeMap<u32, sha256::Hash>),
+    Chain {
+        chain: Arc<dyn Chain>,
+        known: RwLock<Option<ParamsVersions>>,
+    },
+}
+
+impl TrustedParams {
+    /// Those in the signer's configuration. The signer needs no network for this.
+    pub fn pinned(pinned: impl IntoIterator<Item = PinnedParams>) -> Self {
+        let pinned = pinned
+            .into_iter()
+            .map(|pinned| (pinned.version, pinned.fingerprint));
+        Self(Source::Pinned(pinned.collect()))
+    }
+
+    /// Those that the signer's own chain node answers.
+    pub fn of_chain(chain: Arc<dyn Chain>) -> Self {
+        Self(Source::Chain {
+            chain,
+            known: RwLock::new(None),
+        })
+    }
+
+    /// Refuses parameters that are not the trusted ones of their version.
+    pub async fn check(&self, params: &StakingParams) -> Result<(), SignerError> {
+        let (trusted, source) = match &self.0 {
+            Source::Pinned(pinned) => (
+                pinned.get(&params.version).copied(),
+                "in `trusted_params` of the signer",
+            ),
+            Source::Chain { chain, known } => {
+                let trusted = version_of(chain.as_ref(), known, params.version).await?;
+                (trusted, "on the signer's chain node")
+            }
+        };
+        let asked = fingerprint(params);
+        match trusted {
+            Some(trusted) if trusted == asked => Ok(()),
+            Some(trusted) => Err(Refusal::new(
+                "untrusted-params",
+                format!(
+                    "params {}:{asked} are {}:{trusted} {source}",
+                    params.version, params.version
+                ),
+            )
+            .into()),
+            None => Err(Refusal::new(
+                "unknown-params",
+                format!("params {}:{asked} are not {source}", params.version),
+            )
+            .into()),
+        }
+    }
+}
+
+/// Fingerprint of a version that the chain has; it is asked once for each version that appears.
+async fn version_of(
+    chain: &dyn Chain,
+    known: &RwLock<Option<ParamsVersions>>,
+    version: u32,
+) -> Result<Option<sha256::Hash>, SignerError> {
+    let fingerprint_in = |versions: &Option<ParamsVersions>| {
+        versions
+            .as_ref()
+            .and_then(|versions| versions.version(version))
+            .map(fingerprint)
+    };
+    if let Some(fingerprint) = fingerprint_in(&*known.read().await) {
+        return Ok(Some(fingerprint));
+    }
+    let mut known = known.write().await;
+    let versions = chain
+        .staking_params()
+        .await
+        .map_err(|error| SignerError::Unavailable(error.to_string()))?;
+    *known = Some(versions);
+    Ok(fingerprint_in(&known))
+}

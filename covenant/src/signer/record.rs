@@ -1,0 +1,429 @@
+//! Which unbonding transaction was signed for each staking output, for ever.
+//!
+//! Two different ones would let the staker choose after the fact, and the watchtowers know only the registered one. The
+//! record is durable before a signature exists, the check and the entry are one transaction, and any doubt (a missing,
+//! locked or damaged file, a failed write) means that nothing is signed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use bitcoin::hashes::Hash;
+use bitcoin::{OutPoint, Txid};
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    Table, TableDefinition,
+};
+use staking::keys::CovenantKey;
+
+/// Version of the tables below; another one is refused.
+const FORMAT: &[u8] = &[1];
+
+/// What the record is about: [`FORMAT_ENTRY`] and [`KEY_ENTRY`].
+const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
+const FORMAT_ENTRY: &str = "format";
+const KEY_ENTRY: &str = "covenant key";
+
+/// From an outpoint (txid, then index in little endian) to the id of the unbonding transaction signed for it.
+const UNBONDING: TableDefinition<'_, [u8; 36], [u8; 32]> = TableDefinition::new("unbonding");
+
+/// The record of one covenant key. Only one process can have it open.
+#[derive(Debug)]
+pub struct UnbondingRecord {
+    database: Database,
+}
+
+/// What the record knew about a transaction that may be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Nothing; it does now, durably.
+    New,
+    /// The same transaction was signed before.
+    Repeated,
+}
+
+/// Another unbonding transaction was signed for this output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unbonding transaction {recorded} was signed for staking output {staking_output} already; \
+     {refused} is a second one"
+)]
+pub struct OtherUnbonding {
+    /// The staking output.
+    pub staking_output: OutPoint,
+    /// What was signed.
+    pub recorded: Txid,
+    /// What is not signed.
+    pub refused: Txid,
+}
+
+/// Why nothing may be signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// It was said to be new, but is there.
+    #[error("there is a signing record already: {}", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not where it should be.
+    #[error("the signing record {} is missing", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process has it open.
+    #[error("the signing record {} is in use by another process", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It belongs to another key.
+    #[error("the signing record {} belongs to covenant key {found}, not to {expected}", path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// Key of the record, hex.
+        found: String,
+        /// Key of the signer.
+        expected: CovenantKey,
+    },
+    /// It was written by another version of the program.
+    #[error("the signing record {} has format {found:?}; this program knows {FORMAT:?}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Format of the record.
+        found: Vec<u8>,
+    },
+    /// The file system says no.
+    #[error("the signing record {} cannot be created: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It cannot be read or written.
+    #[error("the signing record cannot be read or written: {0}")]
+    Storage(#[source] Box<redb::Error>),
+    /// See [`OtherUnbonding`].
+    #[error(transparent)]
+    Refused(#[from] OtherUnbonding),
+}
+
+impl<E: Into<redb::Error>> From<E> for RecordError {
+    fn from(error: E) -> Self {
+        Self::Storage(Box::new(error.into()))
+    }
+}
+
+impl UnbondingRecord {
+    /// Creates the record of a key that has signed these unbonding transactions (none, for a new key), and opens it.
+    ///
+    /// Refuses a path that exists, and two transactions for one staking output. After a crash the record is there whole
+    /// or not at all.
+    pub fn create(
+        path: &Path,
+        key: CovenantKey,
+        signed: impl IntoIterator<Item = (OutPoint, Txid)>,
+    ) -> Result<Self, RecordError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists {
+                path: path.to_owned(),
+            },
+            _ => RecordError::File {
+                path: path.to_owned(),
+                source,
+            },
+        };
+        let unfinished = path.with_extension("unfinished");
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .map_err(failed)?;
+        let database = Builder::new().create_with_backend(FileBackend::new(file)?)?;
+        let transaction = database.begin_write()?;
+        {
+            let mut about = transaction.open_table(ABOUT)?;
+            about.insert(FORMAT_ENTRY, FORMAT)?;
+            about.insert(KEY_ENTRY, key.to_bytes().as_slice())?;
+            let mut table = transaction.open_table(UNBONDING)?;
+            for (staking_output, unbonding) in signed {
+                permit(&mut table, staking_output, unbonding)?;
+            }
+        }
+        transaction.commit()?;
+        drop(database);
+        // A link, unlike a rename, never replaces what is there.
+        fs::hard_link(&unfinished, path).map_err(failed)?;
+        fs::remove_file(&unfinished).map_err(failed)?;
+        if let Some(directory) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(failed)?;
+        }
+        Self::open(path, key)
+    }
+
+    /// Opens the record of `key`; never creates one.
+    pub fn open(path: &Path, key: CovenantKey) -> Result<Self, RecordError> {
+        if !path.exists() {
+            return Err(RecordError::Missing {
+                path: path.to_owned(),
+            });
+        }
+        let database = Builder::new()
+            // Damage is an error, not a panic.
+            .set_check_integrity_on_open(true)
+            .open(path)
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => RecordError::InUse {
+                    path: path.to_owned(),
+                },
+                other => other.into(),
+            })?;
+        let transaction = database.begin_read()?;
+        let about = transaction.open_table(ABOUT)?;
+        let entry = |name| -> Result<Vec<u8>, RecordError> {
+            Ok(about
+                .get(name)?
+                .map_or_else(Vec::new, |value| value.value().to_vec()))
+        };
+        let format = entry(FORMAT_ENTRY)?;
+        if format != FORMAT {
+            return Err(RecordError::Format {
+                path: path.to_owned(),
+                found: format,
+            });
+        }
+        let found = entry(KEY_ENTRY)?;
+        if found != key.to_bytes() {
+            return Err(RecordError::OtherKey {
+                path: path.to_owned(),
+                found: hex::encode(found),
+                expected: key,
+            });
+        }
+        Ok(Self { database })
+    }
+
+    /// Says whether `unbonding` may be signed for `staking_output`, after making sure that nothing else ever will be.
+    pub fn check_and_record(
+        &self,
+        staking_output: OutPoint,
+        unbonding: Txid,
+    ) -> Result<Permission, RecordError> {
+        let mut transaction = self.database.begin_write()?;
+        // The entries are chosen by stakers; with one phase, crafted ones could survive a crash as a forged commit.
+        transaction.set_two_phase_commit(true);
+        let permission = permit(
+            &mut transaction.open_table(UNBONDING)?,
+            staking_output,
+            unbonding,
+        )?;
+        match permission {
+            Permission::New => transaction.commit()?,
+            Permission::Repeated => transaction.abort()?,
+        }
+        Ok(permission)
+    }
+
+    /// Number of staking outputs for which an unbonding transaction was signed.
+    pub fn len(&self) -> Result<u64, RecordError> {
+        Ok(self.database.begin_read()?.open_table(UNBONDING)?.len()?)
+    }
+}
+
+/// Enters a transaction, unless another one is there.
+fn permit(
+    table: &mut Table<'_, [u8; 36], [u8; 32]>,
+    staking_output: OutPoint,
+    unbonding: Txid,
+) -> Result<Permission, RecordError> {
+    let key = outpoint_bytes(staking_output);
+    let recorded = table
+        .get(key)?
+        .map(|txid| Txid::from_byte_array(txid.value()));
+    match recorded {
+        None => {
+            table.insert(key, unbonding.to_byte_array())?;
+            Ok(Permission::New)
+        }
+        Some(recorded) if recorded == unbonding => Ok(Permission::Repeated),
+        Some(recorded) => Err(OtherUnbonding {
+            staking_output,
+            recorded,
+            refused: unbonding,
+        }
+        .into()),
+    }
+}
+
+fn outpoint_bytes(outpoint: OutPoint) -> [u8; 36] {
+    let mut bytes = [0; 36];
+    let (txid, index) = bytes.split_at_mut(32);
+    txid.copy_from_slice(outpoint.txid.as_ref());
+    index.copy_from_slice(&outpoint.vout.to_le_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    fn key(secret: u8) -> CovenantKey {
+        let secret = bitcoin::secp256k1::SecretKey::from_slice(&[secret; 32]).unwrap();
+        CovenantKey(secret.x_only_public_key(bitcoin::secp256k1::SECP256K1).0)
+    }
+
+    fn txid(byte: u8) -> Txid {
+        Txid::from_byte_array([byte; 32])
+    }
+
+    fn output(byte: u8) -> OutPoint {
+        OutPoint::new(txid(byte), 1)
+    }
+
+    #[test]
+    fn one_unbonding_transaction_is_permitted_for_each_staking_output() {
+        let directory = tempfile::tempdir().unwrap();
+        let record = UnbondingRecord::create(&directory.path().join("record"), key(1), []).unwrap();
+        assert_eq!(
+            record.check_and_record(output(1), txid(7)).unwrap(),
+            Permission::New
+        );
+        assert_eq!(
+            record.check_and_record(output(1), txid(7)).unwrap(),
+            Permission::Repeated
+        );
+        assert!(matches!(
+            record.check_and_record(output(1), txid(8)),
+            Err(RecordError::Refused(OtherUnbonding { recorded, refused, .. }))
+                if recorded == txid(7) && refused == txid(8)
+        ));
+        let same_tx_other_output = OutPoint::new(txid(1), 2);
+        assert_eq!(
+            record
+                .check_and_record(same_tx_other_output, txid(8))
+                .unwrap(),
+            Permission::New
+        );
+        assert_eq!(record.len().unwrap(), 2);
+    }
+
+    #[test]
+    fn the_record_survives_its_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        UnbondingRecord::create(&path, key(1), [])
+            .unwrap()
+            .check_and_record(output(1), txid(7))
+            .unwrap();
+        let record = UnbondingRecord::open(&path, key(1)).unwrap();
+        assert!(matches!(
+            record.check_and_record(output(1), txid(8)),
+            Err(RecordError::Refused(_))
+        ));
+    }
+
+    #[test]
+    fn a_rebuilt_record_knows_what_was_signed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        let signed = [
+            (output(1), txid(7)),
+            (output(2), txid(8)),
+            (output(1), txid(7)),
+        ];
+        let record = UnbondingRecord::create(&path, key(1), signed).unwrap();
+        assert_eq!(record.len().unwrap(), 2);
+        assert!(record.check_and_record(output(2), txid(7)).is_err());
+        let contradiction = [(output(1), txid(7)), (output(1), txid(8))];
+        let other = directory.path().join("other");
+        assert!(matches!(
+            UnbondingRecord::create(&other, key(1), contradiction),
+            Err(RecordError::Refused(_))
+        ));
+        assert!(!other.exists());
+    }
+
+    #[test]
+    fn create_never_replaces_and_open_never_creates() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        assert!(matches!(
+            UnbondingRecord::open(&path, key(1)),
+            Err(RecordError::Missing { .. })
+        ));
+        assert!(!path.exists());
+        drop(UnbondingRecord::create(&path, key(1), []).unwrap());
+        assert!(matches!(
+            UnbondingRecord::create(&path, key(1), []),
+            Err(RecordError::Exists { .. })
+        ));
+        assert!(UnbondingRecord::open(&path, key(1)).is_ok());
+    }
+
+    #[test]
+    fn another_keys_record_and_a_record_in_use_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        let record = UnbondingRecord::create(&path, key(1), []).unwrap();
+        assert!(matches!(
+            UnbondingRecord::open(&path, key(1)),
+            Err(RecordError::InUse { .. })
+        ));
+        drop(record);
+        assert!(matches!(
+            UnbondingRecord::open(&path, key(2)),
+            Err(RecordError::OtherKey { .. })
+        ));
+    }
+
+    #[test]
+    fn a_damaged_record_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        for content in [Vec::new(), vec![0; 8192]] {
+            fs::write(&path, content).unwrap();
+            assert!(UnbondingRecord::open(&path, key(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn of_many_threads_with_different_transactions_one_wins() {
+        let directory = tempfile::tempdir().unwrap();
+        let record = Arc::new(
+            UnbondingRecord::create(&directory.path().join("record"), key(1), []).unwrap(),
+        );
+        let threads: Vec<_> = (0..10)
+            .map(|number| {
+                let record = Arc::clone(&record);
+                thread::spawn(move || record.check_and_record(output(1), txid(number)))
+            })
+            .collect();
+        let permitted = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .filter(Result::is_ok)
+            .count();
+        assert_eq!(permitted, 1);
+    }
+}
