@@ -1,1 +1,18 @@
-//! The program of finality providers: public randomness, votes, EOTS signer.
+//! The program of finality providers.
+//!
+//! A provider does two things, for ever: it commits to public randomness ahead of time, and it votes for every block
+//! of the chain for which it has voting power. [`provider`] observes the chain, decides with the pure functions of
+//! [`randomness`] and [`votes`], and acts; everything that touches a key goes through [`signer`], whose record
+//! (`sign-guard`) is durable before a signature exists. Providers of one process share nothing but the process.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod connect;
+pub mod extract_key;
+pub mod keys;
+pub mod metrics;
+pub mod provider;
+pub mod randomness;
+pub mod signer;
+pub mod votes;

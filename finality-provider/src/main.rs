@@ -1,3 +1,7 @@
 //! Entry point of `finality-provider`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::program::run::<finality_provider::cli::FinalityProvider>()
+}

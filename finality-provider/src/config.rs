@@ -1,0 +1,209 @@
+//! The configuration file of the service, and where its files are.
+
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use daemon::config::{BrokenRule, Settings};
+use daemon::{http, telemetry};
+use keystore::PassphraseSource;
+use proto::endpoint::Endpoint;
+use serde::Deserialize;
+use staking::keys::FinalityProviderKey;
+
+use crate::randomness::CommitPolicy;
+
+/// The program's name, as its files and environment variables use it.
+pub const PROGRAM: &str = "finality-provider";
+
+/// Where monitoring listens unless told otherwise.
+pub const DEFAULT_HTTP_PORT: u16 = 9312;
+
+/// What `config init` writes.
+pub const TEMPLATE: &str = include_str!("../finality-provider.toml");
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The chain that is voted on.
+    pub babylon: chain::babylon::Config,
+    /// Where EOTS keys are.
+    #[serde(default)]
+    pub signer: SignerConfig,
+    /// How key files are unlocked.
+    #[serde(default)]
+    pub keys: KeysConfig,
+    /// How far ahead public randomness is committed.
+    #[serde(default)]
+    pub randomness: RandomnessConfig,
+    /// How often the chain is looked at.
+    #[serde(default)]
+    pub voting: VotingConfig,
+    /// The providers of this process.
+    #[serde(default, rename = "provider")]
+    pub providers: Vec<ProviderConfig>,
+    /// Metrics, health and status.
+    #[serde(default = "default_http")]
+    pub http: http::Config,
+    /// What is logged.
+    #[serde(default)]
+    pub log: telemetry::Config,
+}
+
+/// `[signer]`: the signer of this process, or another process.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignerConfig {
+    /// Where `finality-provider signer` listens and `start` asks; absent, `start` holds the keys itself.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// `[keys]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Where the passphrase of the key files comes from.
+    #[serde(default)]
+    pub passphrase: PassphraseSource,
+}
+
+/// `[randomness]`; in blocks of the chain.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomnessConfig {
+    /// Commit again when fewer covered heights than this remain.
+    pub commit_ahead: NonZeroU64,
+    /// Heights in one commitment.
+    pub commit_count: NonZeroU32,
+    /// How often the runway is looked at. Seconds.
+    pub check_interval_seconds: NonZeroU32,
+}
+
+impl Default for RandomnessConfig {
+    /// A commitment counts about 100 Bitcoin blocks (17 hours, 6,000 blocks of ten seconds) after it was made; 10,000
+    /// leaves room for slow blocks. 50,000 heights are five to six days.
+    fn default() -> Self {
+        Self {
+            commit_ahead: const { NonZeroU64::new(10_000).unwrap() },
+            commit_count: const { NonZeroU32::new(50_000).unwrap() },
+            check_interval_seconds: const { NonZeroU32::new(30).unwrap() },
+        }
+    }
+}
+
+impl RandomnessConfig {
+    /// The policy that these settings make.
+    pub fn policy(&self) -> CommitPolicy {
+        CommitPolicy {
+            ahead: self.commit_ahead.get(),
+            count: self.commit_count.get().into(),
+        }
+    }
+
+    /// How often the runway is looked at.
+    pub fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.check_interval_seconds.get().into())
+    }
+}
+
+/// `[voting]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VotingConfig {
+    /// How often to look for a new block. Milliseconds.
+    pub poll_interval_milliseconds: NonZeroU32,
+}
+
+impl Default for VotingConfig {
+    /// Babylon makes a block in about ten seconds, and a vote is in time for three of them.
+    fn default() -> Self {
+        Self {
+            poll_interval_milliseconds: const { NonZeroU32::new(1_000).unwrap() },
+        }
+    }
+}
+
+impl VotingConfig {
+    /// How often to look for a new block.
+    pub fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_milliseconds.get().into())
+    }
+}
+
+/// One `[[provider]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Its name in logs and commands; also the name of its key files.
+    pub name: String,
+    /// EOTS key; needed where the signer is another process, otherwise the key file says it.
+    pub public_key: Option<FinalityProviderKey>,
+    /// File of the EOTS key; `keys/<name>.key` where absent.
+    pub key_file: Option<PathBuf>,
+    /// File of the account's key; `keys/<name>-account.key` where absent.
+    pub account_key_file: Option<PathBuf>,
+    /// Whether `start` runs it.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+impl ProviderConfig {
+    /// Its EOTS key file below `home`.
+    pub fn key_file(&self, home: &Path) -> PathBuf {
+        let default = || PathBuf::from(format!("keys/{}.key", self.name));
+        home.join(self.key_file.clone().unwrap_or_else(default))
+    }
+
+    /// Its account's key file below `home`.
+    pub fn account_key_file(&self, home: &Path) -> PathBuf {
+        let default = || PathBuf::from(format!("keys/{}-account.key", self.name));
+        home.join(self.account_key_file.clone().unwrap_or_else(default))
+    }
+}
+
+impl Settings for Config {
+    fn broken_rules(&self) -> Vec<BrokenRule> {
+        let mut broken = self.http.broken_rules("http");
+        let mut names = BTreeSet::new();
+        for (index, provider) in self.providers.iter().enumerate() {
+            let key = format!("provider.{index}.name");
+            if !is_name(&provider.name) {
+                broken.push(BrokenRule::new(
+                    key,
+                    format!("`{}` is no name: use a to z, 0 to 9 and -", provider.name),
+                ));
+            } else if !names.insert(&provider.name) {
+                broken.push(BrokenRule::new(
+                    key,
+                    format!("`{}` is used twice", provider.name),
+                ));
+            }
+            if self.signer.endpoint.is_some() && provider.public_key.is_none() {
+                broken.push(BrokenRule::new(
+                    format!("provider.{index}.public_key"),
+                    "is needed because `signer.endpoint` puts the key into another process",
+                ));
+            }
+        }
+        broken
+    }
+}
+
+/// Names become file names and metric labels.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 40
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+fn enabled() -> bool {
+    true
+}
+
+fn default_http() -> http::Config {
+    http::Config::loopback(DEFAULT_HTTP_PORT)
+}

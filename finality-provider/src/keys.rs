@@ -1,0 +1,181 @@
+//! The key files of a provider: its EOTS key and its account's key.
+
+use std::path::Path;
+
+use chain::babylon::AccountKey;
+use daemon::output::{CommandError, Exit};
+use eots::SecretKey;
+use keystore::{KdfCost, KeyFile, KeyFileError, NewKey, Passphrase, Secret};
+use rand::RngCore;
+use rand::rngs::OsRng;
+use staking::keys::FinalityProviderKey;
+use zeroize::Zeroizing;
+
+use crate::config::{Config, ProviderConfig};
+
+/// What a passphrase prompt asks for.
+const WHAT: &str = "finality provider keys";
+
+/// The passphrase of existing key files.
+pub fn passphrase(config: &Config) -> Result<Passphrase, CommandError> {
+    Ok(config.keys.passphrase.read(WHAT)?)
+}
+
+/// The passphrase of new key files; asked for twice at a prompt.
+pub fn new_passphrase(config: &Config) -> Result<Passphrase, CommandError> {
+    Ok(config.keys.passphrase.read_new(WHAT)?)
+}
+
+/// The provider that the configuration calls `name`.
+pub fn provider<'a>(config: &'a Config, name: &str) -> Result<&'a ProviderConfig, CommandError> {
+    config
+        .providers
+        .iter()
+        .find(|provider| provider.name == name)
+        .ok_or_else(|| {
+            let known: Vec<_> = config
+                .providers
+                .iter()
+                .map(|known| known.name.as_str())
+                .collect();
+            CommandError::new(
+                Exit::Configuration,
+                "unknown-provider-name",
+                format!("the configuration has no [[provider]] with the name `{name}`"),
+            )
+            .with_hint(match known.as_slice() {
+                [] => format!("add one: [[provider]] name = \"{name}\""),
+                known => format!("it has: {}", known.join(", ")),
+            })
+        })
+}
+
+/// The public key that the configuration or the key file gives for a provider.
+///
+/// A key file's public part is authentic only once it is unlocked; [`eots_key`] checks it.
+pub fn public_key(
+    provider: &ProviderConfig,
+    home: &Path,
+) -> Result<FinalityProviderKey, CommandError> {
+    if let Some(key) = provider.public_key {
+        return Ok(key);
+    }
+    let path = provider.key_file(home);
+    let file = KeyFile::open(&path)?;
+    file.public()
+        .parse()
+        .map_err(|error: staking::keys::KeyError| damaged(&path, &error))
+}
+
+/// Unlocks a provider's EOTS key.
+pub fn eots_key(
+    provider: &ProviderConfig,
+    home: &Path,
+    passphrase: &Passphrase,
+) -> Result<(FinalityProviderKey, SecretKey), CommandError> {
+    let path = provider.key_file(home);
+    let secret = unlock(&path, passphrase)?;
+    let secret = SecretKey::from_bytes(&secret).map_err(|error| damaged(&path, &error))?;
+    let public = FinalityProviderKey::from_slice(secret.public_key().as_bytes())
+        .map_err(|error| damaged(&path, &error))?;
+    if public_key(provider, home)? == public {
+        return Ok((public, secret));
+    }
+    Err(damaged(
+        &path,
+        &"its public part, or `public_key` in the configuration, is another key's",
+    ))
+}
+
+/// Unlocks the key of a provider's account.
+pub fn account_key(
+    provider: &ProviderConfig,
+    home: &Path,
+    passphrase: &Passphrase,
+) -> Result<AccountKey, CommandError> {
+    let path = provider.account_key_file(home);
+    AccountKey::from_secret(&*unlock(&path, passphrase)?).map_err(|error| damaged(&path, &error))
+}
+
+/// Writes the two key files of a provider; returns its public key and its account's address.
+///
+/// # Errors
+///
+/// Refuses existing files; an EOTS key file is the last thing written, so that a half-made pair can be told.
+pub fn create(
+    config: &Config,
+    provider: &ProviderConfig,
+    home: &Path,
+    eots: &SecretKey,
+    passphrase: &Passphrase,
+) -> Result<(FinalityProviderKey, String), CommandError> {
+    let eots_path = provider.key_file(home);
+    let account_path = provider.account_key_file(home);
+    let public = FinalityProviderKey::from_slice(eots.public_key().as_bytes())
+        .map_err(|error| damaged(&eots_path, &error))?;
+    if eots_path.exists() {
+        return Err(KeyFileError::Exists { path: eots_path }.into());
+    }
+    let account_secret = random_secret();
+    let account = AccountKey::from_secret(&account_secret)
+        .map_err(|error| damaged(&account_path, &error))?
+        .address(&config.babylon.account_prefix)
+        .map_err(|error| damaged(&account_path, &error))?;
+    write(
+        &account_path,
+        &provider.name,
+        account.text(),
+        account_secret,
+        passphrase,
+    )?;
+    write(
+        &eots_path,
+        &provider.name,
+        &public.to_string(),
+        eots.to_bytes(),
+        passphrase,
+    )?;
+    Ok((public, account.text().to_owned()))
+}
+
+/// 32 bytes that are a secret key.
+pub fn random_secret() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    loop {
+        OsRng.fill_bytes(bytes.as_mut_slice());
+        // Fails once in 2^128.
+        if SecretKey::from_bytes(&bytes).is_ok() {
+            return bytes;
+        }
+    }
+}
+
+fn write(
+    path: &Path,
+    label: &str,
+    public: &str,
+    secret: Zeroizing<[u8; 32]>,
+    passphrase: &Passphrase,
+) -> Result<(), CommandError> {
+    let secret = Secret::Key(keystore::SecretKey::new(secret));
+    let key = NewKey {
+        label,
+        public,
+        secret: &secret,
+    };
+    KeyFile::create(path, &key, passphrase, KdfCost::PRODUCTION)?;
+    Ok(())
+}
+
+fn unlock(path: &Path, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, CommandError> {
+    let key = KeyFile::open(path)?.unlock(passphrase)?.into_key()?;
+    Ok(Zeroizing::new(*key.expose()))
+}
+
+fn damaged(path: &Path, problem: &dyn std::fmt::Display) -> CommandError {
+    CommandError::new(
+        Exit::Failed,
+        "key-unusable",
+        format!("the key file {} cannot be used: {problem}", path.display()),
+    )
+}
