@@ -145,7 +145,10 @@ mod default {
 /// An `http` or `https` address with a host.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct GrpcUrl(Uri);
+pub struct GrpcUrl {
+    text: String,
+    uri: Uri,
+}
 
 /// A text that is no [`GrpcUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,12 +160,12 @@ pub struct GrpcUrlError(String);
 impl GrpcUrl {
     /// The address.
     pub fn uri(&self) -> &Uri {
-        &self.0
+        &self.uri
     }
 
     /// Whether the connection is encrypted.
     pub fn uses_tls(&self) -> bool {
-        self.0.scheme_str() == Some("https")
+        self.uri.scheme_str() == Some("https")
     }
 }
 
@@ -171,7 +174,7 @@ impl TryFrom<String> for GrpcUrl {
 
     fn try_from(text: String) -> Result<Self, GrpcUrlError> {
         match text.parse::<Uri>() {
-            Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) => Ok(Self(uri)),
+            Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) => Ok(Self { text, uri }),
             _ => Err(GrpcUrlError(text)),
         }
     }
@@ -179,19 +182,19 @@ impl TryFrom<String> for GrpcUrl {
 
 impl From<GrpcUrl> for String {
     fn from(url: GrpcUrl) -> String {
-        url.0.to_string()
+        url.text
     }
 }
 
 impl fmt::Display for GrpcUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for GrpcUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GrpcUrl({})", self.0)
+        write!(f, "GrpcUrl({})", self.text)
     }
 }
 

@@ -261,7 +261,10 @@ impl Chain for Babylon {
     async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>> {
         let Some(sender) = &self.sender else {
             let refused = || ChainError::InvalidMessage {
-                reason: format!("account {} is only watched, its key is needed to send", self.account),
+                reason: format!(
+                    "account {} is only watched, its key is needed to send",
+                    self.account
+                ),
             };
             return messages.iter().map(|_| Err(refused())).collect();
         };

@@ -34,8 +34,10 @@ const PAGE_SIZE: u64 = 500;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Silence after which the connection is tested, so that a vanished node is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Silence within a request after which the connection is tested, and how long the test may take. A connection that
+/// turned dead unnoticed is given up within the first request that it swallows. Never while idle: the node's gRPC server
+/// hangs up on clients that do that.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A connection to one node.
 #[derive(Debug, Clone)]
@@ -52,7 +54,8 @@ impl Node {
         let mut endpoint = Endpoint::from(url.uri().clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_while_idle(true)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(false)
             .tcp_nodelay(true);
         if url.uses_tls() {
             endpoint = endpoint

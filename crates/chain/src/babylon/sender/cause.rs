@@ -46,13 +46,31 @@ pub(super) fn cause(refusal: &Rejection) -> Cause {
     }
 }
 
-/// The first `message index: <n>`: the SDK puts it before the message's own words.
+/// The refusal in the message's own words, without what the SDK puts before them.
+pub(super) fn own_words(refusal: Rejection) -> Rejection {
+    let log = refusal
+        .log
+        .strip_prefix("failed to simulate tx: ")
+        .unwrap_or(&refusal.log);
+    let words = split_at_position(log).and_then(|(_, words)| words.strip_prefix(": "));
+    Rejection {
+        log: words.unwrap_or(log).to_owned(),
+        ..refusal
+    }
+}
+
 fn message_position(log: &str) -> Option<usize> {
+    split_at_position(log).map(|(position, _)| position)
+}
+
+/// Splits at the first `message index: <n>`: the SDK puts it before the message's own words.
+fn split_at_position(log: &str) -> Option<(usize, &str)> {
     let (_, rest) = log.split_once("message index: ")?;
     let end = rest
         .find(|letter: char| !letter.is_ascii_digit())
         .unwrap_or(rest.len());
-    rest.get(..end)?.parse().ok()
+    let (position, words) = rest.split_at_checked(end)?;
+    Some((position.parse().ok()?, words))
 }
 
 #[cfg(test)]
@@ -85,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_see_the_messages_own_words() {
+        let log = "failed to simulate tx: failed to execute message; message index: 12: duplicated \
+                   finality vote";
+        assert_eq!(
+            own_words(refusal("finality", 1109, log)).log,
+            "duplicated finality vote"
+        );
+        assert_eq!(
+            own_words(refusal("sdk", 13, "insufficient fee")).log,
+            "insufficient fee"
+        );
+    }
+
+    #[test]
     fn codes_of_other_modules_are_not_taken_for_the_sdks() {
         assert_eq!(
             cause(&refusal("sdk", 32, "account sequence mismatch")),
@@ -97,6 +129,7 @@ mod tests {
         #[test]
         fn any_log_is_read_without_panic(log in ".{0,40}(message index: )?.{0,40}") {
             let _ = cause(&refusal("sdk", 1, &log));
+            let _ = own_words(refusal("sdk", 1, &log));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::cause::{Cause, cause};
+use super::cause::{Cause, cause, own_words};
 use super::item::Item;
 use super::task::{Flight, Task, answer_all};
 use crate::babylon::node::{Included, TransactionService};
@@ -89,7 +89,9 @@ impl<S: TransactionService> Task<S> {
             }
             _ if tainted => self.try_again(items, &refusal.into()),
             Cause::Message(position) if position < items.len() => {
-                items.remove(position).answer(Err(refusal.into()));
+                items
+                    .remove(position)
+                    .answer(Err(own_words(refusal).into()));
                 self.put_back(items);
             }
             Cause::Gas => {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Patience;
-use super::cause::{Cause, cause};
+use super::cause::{Cause, cause, own_words};
 use super::fees::Fees;
 use super::gas::GasBook;
 use super::item::Item;
@@ -309,7 +309,9 @@ impl<S: TransactionService> Task<S> {
         match (batch.get_mut(position), last_in_flight) {
             // What is under way may be what the message needs.
             (Some(item), Some(sequence)) if !item.settled => item.waits_for = Some(sequence),
-            (Some(_), _) => batch.remove(position).answer(Err(refusal.into())),
+            (Some(_), _) => batch
+                .remove(position)
+                .answer(Err(own_words(refusal).into())),
             (None, _) => (),
         }
         self.put_back(batch);
