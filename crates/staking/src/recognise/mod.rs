@@ -75,6 +75,11 @@ impl<'a> Recogniser<'a> {
             let Some((kind, spend)) = spend::parse(&input.witness) else {
                 continue;
             };
+            // Both spend by the same leaf.
+            let kind = match kind {
+                Kind::Unbonding if tx.input.len() == 2 => Kind::Expansion,
+                kind => kind,
+            };
             match spend.and_then(|spend| judge::judge(self.params, tx, input, &spend)) {
                 Ok(finding) => recognition.findings.push(finding),
                 Err(reason) => {
