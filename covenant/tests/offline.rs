@@ -147,7 +147,10 @@ fn each_mutation_is_refused_by_its_own_rule() {
         // Transactions.
         (flip("unbonding_tx", 0), "unbonding-version"),
         // Another unbonding transaction is another txid, which the node looks at before what it spends.
-        (flip("unbonding_tx", OUTPOINT), "unbonding-slashing-outpoint"),
+        (
+            flip("unbonding_tx", OUTPOINT),
+            "unbonding-slashing-outpoint",
+        ),
         (flip("unbonding_tx", SEQUENCE), "unbonding-sequence"),
         (flip("unbonding_tx", -1), "unbonding-lock-time"),
         (flip("unbonding_tx", -5), "unbonding-script"),
