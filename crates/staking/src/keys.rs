@@ -37,6 +37,20 @@ macro_rules! role_key {
             }
         }
 
+        impl From<$name> for eots::PublicKey {
+            fn from(key: $name) -> Self {
+                key.0.into()
+            }
+        }
+
+        impl TryFrom<eots::PublicKey> for $name {
+            type Error = KeyError;
+
+            fn try_from(key: eots::PublicKey) -> Result<Self, KeyError> {
+                Self::from_slice(key.as_bytes())
+            }
+        }
+
         impl FromStr for $name {
             type Err = KeyError;
 

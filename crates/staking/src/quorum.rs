@@ -86,7 +86,7 @@ impl QuorumSignatures {
                 .find_map(|signature| {
                     eots::adaptor::decrypt(
                         &Native,
-                        &member.0.into(),
+                        &(*member).into(),
                         decryption_key,
                         &sighash.to_bytes(),
                         signature,

@@ -178,10 +178,10 @@ impl ValidDelegation {
             });
         }
         for (finality_provider, signature) in finality_providers.iter().zip(signatures) {
-            let valid = EncryptionKey::from_x_only(&finality_provider.0.into()).is_ok_and(
+            let valid = EncryptionKey::from_x_only(&(*finality_provider).into()).is_ok_and(
                 |encryption_key| {
                     let message = sighash.to_bytes();
-                    adaptor::verify(&Native, &key.0.into(), &encryption_key, &message, signature)
+                    adaptor::verify(&Native, &key.into(), &encryption_key, &message, signature)
                         .is_ok()
                 },
             );
