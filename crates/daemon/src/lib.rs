@@ -70,7 +70,7 @@
 //! | [`service`], [`supervisor`], [`shutdown`] | starting, restarting and stopping |
 //! | [`lock`] | one process per data directory |
 //! | [`retry`] | when to try again and when to give up |
-//! | [`telemetry`], [`metrics`], [`readiness`], [`http`] | what can be seen from outside |
+//! | [`telemetry`], [`metrics`], [`readiness`], [`status`], [`http`] | what can be seen from outside |
 
 pub mod config;
 pub mod consent;
