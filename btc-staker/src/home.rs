@@ -40,7 +40,10 @@ impl Home {
     /// Creates the directories that are missing, for this user alone.
     pub fn create(&self) -> io::Result<()> {
         for directory in [self.0.join("keys"), self.data()] {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)?;
         }
         Ok(())
     }

@@ -1,9 +1,16 @@
 //! The program of BTC holders: stake, unbond, withdraw.
 
+pub mod blocks;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod home;
+pub mod inspect;
+pub mod journal;
+pub mod life;
+pub mod nodes;
 pub mod scripts;
+pub mod seed;
 
 use daemon::output::{Answer, CommandError};
 use daemon::program::{Context, Program};

@@ -55,7 +55,9 @@ pub enum NodesError {
         bitcoin: bitcoin::BlockHash,
     },
     /// The chain has no parameters for new stakes.
-    #[error("the chain has no staking parameters for bitcoin height {0}; it does not take stakes yet")]
+    #[error(
+        "the chain has no staking parameters for bitcoin height {0}; it does not take stakes yet"
+    )]
     NoParams(BitcoinHeight),
 }
 
@@ -80,7 +82,10 @@ impl Nodes {
     pub async fn governing_params(&self) -> Result<StakingParams, NodesError> {
         let tip = self.chain.light_client_tip().await?.height;
         let versions = self.chain.staking_params().await?;
-        versions.at_height(tip).cloned().ok_or(NodesError::NoParams(tip))
+        versions
+            .at_height(tip)
+            .cloned()
+            .ok_or(NodesError::NoParams(tip))
     }
 
     /// Compares the oldest header that the chain knows; a newer one may be on a branch that one of the two has left.

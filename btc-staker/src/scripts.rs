@@ -65,6 +65,7 @@ impl FromStr for NetworkName {
     type Err = NetworkProfileError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
+        // `bitcoin`, `testnet4` and the like name no profile, but a network all the same.
         name.parse()
             .map(Self)
             .or_else(|_| NetworkProfile::named(name).map(|profile| Self(profile.bitcoin)))

@@ -109,9 +109,16 @@ impl SeedFile {
     pub fn create(path: &Path, keys: &Keys, passphrase: &Passphrase) -> Result<Self, SeedError> {
         let public = keys.identity.to_string();
         let secret = Secret::Seed(keys.seed.clone());
-        let key = NewKey { label: LABEL, public: &public, secret: &secret };
+        let key = NewKey {
+            label: LABEL,
+            public: &public,
+            secret: &secret,
+        };
         let file = KeyFile::create(path, &key, passphrase, KdfCost::PRODUCTION)?;
-        Ok(Self { file, identity: keys.identity.clone() })
+        Ok(Self {
+            file,
+            identity: keys.identity.clone(),
+        })
     }
 
     /// Reads the file without unlocking it.
@@ -161,7 +168,11 @@ impl Keys {
             staker: wallet.public().staker_key()?,
             account: account_key(&seed)?.address(networks.account_prefix)?,
         };
-        Ok(Self { seed, network: networks.bitcoin, identity })
+        Ok(Self {
+            seed,
+            network: networks.bitcoin,
+            identity,
+        })
     }
 
     /// The seed itself, to be shown once to its owner.
@@ -223,7 +234,10 @@ impl FromStr for Identity {
         let parse = || {
             let (staker, account) = text.split_once(' ')?;
             let staker: Result<StakerKey, KeyError> = staker.parse();
-            Some(Self { staker: staker.ok()?, account: account.parse().ok()? })
+            Some(Self {
+                staker: staker.ok()?,
+                account: account.parse().ok()?,
+            })
         };
         parse().ok_or_else(|| SeedError::Public(text.to_owned()))
     }
@@ -237,7 +251,10 @@ mod tests {
     use super::*;
 
     const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
-    const REGTEST: Networks<'_> = Networks { bitcoin: Network::Regtest, account_prefix: "bbn" };
+    const REGTEST: Networks<'_> = Networks {
+        bitcoin: Network::Regtest,
+        account_prefix: "bbn",
+    };
 
     fn keys() -> Keys {
         Keys::new(Seed::from_phrase(WORDS).unwrap(), REGTEST).unwrap()
@@ -250,7 +267,12 @@ mod tests {
         let source = |name: &str, passphrase: &str| {
             let path = folder.path().join(name);
             let mut options = std::fs::OpenOptions::new();
-            let mut file = options.write(true).create(true).mode(0o600).open(&path).unwrap();
+            let mut file = options
+                .write(true)
+                .create(true)
+                .mode(0o600)
+                .open(&path)
+                .unwrap();
             file.write_all(passphrase.as_bytes()).unwrap();
             PassphraseSource::File(path)
         };
@@ -264,10 +286,14 @@ mod tests {
             keys().seed().expose()
         );
         assert!(matches!(
-            file.unlock(&source("wrong", "incorrect horse"), REGTEST).unwrap_err(),
+            file.unlock(&source("wrong", "incorrect horse"), REGTEST)
+                .unwrap_err(),
             SeedError::File(KeyFileError::WrongPassphrase { .. })
         ));
-        let mainnet = Networks { bitcoin: Network::Bitcoin, ..REGTEST };
+        let mainnet = Networks {
+            bitcoin: Network::Bitcoin,
+            ..REGTEST
+        };
         assert!(matches!(
             file.unlock(&right, mainnet).unwrap_err(),
             SeedError::OtherIdentity { .. }
@@ -282,13 +308,23 @@ mod tests {
         SECP256K1
             .verify_schnorr(&signature, &Message::from_digest([7; 32]), &staker.0)
             .unwrap();
-        keys.proof_of_possession().unwrap().verify(&staker.0, account, Network::Regtest).unwrap();
+        keys.proof_of_possession()
+            .unwrap()
+            .verify(&staker.0, account, Network::Regtest)
+            .unwrap();
     }
 
     #[test]
     fn a_public_part_that_names_nobody_is_refused() {
-        for text in ["", "x y", "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115"] {
-            assert!(matches!(text.parse::<Identity>(), Err(SeedError::Public(_))), "{text}");
+        for text in [
+            "",
+            "x y",
+            "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115",
+        ] {
+            assert!(
+                matches!(text.parse::<Identity>(), Err(SeedError::Public(_))),
+                "{text}"
+            );
         }
     }
 }

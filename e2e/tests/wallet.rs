@@ -301,6 +301,43 @@ async fn reserved_coins_are_never_spent_twice_also_after_reopening() {
 }
 
 #[tokio::test]
+async fn a_transaction_from_a_journal_is_signed_as_if_it_had_just_been_built() {
+    let (setting, mut wallet) = Setting::with_coins(2).await;
+    let draft = wallet.build(&pay(&[1_200_000], rate(3))).unwrap();
+    wallet.reserve(&draft).unwrap();
+    let (transaction, fee) = (draft.transaction().clone(), draft.fee());
+    let mut wallet = setting.reopen(wallet);
+
+    let revived = wallet.revive(&transaction, LIMIT).unwrap();
+    assert_eq!((revived.transaction(), revived.fee()), (&transaction, fee));
+    assert_eq!(revived.change(), transaction.output.last());
+    let signed = setting.send(&mut wallet, &revived).await;
+
+    // Also where it is on its way already, signed as it is.
+    let again = wallet.revive(&signed, LIMIT).unwrap();
+    assert_eq!(wallet.sign(&again).unwrap().compute_txid(), revived.txid());
+    let balance = setting.mine_and_sync(&mut wallet).await;
+    assert_eq!(
+        balance.confirmed,
+        COIN + COIN - Amount::from_sat(1_200_000) - fee
+    );
+
+    let cap = FeeLimit {
+        total: fee - Amount::ONE_SAT,
+        ..LIMIT
+    };
+    let error = wallet.revive(&transaction, cap).unwrap_err();
+    assert!(matches!(error, WalletError::FeeAboveCap { .. }), "{error}");
+    let mut foreign = transaction;
+    foreign.input[0].previous_output.vout += 7;
+    let error = wallet.revive(&foreign, LIMIT).unwrap_err();
+    assert!(
+        matches!(error, WalletError::UnknownCoin(coin) if coin.vout >= 7),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_given_up_draft_gives_its_coins_back() {
     let (setting, mut wallet) = Setting::with_coins(1).await;
     let draft = wallet.build(&pay(&[700_000], rate(2))).unwrap();

@@ -20,6 +20,7 @@ mod bump;
 mod coins;
 mod error;
 mod reserve;
+mod revive;
 mod sign;
 mod store;
 mod sync;

@@ -1,0 +1,75 @@
+//! One stake in the journal.
+
+use bitcoin::{Amount, OutPoint, Transaction, Txid};
+use serde::{Deserialize, Serialize};
+use staking::keys::FinalityProviderKey;
+use staking::units::BlockInterval;
+
+/// A stake of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The staking transaction without witness; its id is that of the stake.
+    #[serde(with = "bitcoin::consensus::serde::With::<bitcoin::consensus::serde::Hex>")]
+    pub staking_tx: Transaction,
+    /// Which output of it is the stake.
+    pub staking_output_index: u32,
+    /// The chosen finality provider.
+    pub finality_provider: FinalityProviderKey,
+    /// Timelock of the staking output.
+    pub staking_time: BlockInterval,
+    /// Value of the staking output.
+    #[serde(with = "bitcoin::amount::serde::as_sat")]
+    pub staking_value: Amount,
+    /// Version of the parameters that the stake was built under.
+    pub params_version: u32,
+    /// What the owner wants.
+    pub intent: Intent,
+    /// The transaction that takes the coins back, once there is one.
+    pub withdrawal: Option<Withdrawal>,
+}
+
+/// What the owner of a stake wants to become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intent {
+    /// Make it, and keep it to its end.
+    Stake,
+    /// End it early.
+    Unbond,
+    /// Not make it after all: it was not broadcast, and its coins are free again.
+    Cancel,
+    /// Unknown: the stake was found on the chain after the journal was lost.
+    Unknown,
+}
+
+/// A transaction that takes a stake's coins back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// The signed transaction.
+    #[serde(with = "bitcoin::consensus::serde::With::<bitcoin::consensus::serde::Hex>")]
+    pub transaction: Transaction,
+    /// Whether it was seen so deep in the chain that nobody has to look again.
+    pub buried: bool,
+}
+
+impl Entry {
+    /// Id of the staking transaction, by which the stake is known everywhere.
+    pub fn staking_txid(&self) -> Txid {
+        self.staking_tx.compute_txid()
+    }
+
+    /// The wallet's coins that the staking transaction spends.
+    pub fn coins(&self) -> impl Iterator<Item = OutPoint> {
+        self.staking_tx
+            .input
+            .iter()
+            .map(|input| input.previous_output)
+    }
+
+    /// Whether the wallet's coins are needed for it: until it is cancelled or over.
+    pub fn needs_its_coins(&self) -> bool {
+        self.intent != Intent::Cancel && self.withdrawal.is_none()
+    }
+}

@@ -1,0 +1,251 @@
+//! The journal on disk: a sled tree.
+//!
+//! | key | value |
+//! |---|---|
+//! | `format` | one byte, [`FORMAT`] |
+//! | `chain` | id of the chain that the stakes are on |
+//! | `stake/` + staking txid, 32 bytes as displayed | one [`Entry`] as JSON |
+
+use bitcoin::Txid;
+use bitcoin::hashes::Hash as _;
+
+use super::entry::Entry;
+
+const FORMAT: u8 = 1;
+const FORMAT_KEY: &[u8] = b"format";
+const CHAIN_KEY: &[u8] = b"chain";
+const STAKE_PREFIX: &[u8] = b"stake/";
+
+/// The stakes of one seed on one chain.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    tree: sled::Tree,
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Reading or writing failed.
+    #[error("journal: {0}")]
+    Store(#[from] sled::Error),
+    /// An entry cannot be written.
+    #[error("journal: stake {txid} cannot be written: {reason}")]
+    Encode {
+        /// The stake.
+        txid: Txid,
+        /// Why.
+        reason: String,
+    },
+    /// An entry cannot be read.
+    #[error(
+        "journal: the entry `{key}` cannot be read: {reason}; move the data directory away and run `wallet restore` to \
+         rebuild it from the seed and the chain"
+    )]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+    /// A later version of this program wrote it.
+    #[error("journal: format {0:?} is not the {FORMAT} that this program reads; upgrade it")]
+    Format(Vec<u8>),
+    /// The stakes are on another chain.
+    #[error(
+        "the stakes in this home are on chain `{stored}`, the configuration says `{configured}`; use another --home for \
+         another chain"
+    )]
+    OtherChain {
+        /// Of the journal.
+        stored: String,
+        /// Of the configuration.
+        configured: String,
+    },
+}
+
+impl Journal {
+    /// Opens the journal of stakes on the chain called `chain_id`, empty at first.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a journal of another chain or format.
+    pub fn open(tree: sled::Tree, chain_id: &str) -> Result<Self, JournalError> {
+        match tree.get(FORMAT_KEY)? {
+            None => drop(tree.insert(FORMAT_KEY, &[FORMAT])?),
+            Some(format) if format.as_ref() == [FORMAT] => {}
+            Some(format) => return Err(JournalError::Format(format.to_vec())),
+        }
+        match tree.get(CHAIN_KEY)? {
+            None => drop(tree.insert(CHAIN_KEY, chain_id)?),
+            Some(stored) if stored.as_ref() == chain_id.as_bytes() => {}
+            Some(stored) => {
+                return Err(JournalError::OtherChain {
+                    stored: String::from_utf8_lossy(&stored).into_owned(),
+                    configured: chain_id.to_owned(),
+                });
+            }
+        }
+        tree.flush()?;
+        Ok(Self { tree })
+    }
+
+    /// Writes an entry, in place of the one that was there, durably.
+    pub fn put(&self, entry: &Entry) -> Result<(), JournalError> {
+        let txid = entry.staking_txid();
+        let text = serde_json::to_vec(entry).map_err(|error| JournalError::Encode {
+            txid,
+            reason: error.to_string(),
+        })?;
+        self.tree.insert(key(txid), text)?;
+        self.tree.flush()?;
+        Ok(())
+    }
+
+    /// The stake of a staking transaction.
+    pub fn get(&self, txid: Txid) -> Result<Option<Entry>, JournalError> {
+        let key = key(txid);
+        self.tree
+            .get(&key)?
+            .map(|text| read(&key, &text))
+            .transpose()
+    }
+
+    /// All stakes, by their ids.
+    pub fn all(&self) -> Result<Vec<Entry>, JournalError> {
+        self.tree
+            .scan_prefix(STAKE_PREFIX)
+            .map(|item| {
+                let (key, text) = item?;
+                read(&key, &text)
+            })
+            .collect()
+    }
+}
+
+fn key(txid: Txid) -> Vec<u8> {
+    let mut displayed = txid.to_byte_array();
+    displayed.reverse();
+    [STAKE_PREFIX, &displayed].concat()
+}
+
+fn read(key: &[u8], text: &[u8]) -> Result<Entry, JournalError> {
+    let damaged = |reason: String| JournalError::Damaged {
+        key: String::from_utf8_lossy(STAKE_PREFIX).into_owned()
+            + &hex::encode(key.strip_prefix(STAKE_PREFIX).unwrap_or(key)),
+        reason,
+    };
+    let entry: Entry = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+    if self::key(entry.staking_txid()) == key {
+        Ok(entry)
+    } else {
+        Err(damaged(format!("it holds stake {}", entry.staking_txid())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::absolute::LockTime;
+    use bitcoin::transaction::Version;
+    use bitcoin::{Amount, Transaction, TxOut};
+    use staking::units::BlockInterval;
+
+    use super::*;
+    use crate::journal::{Intent, Withdrawal};
+
+    fn transaction(lock_time: u32) -> Transaction {
+        Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::from_consensus(lock_time),
+            input: vec![bitcoin::TxIn::default()],
+            output: vec![TxOut::NULL],
+        }
+    }
+
+    fn entry(lock_time: u32) -> Entry {
+        Entry {
+            staking_tx: transaction(lock_time),
+            staking_output_index: 0,
+            finality_provider: "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115"
+                .parse()
+                .unwrap(),
+            staking_time: BlockInterval::new(1_000).unwrap(),
+            staking_value: Amount::from_sat(50_000),
+            params_version: 3,
+            intent: Intent::Stake,
+            withdrawal: None,
+        }
+    }
+
+    fn database() -> sled::Db {
+        sled::Config::new().temporary(true).open().unwrap()
+    }
+
+    #[test]
+    fn entries_are_there_again_after_a_restart_of_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let database = sled::open(folder.path()).unwrap();
+            Journal::open(database.open_tree("journal").unwrap(), "bbn-1").unwrap()
+        };
+        let (first, mut second) = (entry(1), entry(2));
+        let journal = open();
+        journal.put(&first).unwrap();
+        journal.put(&second).unwrap();
+        second.intent = Intent::Unbond;
+        second.withdrawal = Some(Withdrawal {
+            transaction: transaction(3),
+            buried: false,
+        });
+        journal.put(&second).unwrap();
+        drop(journal);
+
+        let journal = open();
+        assert_eq!(
+            journal.get(first.staking_txid()).unwrap(),
+            Some(first.clone())
+        );
+        assert_eq!(journal.get(entry(9).staking_txid()).unwrap(), None);
+        let all = journal.all().unwrap();
+        assert_eq!(all.len(), 2);
+        assert!(all.contains(&first) && all.contains(&second));
+    }
+
+    #[test]
+    fn a_journal_of_another_chain_or_format_is_refused() {
+        let database = database();
+        let tree = database.open_tree("journal").unwrap();
+        Journal::open(tree.clone(), "bbn-1").unwrap();
+        let error = Journal::open(tree.clone(), "bbn-test-6")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`bbn-1`") && error.contains("`bbn-test-6`"),
+            "{error}"
+        );
+        tree.insert(FORMAT_KEY, &[FORMAT + 1]).unwrap();
+        assert!(matches!(
+            Journal::open(tree, "bbn-1"),
+            Err(JournalError::Format(_))
+        ));
+    }
+
+    #[test]
+    fn a_damaged_entry_is_named() {
+        let database = database();
+        let tree = database.open_tree("journal").unwrap();
+        let journal = Journal::open(tree.clone(), "bbn-1").unwrap();
+        let (one, other) = (entry(1), entry(2));
+        journal.put(&one).unwrap();
+        let text = tree.get(key(one.staking_txid())).unwrap().unwrap();
+        tree.insert(key(other.staking_txid()), text).unwrap();
+        for broken in [
+            journal.get(other.staking_txid()).map(drop),
+            journal.all().map(drop),
+        ] {
+            let error = broken.unwrap_err().to_string();
+            assert!(error.contains(&other.staking_txid().to_string()), "{error}");
+            assert!(error.contains("wallet restore"), "{error}");
+        }
+    }
+}
