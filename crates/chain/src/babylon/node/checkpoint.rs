@@ -75,14 +75,14 @@ impl Node {
             reverse: true,
             ..PageRequest::default()
         };
-        let (checkpoints, _) = self.checkpoint_page(status, Some(newest)).await?;
+        let (checkpoints, _) = self.checkpoint_page(status, newest).await?;
         Ok(checkpoints.into_iter().next())
     }
 
     async fn checkpoint_page(
         &self,
         status: CheckpointStatus,
-        pagination: Option<PageRequest>,
+        pagination: PageRequest,
     ) -> Result<(Vec<Checkpoint>, Option<Vec<u8>>), ChainError> {
         const QUERY: &str = "RawCheckpointList";
         let status = match status {
@@ -95,7 +95,7 @@ impl Node {
         let mut client = client!(self, babylon::checkpointing::v1::query_client::QueryClient);
         let request = QueryRawCheckpointListRequest {
             status: status.into(),
-            pagination,
+            pagination: Some(pagination),
         };
         let answer = self
             .ask(client.raw_checkpoint_list(request))

@@ -92,7 +92,7 @@ impl Node {
         while let Some(from) = key {
             let request = QueryActiveFinalityProvidersAtHeightRequest {
                 height: height.0,
-                pagination: page(from, PAGE_SIZE),
+                pagination: Some(page(from, PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.active_finality_providers_at_height(request))
@@ -186,7 +186,7 @@ impl Node {
         while let Some(from) = key {
             let request = QueryListPubRandCommitRequest {
                 fp_btc_pk_hex: finality_provider.to_string(),
-                pagination: page(from, PAGE_SIZE),
+                pagination: Some(page(from, PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.list_pub_rand_commit(request))
@@ -213,7 +213,7 @@ impl Node {
         while let Some(page_key) = key {
             let request = QueryListEvidencesRequest {
                 start_height: from.0,
-                pagination: page(page_key, PAGE_SIZE),
+                pagination: Some(page(page_key, PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.list_evidences(request))

@@ -109,12 +109,12 @@ fn invalid(query: &'static str) -> impl Fn(FieldError) -> ChainError {
 }
 
 /// Asks for the page that begins at `key`, or for the first.
-fn page(key: Vec<u8>, limit: u64) -> Option<PageRequest> {
-    Some(PageRequest {
+fn page(key: Vec<u8>, limit: u64) -> PageRequest {
+    PageRequest {
         key,
         limit,
         ..PageRequest::default()
-    })
+    }
 }
 
 /// Where the next page begins; `None` on the last.

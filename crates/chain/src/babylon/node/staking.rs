@@ -31,7 +31,7 @@ impl Node {
         let mut key = Some(Vec::new());
         while let Some(from) = key {
             let request = QueryParamsVersionsRequest {
-                pagination: page(from, PAGE_SIZE),
+                pagination: Some(page(from, PAGE_SIZE)),
             };
             let mut answer = self
                 .ask(client.params_versions(request))
@@ -81,7 +81,7 @@ impl Node {
         let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
         let request = QueryBtcDelegationsRequest {
             status: status.into(),
-            pagination: page(page_key(after), limit.get().into()),
+            pagination: Some(page(page_key(after), limit.get().into())),
         };
         let answer = self
             .ask(client.btc_delegations(request))
@@ -102,7 +102,7 @@ impl Node {
         let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
         let request = QueryFinalityProviderDelegationsRequest {
             fp_btc_pk_hex: finality_provider.to_string(),
-            pagination: page(page_key(after), limit.get().into()),
+            pagination: Some(page(page_key(after), limit.get().into())),
         };
         let answer = self
             .ask(client.finality_provider_delegations(request))
@@ -124,7 +124,7 @@ impl Node {
         let mut key = Some(Vec::new());
         while let Some(from) = key {
             let request = QueryFinalityProvidersRequest {
-                pagination: page(from, PAGE_SIZE),
+                pagination: Some(page(from, PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.finality_providers(request))
@@ -136,7 +136,7 @@ impl Node {
                     Ok(provider) => providers.push(provider),
                     // It must not hide the others.
                     Err(error) => {
-                        warn!(address, %error, "skipping an unreadable finality provider")
+                        warn!(address, %error, "skipping an unreadable finality provider");
                     }
                 }
             }

@@ -18,6 +18,7 @@ mod fees;
 mod gas;
 mod item;
 mod plan;
+mod refused;
 mod settle;
 mod sign;
 mod task;

@@ -66,17 +66,15 @@ impl<S: TransactionService> Task<S> {
                     log = refusal.log,
                     "a transaction failed in its block"
                 );
-                self.taint();
-                self.failed(flight, refusal);
+                self.failed(flight.items, refusal);
             }
         }
     }
 
     /// A transaction failed in its block: none of its messages took effect.
-    fn failed(&mut self, flight: Flight, refusal: Rejection) {
-        let Flight {
-            mut items, tainted, ..
-        } = flight;
+    ///
+    /// Those of later transactions do not depend on it: a simulation does not see what is under way.
+    fn failed(&mut self, mut items: Vec<Item>, refusal: Rejection) {
         match cause(&refusal) {
             Cause::WrongSequence | Cause::Expired => {
                 self.account = None;
@@ -87,7 +85,6 @@ impl<S: TransactionService> Task<S> {
                 let error = self.insufficient_funds(&refusal.log);
                 answer_all(items, &error);
             }
-            _ if tainted => self.try_again(items, &refusal.into()),
             Cause::Message(position) if position < items.len() => {
                 items
                     .remove(position)
@@ -107,29 +104,15 @@ impl<S: TransactionService> Task<S> {
 
     /// Sends items again that failed without their fault, unless that happened too often.
     fn try_again(&mut self, items: Vec<Item>, error: &ChainError) {
-        let (again, given_up): (Vec<Item>, Vec<Item>) = items
-            .into_iter()
-            .map(|mut item| (item.may_try_again(), item))
-            .fold(
-                (Vec::new(), Vec::new()),
-                |(mut again, mut given_up), (may, item)| {
-                    if may {
-                        again.push(item)
-                    } else {
-                        given_up.push(item)
-                    }
-                    (again, given_up)
-                },
-            );
-        answer_all(given_up, error);
-        self.put_back(again);
-    }
-
-    /// What is still under way may fail because of a transaction before it.
-    fn taint(&mut self) {
-        for flight in &mut self.flights {
-            flight.tainted = true;
+        let mut again = Vec::with_capacity(items.len());
+        for mut item in items {
+            if item.may_try_again() {
+                again.push(item);
+            } else {
+                item.answer(Err(error.clone()));
+            }
         }
+        self.put_back(again);
     }
 
     /// The oldest transaction is in no block. Says whether it was taken off the list.
@@ -199,7 +182,7 @@ impl<S: TransactionService> Task<S> {
         }
     }
 
-    /// The oldest transaction can never be in a block; what comes after it cannot either before its sequence is used.
+    /// The oldest transaction can never be in a block.
     fn expire_oldest(&mut self) {
         if let Some(flight) = self.flights.pop_front() {
             warn!(
@@ -207,7 +190,6 @@ impl<S: TransactionService> Task<S> {
                 "a transaction was never included; sending anew"
             );
             self.account = None;
-            self.taint();
             let error = timeout(&flight);
             self.try_again(flight.items, &error);
         }
@@ -225,7 +207,6 @@ impl<S: TransactionService> Task<S> {
             "giving up on a transaction that may still land"
         );
         self.account = None;
-        self.taint();
         let error = timeout(&flight);
         answer_all(flight.items, &error);
         true

@@ -6,17 +6,17 @@ use std::time::Duration;
 use proto::prost_types::Any;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use super::Patience;
-use super::cause::{Cause, cause, own_words};
+use super::cause::{Cause, cause};
 use super::fees::Fees;
 use super::gas::GasBook;
 use super::item::Item;
 use super::plan::{Limits, next_batch};
 use super::sign::{Signed, Signer, Terms};
+use crate::ChainError;
 use crate::babylon::node::{AccountState, TransactionService};
-use crate::{ChainError, Rejection};
 
 /// Blocks in which a transaction may be included before it is sure never to be.
 const TIMEOUT_BLOCKS: u64 = 30;
@@ -37,7 +37,7 @@ pub(super) struct Task<S> {
     gas: GasBook,
     inbox: mpsc::UnboundedReceiver<Vec<Item>>,
     /// Since when the node takes nothing, for a reason that should pass.
-    hindered_since: Option<Instant>,
+    pub(super) hindered_since: Option<Instant>,
 }
 
 /// A transaction that was broadcast and is not known to be in a block.
@@ -48,13 +48,11 @@ pub(super) struct Flight {
     pub(super) timeout_height: u64,
     pub(super) sent_at: Instant,
     pub(super) broadcast_at: Instant,
-    /// Whether one before it failed after this one was sent: if it fails too, that may be why.
-    pub(super) tainted: bool,
 }
 
 /// What a step of the task came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// There may be more to do at once.
     Again,
     /// Something has to happen first.
@@ -232,7 +230,6 @@ impl<S: TransactionService> Task<S> {
             timeout_height,
             sent_at: now,
             broadcast_at: now,
-            tainted: false,
         });
         Step::Again
     }
@@ -266,87 +263,6 @@ impl<S: TransactionService> Task<S> {
             answer_all(batch, &error);
         }
         Step::Again
-    }
-
-    /// A batch was refused before it reached a block.
-    fn refused(&mut self, mut batch: Vec<Item>, refusal: Rejection) -> Step {
-        match cause(&refusal) {
-            Cause::Message(position) if position < batch.len() => {
-                self.blame(batch, position, refusal);
-                Step::Again
-            }
-            Cause::WrongSequence | Cause::Expired => {
-                self.account = None;
-                self.hindered(batch, refusal)
-            }
-            Cause::MempoolFull => self.hindered(batch, refusal),
-            // Fees under way are given back when their transactions succeed.
-            Cause::InsufficientFunds if !self.flights.is_empty() => self.hindered(batch, refusal),
-            Cause::InsufficientFunds => {
-                let error = self.insufficient_funds(&refusal.log);
-                answer_all(batch, &error);
-                Step::Again
-            }
-            Cause::Account => {
-                answer_all(batch, &refusal.into());
-                Step::Again
-            }
-            Cause::Message(_) | Cause::Gas | Cause::AlreadyInMempool | Cause::Unknown => {
-                if batch.len() > 1 {
-                    self.halve(batch);
-                } else {
-                    batch.truncate(1);
-                    self.blame(batch, 0, refusal);
-                }
-                Step::Again
-            }
-        }
-    }
-
-    /// The message at `position` is refused; the others are sent without it.
-    fn blame(&mut self, mut batch: Vec<Item>, position: usize, refusal: Rejection) {
-        let last_in_flight = self.flights.back().map(|flight| flight.sequence);
-        match (batch.get_mut(position), last_in_flight) {
-            // What is under way may be what the message needs.
-            (Some(item), Some(sequence)) if !item.settled => item.waits_for = Some(sequence),
-            (Some(_), _) => batch
-                .remove(position)
-                .answer(Err(own_words(refusal).into())),
-            (None, _) => (),
-        }
-        self.put_back(batch);
-    }
-
-    /// The node takes nothing for now; gives up when that lasts.
-    fn hindered(&mut self, batch: Vec<Item>, refusal: Rejection) -> Step {
-        let since = *self.hindered_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < self.patience.inclusion_timeout {
-            debug!(
-                code = refusal.code,
-                log = refusal.log,
-                "the node takes no transaction now"
-            );
-            self.put_back(batch);
-        } else {
-            warn!(
-                code = refusal.code,
-                log = refusal.log,
-                "the node takes no transaction"
-            );
-            self.hindered_since = None;
-            answer_all(batch, &refusal.into());
-        }
-        Step::Wait
-    }
-
-    /// The node does not answer: nothing of this is under way, so the callers decide.
-    fn abandon(&mut self, batch: Vec<Item>, error: &ChainError) -> Step {
-        info!(%error, messages = batch.len() + self.queue.len(), "cannot send now");
-        answer_all(batch, error);
-        if matches!(error, ChainError::Unreachable { .. }) {
-            answer_all(self.queue.drain(..), error);
-        }
-        Step::Wait
     }
 
     /// Puts a batch back in halves.

@@ -157,7 +157,7 @@ fn every_bad_field_is_named() {
             |a| {
                 undelegation(a).covenant_unbonding_sig_list[0]
                     .sig
-                    .truncate(1)
+                    .truncate(1);
             },
             "undelegation_response.covenant_unbonding_sig_list[0].sig",
         ),
@@ -179,7 +179,7 @@ fn every_bad_field_is_named() {
                     .as_mut()
                     .unwrap()
                     .previous_staking_tx_hash_hex
-                    .truncate(62)
+                    .truncate(62);
             },
             "stk_exp.previous_staking_tx_hash_hex",
         ),
@@ -189,7 +189,7 @@ fn every_bad_field_is_named() {
                     .as_mut()
                     .unwrap()
                     .other_funding_tx_out_hex
-                    .truncate(8)
+                    .truncate(8);
             },
             "stk_exp.other_funding_tx_out_hex",
         ),
@@ -197,7 +197,7 @@ fn every_bad_field_is_named() {
             |a| {
                 a.stk_exp.as_mut().unwrap().previous_stk_covenant_sigs[0]
                     .pk
-                    .push(0)
+                    .push(0);
             },
             "stk_exp.previous_stk_covenant_sigs[0].pk",
         ),

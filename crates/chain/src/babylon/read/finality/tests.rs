@@ -42,7 +42,7 @@ fn evidence_answer() -> EvidenceResponse {
 fn the_share_to_be_signed_becomes_the_number_that_may_be_missed() {
     let read = finality_params(Some(params())).unwrap();
     assert_eq!(read.max_missed_in_window, 50);
-    assert_eq!(read.jail_duration, Duration::from_secs(86_400));
+    assert_eq!(read.jail_duration, Duration::from_hours(24));
     // 0.5 of 5 is 2.5, which rounds to the even 2.
     let odd = Params {
         signed_blocks_window: 5,
@@ -190,7 +190,7 @@ fn the_epoch_of_unix_time_means_not_jailed() {
     };
     assert_eq!(
         signing_info(Some(jailed)).unwrap().jailed_until,
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60))
+        Some(SystemTime::UNIX_EPOCH + Duration::from_mins(1))
     );
     let negative = SigningInfoResponse {
         start_height: -1,

@@ -82,7 +82,7 @@ async fn a_transaction_that_expired_is_sent_anew() {
     chain.state().stalled = true;
     let (outcomes, ()) = tokio::join!(submit(&sender, &["a"]), async {
         // Longer than its timeout height, shorter than our patience.
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         chain.state().stalled = false;
     });
     assert!(outcomes[0].is_ok(), "{outcomes:?}");

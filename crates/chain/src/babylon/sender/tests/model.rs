@@ -27,6 +27,10 @@ const ACCOUNT_NUMBER: u64 = 7;
 pub(super) struct Chain(Arc<Mutex<State>>);
 
 /// What tests look at and disturb.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault that can be there or not"
+)]
 pub(super) struct State {
     pub(super) height: u64,
     /// Sequence of the account's next transaction as of the newest block.
@@ -152,21 +156,13 @@ impl State {
     }
 
     fn execute(&mut self, transaction: &Transaction) -> Result<(), Rejection> {
-        if self.gas(&transaction.messages) * self.gas_percent / 100 > transaction.gas_limit {
+        if gas(&transaction.messages) * self.gas_percent / 100 > transaction.gas_limit {
             return Err(sdk(11, "out of gas in location: WriteFlat"));
         }
         let mut done = self.executed.clone();
         run(&transaction.messages, &mut done)?;
         self.executed = done;
         Ok(())
-    }
-
-    fn gas(&self, messages: &[String]) -> u64 {
-        let heavy = messages
-            .iter()
-            .filter(|message| message.starts_with("heavy"))
-            .count() as u64;
-        50_000 + MESSAGE_GAS * (messages.len() as u64 + heavy * 100)
     }
 
     /// Sequence that the mempool expects next.
@@ -186,6 +182,14 @@ impl State {
         }
         Ok(())
     }
+}
+
+fn gas(messages: &[String]) -> u64 {
+    let heavy = messages
+        .iter()
+        .filter(|message| message.starts_with("heavy"))
+        .count() as u64;
+    50_000 + MESSAGE_GAS * (messages.len() as u64 + heavy * 100)
 }
 
 /// Executes messages: `bad…` fails, `after <x>…` needs that `<x>` was executed, a repetition fails.
@@ -247,7 +251,7 @@ impl TransactionService for Chain {
             .check(transaction.sequence, &transaction.messages)
             .and_then(|()| {
                 run(&transaction.messages, &mut state.executed.clone())?;
-                Ok(state.gas(&transaction.messages))
+                Ok(gas(&transaction.messages))
             }))
     }
 
