@@ -2,7 +2,7 @@
 //!
 //! Its limits differ from Bitcoin Core's for unusual scripts, so rust-bitcoin's own dust limit is no substitute.
 
-use bitcoin::{Script, TxOut};
+use bitcoin::{Amount, Script, TxOut};
 
 /// Relay fee on which the formula rests, in satoshi for 1000 virtual bytes.
 const RELAY_FEE: u128 = 1000;
@@ -39,6 +39,13 @@ pub(crate) fn is_acceptable_slashing_output(output: &TxOut) -> bool {
     output.script_pubkey.is_op_return() || !is_dust(output)
 }
 
+/// The first output that slashing may not create, with its value.
+pub(crate) fn first_unacceptable(outputs: &[TxOut]) -> Option<(usize, Amount)> {
+    let mut outputs = outputs.iter().enumerate();
+    let (index, output) = outputs.find(|(_, output)| !is_acceptable_slashing_output(output))?;
+    Some((index, output.value))
+}
+
 fn parses(script: &Script) -> bool {
     script.instructions().all(|instruction| instruction.is_ok())
 }
@@ -46,7 +53,7 @@ fn parses(script: &Script) -> bool {
 #[cfg(test)]
 mod tests {
     use bitcoin::hashes::Hash;
-    use bitcoin::{Amount, PubkeyHash, ScriptBuf, ScriptHash, WPubkeyHash, WScriptHash};
+    use bitcoin::{PubkeyHash, ScriptBuf, ScriptHash, WPubkeyHash, WScriptHash};
 
     use super::*;
 

@@ -41,8 +41,9 @@ impl CovenantCommittee {
         quorum: u32,
     ) -> Result<CovenantCommittee, CommitteeError> {
         keys.sort_unstable();
-        if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(CommitteeError::Duplicate(pair[0]));
+        let mut neighbours = keys.iter().zip(keys.iter().skip(1));
+        if let Some((key, _)) = neighbours.find(|(one, next)| one == next) {
+            return Err(CommitteeError::Duplicate(*key));
         }
         if keys.is_empty() {
             return Err(CommitteeError::Empty);

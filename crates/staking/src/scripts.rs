@@ -48,8 +48,12 @@ impl DelegationKeys {
         all.extend(finality_providers.iter().map(|key| key.0));
         all.extend(covenant.keys().iter().map(|key| key.0));
         all.sort_unstable();
-        match all.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(DelegationKeysError::Duplicate(pair[0])),
+        match all
+            .iter()
+            .zip(all.iter().skip(1))
+            .find(|(one, next)| one == next)
+        {
+            Some((key, _)) => Err(DelegationKeysError::Duplicate(*key)),
             None => Ok(Self {
                 staker,
                 finality_providers,

@@ -72,14 +72,8 @@ pub fn slashing(
             script_pubkey: change.script_pubkey().clone(),
         },
     ];
-    match outputs
-        .iter()
-        .position(|output| !dust::is_acceptable_slashing_output(output))
-    {
-        Some(index) => Err(SlashingTransactionError::Dust {
-            index,
-            value: outputs[index].value,
-        }),
+    match dust::first_unacceptable(&outputs) {
+        Some((index, value)) => Err(SlashingTransactionError::Dust { index, value }),
         None => Ok(spend_alone(Version::ONE, slashed_output, outputs)),
     }
 }

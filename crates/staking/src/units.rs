@@ -58,7 +58,11 @@ impl BlockInterval {
     ///
     /// Refuses 0.
     pub const fn new(blocks: u16) -> Result<Self, BlockIntervalError> {
-        if blocks == 0 { Err(BlockIntervalError(0)) } else { Ok(Self(blocks)) }
+        if blocks == 0 {
+            Err(BlockIntervalError(0))
+        } else {
+            Ok(Self(blocks))
+        }
     }
 
     /// The interval in blocks.
@@ -71,7 +75,9 @@ impl TryFrom<u32> for BlockInterval {
     type Error = BlockIntervalError;
 
     fn try_from(blocks: u32) -> Result<Self, Self::Error> {
-        u16::try_from(blocks).map_err(|_| BlockIntervalError(blocks)).and_then(Self::new)
+        u16::try_from(blocks)
+            .map_err(|_| BlockIntervalError(blocks))
+            .and_then(Self::new)
     }
 }
 

@@ -64,13 +64,8 @@ pub(super) fn check_slashing(
             required: change.script_pubkey().clone(),
         });
     }
-    for (index, output) in tx.output.iter().enumerate() {
-        if !dust::is_acceptable_slashing_output(output) {
-            return Err(SlashingError::Dust {
-                index,
-                value: output.value,
-            });
-        }
+    if let Some((index, value)) = dust::first_unacceptable(&tx.output) {
+        return Err(SlashingError::Dust { index, value });
     }
     // Two outputs that passed the sanity rules cannot overflow together.
     let outputs = slashed.value + rest.value;

@@ -111,7 +111,9 @@ pub enum Reason {
         timelock: BlockInterval,
     },
     /// Staker and committee have spent the stake on something else.
-    #[error("output {0:x} is not the unbonding output of this stake under any known params")]
+    #[error(
+        "output {0:x} is not the unbonding output of this stake under any known params: they are newer than ours, or the committee let the stake go elsewhere"
+    )]
     UnbondingOutput(ScriptBuf),
     /// Staker and committee have spent the stake on something else.
     #[error(
