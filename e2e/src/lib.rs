@@ -15,7 +15,9 @@ mod poll;
 mod port;
 mod process;
 mod program;
+pub mod programs;
 pub mod provision;
+pub mod scenario;
 mod scratch;
 
 pub use babylond::{Babylond, GenesisEdit, Settings as BabylondSettings};

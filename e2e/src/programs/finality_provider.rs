@@ -1,0 +1,176 @@
+//! `finality-provider` with a home of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bitcoin::hex::DisplayHex as _;
+use eots::SecretKey;
+use serde_json::Value;
+use staking::keys::FinalityProviderKey;
+
+use crate::{Babylond, Daemon, Finished, Port, Program, Scratch};
+
+/// Name of the program's executable.
+const NAME: &str = "finality-provider";
+
+/// How long a command may take.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A home of `finality-provider`: configuration, keys, data.
+pub struct FinalityProviderProgram {
+    home: Scratch,
+    http: Port,
+}
+
+impl FinalityProviderProgram {
+    /// Makes a home whose configuration names `providers`; they have no keys yet.
+    ///
+    /// Runways are short, so that a scenario sees several commitments.
+    pub fn new(babylond: &Babylond, providers: &[&str]) -> anyhow::Result<Self> {
+        let program = Self {
+            home: Scratch::new(NAME)?,
+            http: Port::reserve()?,
+        };
+        program.configure(babylond, providers, "")?;
+        Ok(program)
+    }
+
+    /// Moves the EOTS key of provider `main` and the signing record into a new home, as an operator would who puts
+    /// them into a process of their own, and has this home ask that process. Neither may be running.
+    pub fn split_off_signer(
+        &self,
+        babylond: &Babylond,
+        key: FinalityProviderKey,
+    ) -> anyhow::Result<Self> {
+        let signer = Self::new(babylond, &["main"])?;
+        let socket = signer.home().join("signer.sock");
+        let more = format!(
+            "public_key = \"{key}\"\n[signer]\nendpoint = \"unix:{}\"\n",
+            socket.display()
+        );
+        signer.configure(babylond, &["main"], &more)?;
+        self.configure(babylond, &["main"], &more)?;
+        fs::create_dir_all(signer.home().join("data"))?;
+        for file in ["keys/main.key", "data/signing-record.redb"] {
+            fs::rename(self.home().join(file), signer.home().join(file))?;
+        }
+        Ok(signer)
+    }
+
+    /// Writes the configuration; `more` goes on with the last provider.
+    fn configure(&self, babylond: &Babylond, providers: &[&str], more: &str) -> anyhow::Result<()> {
+        let providers: Vec<String> = providers
+            .iter()
+            .map(|name| format!("[[provider]]\nname = \"{name}\"\n"))
+            .collect();
+        let providers = providers.concat();
+        let passphrase = self.passphrase_file();
+        write_private(&passphrase, "correct horse battery staple")?;
+        let text = format!(
+            "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n\
+             [keys]\npassphrase = \"file:{}\"\n\
+             [randomness]\ncommit_ahead = 300\ncommit_count = 1000\ncheck_interval_seconds = 2\n\
+             [voting]\npoll_interval_milliseconds = 300\n\
+             [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,finality_provider=debug\"\n{providers}{more}",
+            babylond.chain_id(),
+            babylond.grpc_url(),
+            passphrase.display(),
+            self.http.address(),
+        );
+        fs::create_dir_all(self.home().join("keys"))?;
+        Ok(fs::write(self.home().join(format!("{NAME}.toml")), text)?)
+    }
+
+    /// Makes a provider's keys; returns its public key and its account.
+    pub async fn make_keys(&self, name: &str) -> anyhow::Result<(FinalityProviderKey, String)> {
+        read_keys(
+            &self
+                .command(&["keys", "new", "--name", name])
+                .await?
+                .result()?,
+        )
+    }
+
+    /// Imports a provider's EOTS key, which the test knows then and can misuse.
+    pub async fn import_key(
+        &self,
+        name: &str,
+        secret: &SecretKey,
+    ) -> anyhow::Result<(FinalityProviderKey, String)> {
+        let file = self.home().join("imported.hex");
+        write_private(&file, &secret.to_bytes().to_lower_hex_string())?;
+        let path = file.to_str().context("a path of a test is text")?;
+        let imported = self
+            .command(&["keys", "import", "--name", name, "--secret-file", path])
+            .await?;
+        read_keys(&imported.result()?)
+    }
+
+    /// Registers a provider, whose account must have coins.
+    pub async fn register(&self, name: &str) -> anyhow::Result<Value> {
+        let arguments = [
+            "register",
+            "--name",
+            name,
+            "--moniker",
+            name,
+            "--commission",
+            "0.05",
+        ];
+        self.command(&arguments).await?.result()
+    }
+
+    /// Runs one command to its end.
+    pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
+        self.program()?
+            .arg("--json")
+            .args(arguments)
+            .run(DEADLINE)
+            .await
+    }
+
+    /// Starts the service.
+    pub fn start(&self) -> anyhow::Result<Daemon> {
+        self.program()?.arg("start").start()
+    }
+
+    /// Starts the signer as a process of its own.
+    pub fn start_signer(&self) -> anyhow::Result<Daemon> {
+        self.program()?.arg("signer").start()
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// File of the key files' passphrase.
+    pub fn passphrase_file(&self) -> PathBuf {
+        self.home().join("passphrase")
+    }
+
+    fn program(&self) -> anyhow::Result<Program> {
+        Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
+    }
+}
+
+fn read_keys(result: &Value) -> anyhow::Result<(FinalityProviderKey, String)> {
+    let text = |field| {
+        result
+            .get(field)
+            .and_then(Value::as_str)
+            .context("no such field")
+    };
+    Ok((text("public_key")?.parse()?, text("account")?.to_owned()))
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text)?;
+    Ok(fs::set_permissions(
+        path,
+        fs::Permissions::from_mode(0o600),
+    )?)
+}

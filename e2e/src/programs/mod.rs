@@ -1,0 +1,7 @@
+//! Our programs as a scenario runs them: a home with a configuration and keys, the service, and commands beside it.
+
+mod covenant;
+mod finality_provider;
+
+pub use covenant::{CovenantProgram, CovenantSettings};
+pub use finality_provider::FinalityProviderProgram;

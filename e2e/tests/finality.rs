@@ -1,0 +1,469 @@
+//! Finality providers at work on a real chain: they vote, catch up, survive, and never sign a height twice.
+//!
+//! Scenarios that leave the chain as they found it share one chain and follow each other.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bitcoin::Amount;
+use chain::{AddFinalityVote, Chain as _, FinalityBlock, Message};
+use eots::commitment::Tree;
+use eots::randomness::{derive, public_range};
+use eots::{SecretKey, vote_message};
+use serde_json::{Value, json};
+use sign_guard::{ChainDomain, Identity, SignGuard, Verdict};
+use staking::keys::FinalityProviderKey;
+use staking::units::ChainHeight;
+use testenv::programs::FinalityProviderProgram;
+use testenv::scenario::{DEADLINE, Stage};
+use testenv::{BabylondSettings, Daemon, poll_until};
+
+const STAKE: Amount = Amount::from_sat(1_000_000);
+
+/// A provider at work, with the key in the test's hands.
+struct Provider {
+    program: FinalityProviderProgram,
+    daemon: Daemon,
+    secret: SecretKey,
+    key: FinalityProviderKey,
+}
+
+impl Provider {
+    /// Registers a provider and starts it.
+    async fn start(stage: &Stage) -> anyhow::Result<Self> {
+        let program = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
+        let secret = SecretKey::from_bytes(&rand::random())?;
+        let (key, account) = program.import_key("main", &secret).await?;
+        stage.babylond.fund(&account, 100_000_000).await?;
+        program.register("main").await?;
+        let daemon = program.start()?;
+        Ok(Self {
+            program,
+            daemon,
+            secret,
+            key,
+        })
+    }
+
+    /// Starts a provider and brings it to voting power: commitment, timestamp, stake.
+    async fn with_power(stage: &Stage, value: Amount) -> anyhow::Result<Self> {
+        let provider = Self::start(stage).await?;
+        provider.wait_for_commit(stage).await?;
+        stage.finalize_current_epoch().await?;
+        let staker = stage.staker().await?;
+        stage.active_stake(&staker, provider.key, value).await?;
+        Ok(provider)
+    }
+
+    async fn wait_for_commit(&self, stage: &Stage) -> anyhow::Result<()> {
+        poll_until(DEADLINE, "a commitment to public randomness", || async {
+            let commits = stage.chain.public_randomness_commits(&self.key).await?;
+            ensure!(!commits.is_empty(), "none yet");
+            anyhow::Ok(())
+        })
+        .await
+    }
+
+    async fn status(&self) -> anyhow::Result<Value> {
+        let status = self.program.command(&["status"]).await?.result()?;
+        status
+            .pointer("/providers/0")
+            .cloned()
+            .context("no provider in the status")
+    }
+
+    /// A vote for `app_hash` made with the key behind the program's back.
+    async fn vote(
+        &self,
+        stage: &Stage,
+        height: ChainHeight,
+        app_hash: [u8; 32],
+    ) -> anyhow::Result<Message> {
+        let chain_id = stage.chain.chain_id();
+        let commits = stage.chain.public_randomness_commits(&self.key).await?;
+        let commit = commits
+            .iter()
+            .find(|commit| (commit.start.0..commit.start.0 + commit.count).contains(&height.0))
+            .context("the height is not covered")?;
+        let leaves: Vec<_> =
+            public_range(&self.secret, chain_id, commit.start.0, commit.count).collect();
+        let tree = Tree::from_leaves(leaves.iter().copied())?;
+        let index = height.0 - commit.start.0;
+        let block = tree.block_of(index)?;
+        let block = &leaves[usize::try_from(block.start)?..usize::try_from(block.end)?];
+        let nonce = derive(&self.secret, chain_id, height.0);
+        let public_randomness = nonce.public();
+        Ok(Message::AddFinalityVote(AddFinalityVote {
+            finality_provider: self.key,
+            height,
+            public_randomness,
+            proof: tree.prove(index, block)?,
+            app_hash,
+            signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
+        }))
+    }
+}
+
+async fn wait_for_vote(
+    stage: &Stage,
+    key: FinalityProviderKey,
+    height: ChainHeight,
+) -> anyhow::Result<()> {
+    poll_until(DEADLINE, &format!("a vote for height {height}"), || async {
+        ensure!(stage.chain.votes(height).await?.contains(&key), "none yet");
+        anyhow::Ok(())
+    })
+    .await
+}
+
+async fn wait_until_final(stage: &Stage, height: ChainHeight) -> anyhow::Result<FinalityBlock> {
+    poll_until(
+        DEADLINE,
+        &format!("height {height} to be final"),
+        || async {
+            let block = stage
+                .chain
+                .finality_block(height)
+                .await?
+                .context("not indexed")?;
+            ensure!(block.finalized, "it is not");
+            anyhow::Ok(block)
+        },
+    )
+    .await
+}
+
+async fn wait_for_height(stage: &Stage, height: ChainHeight) -> anyhow::Result<()> {
+    stage.babylond.wait_for_height(height.0, DEADLINE).await
+}
+
+async fn tip(stage: &Stage) -> anyhow::Result<ChainHeight> {
+    Ok(stage.chain.height().await?)
+}
+
+/// Every height at which the provider had power, up to `to`, has its vote.
+async fn assert_no_gap(
+    stage: &Stage,
+    key: FinalityProviderKey,
+    to: ChainHeight,
+) -> anyhow::Result<()> {
+    let from = stage
+        .chain
+        .finality_activated_at()
+        .await?
+        .context("not activated")?;
+    for height in (from.0..=to.0).map(ChainHeight) {
+        if stage.chain.voting_power(&key, height).await? > 0 {
+            wait_for_vote(stage, key, height).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_votes_through_restarts_kills_and_refusals() {
+    let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    let mut provider = f01_life_cycle(&stage).await.context("F01").unwrap();
+    f04_catching_up(&stage, &mut provider)
+        .await
+        .context("F04")
+        .unwrap();
+    kill_nine_leaves_neither_gap_nor_second_vote(&stage, &mut provider)
+        .await
+        .unwrap();
+    f16_votes_that_are_there_do_not_stop_the_others(&stage, &mut provider)
+        .await
+        .context("F16")
+        .unwrap();
+    a_second_process_on_the_same_home_refuses(&provider)
+        .await
+        .unwrap();
+    the_same_key_without_its_record_refuses(&stage, &provider)
+        .await
+        .unwrap();
+    f02_a_refused_height_is_skipped(&stage, &mut provider)
+        .await
+        .context("F02")
+        .unwrap();
+    assert_eq!(stage.chain.evidences(ChainHeight(0)).await.unwrap(), []);
+}
+
+async fn f01_life_cycle(stage: &Stage) -> anyhow::Result<Provider> {
+    let provider = Provider::with_power(stage, STAKE).await?;
+    let next = ChainHeight(tip(stage).await?.0 + 1);
+    wait_for_vote(stage, provider.key, next).await?;
+    wait_until_final(stage, next).await?;
+    let status = provider.status().await?;
+    ensure!(
+        status.get("standing") == Some(&json!("registered")),
+        "status: {status}"
+    );
+    ensure!(
+        status.get("power") == Some(&json!(STAKE.to_sat())),
+        "status: {status}"
+    );
+    ensure!(
+        status.get("runway").and_then(Value::as_u64) > Some(300),
+        "status: {status}"
+    );
+    Ok(provider)
+}
+
+async fn f04_catching_up(stage: &Stage, provider: &mut Provider) -> anyhow::Result<()> {
+    provider.daemon.terminate(DEADLINE).await?;
+    let stopped = tip(stage).await?;
+    wait_for_height(stage, ChainHeight(stopped.0 + 8)).await?;
+    provider.daemon.restart()?;
+    let target = tip(stage).await?;
+    wait_until_final(stage, target).await?;
+    assert_no_gap(stage, provider.key, target).await
+}
+
+async fn kill_nine_leaves_neither_gap_nor_second_vote(
+    stage: &Stage,
+    provider: &mut Provider,
+) -> anyhow::Result<()> {
+    for _ in 0..3 {
+        let next = ChainHeight(tip(stage).await?.0 + 1);
+        wait_for_height(stage, next).await?;
+        provider.daemon.kill_nine();
+        provider.daemon.restart()?;
+        wait_for_vote(stage, provider.key, next).await?;
+    }
+    let target = tip(stage).await?;
+    assert_no_gap(stage, provider.key, target).await?;
+    ensure!(
+        stage.chain.evidences(ChainHeight(0)).await?.is_empty(),
+        "a second vote got out"
+    );
+    Ok(())
+}
+
+async fn f16_votes_that_are_there_do_not_stop_the_others(
+    stage: &Stage,
+    provider: &mut Provider,
+) -> anyhow::Result<()> {
+    provider.daemon.terminate(DEADLINE).await?;
+    let first = ChainHeight(tip(stage).await?.0 + 1);
+    let last = ChainHeight(first.0 + 5);
+    wait_for_height(stage, ChainHeight(last.0 + 1)).await?;
+    let mut votes = Vec::new();
+    for height in [ChainHeight(first.0 + 1), ChainHeight(first.0 + 3)] {
+        let block = stage
+            .chain
+            .finality_block(height)
+            .await?
+            .context("not indexed")?;
+        votes.push(provider.vote(stage, height, block.app_hash).await?);
+    }
+    // The duplicate is refused alone, within one submission too.
+    let again = votes[0].clone();
+    let mut outcomes = stage.chain.submit(votes).await.into_iter();
+    ensure!(
+        outcomes.all(|outcome| outcome.is_ok()),
+        "the votes were not taken"
+    );
+    let fresh = stage
+        .chain
+        .finality_block(first)
+        .await?
+        .context("not indexed")?;
+    let fresh = provider.vote(stage, first, fresh.app_hash).await?;
+    let outcomes = stage.chain.submit(vec![again, fresh]).await;
+    ensure!(
+        outcomes[0].is_err() && outcomes[1].is_ok(),
+        "outcomes: {outcomes:?}"
+    );
+
+    provider.daemon.restart()?;
+    assert_no_gap(stage, provider.key, last).await
+}
+
+async fn a_second_process_on_the_same_home_refuses(provider: &Provider) -> anyhow::Result<()> {
+    let second = provider.program.command(&["start"]).await?;
+    let error = second.error()?;
+    let message = error
+        .get("message")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    ensure!(message.contains("another process"), "error: {error}");
+    Ok(())
+}
+
+async fn the_same_key_without_its_record_refuses(
+    stage: &Stage,
+    provider: &Provider,
+) -> anyhow::Result<()> {
+    let copy = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
+    copy.import_key("main", &provider.secret).await?;
+    let refused = copy.command(&["start"]).await?;
+    ensure!(
+        refused.status().code() == Some(6),
+        "it ended with {:?}",
+        refused.status()
+    );
+    let error = refused.error()?;
+    ensure!(
+        error.get("code") == Some(&json!("signing-record-missing")),
+        "error: {error}"
+    );
+    Ok(())
+}
+
+async fn f02_a_refused_height_is_skipped(
+    stage: &Stage,
+    provider: &mut Provider,
+) -> anyhow::Result<()> {
+    provider.daemon.terminate(DEADLINE).await?;
+    let height = ChainHeight(tip(stage).await?.0 + 2);
+    {
+        let record = SignGuard::open(&provider.program.home().join("data/signing-record.redb"))?;
+        let chain: ChainDomain = stage.chain.chain_id().parse()?;
+        let identity = Identity {
+            public_key: provider.key.to_bytes(),
+            chain,
+        };
+        let other = sign_guard::Vote {
+            identity,
+            height: height.0,
+            app_hash: [0xab; 32],
+        };
+        ensure!(
+            matches!(record.check_and_record(&other)?, Verdict::New(_)),
+            "recorded before"
+        );
+    }
+    provider.daemon.restart()?;
+    wait_for_vote(stage, provider.key, ChainHeight(height.0 + 1)).await?;
+    wait_for_vote(stage, provider.key, ChainHeight(height.0 + 3)).await?;
+    ensure!(
+        !stage.chain.votes(height).await?.contains(&provider.key),
+        "it voted all the same"
+    );
+    let status = provider.status().await?;
+    ensure!(status.get("refused") == Some(&json!(1)), "status: {status}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f03_an_equivocating_provider_is_slashed_and_stops_and_a_neighbour_goes_on() {
+    let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    let honest = Provider::start(&stage).await.unwrap();
+    let provider = Provider::with_power(&stage, STAKE).await.unwrap();
+    let staker = stage.staker().await.unwrap();
+    stage
+        .active_stake(&staker, honest.key, STAKE)
+        .await
+        .unwrap();
+    let height = ChainHeight(tip(&stage).await.unwrap().0 + 1);
+    wait_for_vote(&stage, provider.key, height).await.unwrap();
+
+    let fork = provider.vote(&stage, height, [0xfe; 32]).await.unwrap();
+    stage.submit(fork).await.unwrap();
+
+    let evidence = poll_until(DEADLINE, "evidence with both votes", || async {
+        let evidences = stage.chain.evidences(ChainHeight(0)).await?;
+        let found = evidences
+            .into_iter()
+            .find(|evidence| evidence.canonical_signature.is_some());
+        found.context("none yet")
+    })
+    .await
+    .unwrap();
+    assert_eq!(evidence.finality_provider, provider.key);
+    let votes = json!({
+        "public_key": evidence.finality_provider.to_string(),
+        "height": evidence.height.0,
+        "public_randomness": evidence.public_randomness.to_string(),
+        "app_hash": hex::encode(evidence.canonical_app_hash),
+        "signature": evidence.canonical_signature.unwrap().to_string(),
+        "fork_app_hash": hex::encode(evidence.fork_app_hash),
+        "fork_signature": evidence.fork_signature.to_string(),
+    });
+    let extracted = testenv::Program::ours("finality-provider")
+        .unwrap()
+        .args(["extract-key", "--json"])
+        .input(votes.to_string())
+        .run(Duration::from_secs(10))
+        .await
+        .unwrap()
+        .result()
+        .unwrap();
+    let secret: [u8; 32] = hex::decode(extracted["extracted_key"].as_str().unwrap())
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let secret = SecretKey::from_bytes(&secret).unwrap();
+    assert_eq!(secret.public_key().to_bytes(), provider.key.to_bytes());
+
+    poll_until(
+        DEADLINE,
+        "the program to see that it is slashed",
+        || async {
+            let status = provider.status().await?;
+            ensure!(
+                status.get("standing") == Some(&json!("slashed")),
+                "status: {status}"
+            );
+            anyhow::Ok(())
+        },
+    )
+    .await
+    .unwrap();
+    let later = ChainHeight(tip(&stage).await.unwrap().0 + 2);
+    wait_until_final(&stage, later).await.unwrap();
+    assert!(
+        stage
+            .chain
+            .votes(later)
+            .await
+            .unwrap()
+            .contains(&honest.key)
+    );
+    assert!(
+        !stage
+            .chain
+            .votes(later)
+            .await
+            .unwrap()
+            .contains(&provider.key)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f10_outdated_heights_are_dropped_and_a_separate_signer_goes_on() {
+    let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    let mut late = Provider::start(&stage).await.unwrap();
+    let strong = Provider::with_power(&stage, Amount::from_sat(100_000_000))
+        .await
+        .unwrap();
+    let staker = stage.staker().await.unwrap();
+    stage.active_stake(&staker, late.key, STAKE).await.unwrap();
+    let height = ChainHeight(tip(&stage).await.unwrap().0 + 1);
+    wait_for_vote(&stage, late.key, height).await.unwrap();
+
+    late.daemon.terminate(DEADLINE).await.unwrap();
+    let missed = ChainHeight(tip(&stage).await.unwrap().0 + 1);
+    wait_for_vote(&stage, strong.key, ChainHeight(missed.0 + 3))
+        .await
+        .unwrap();
+    wait_until_final(&stage, ChainHeight(missed.0 + 3))
+        .await
+        .unwrap();
+    stage.finalize_current_epoch().await.unwrap();
+
+    // From here on its keys and their record are in a process of their own.
+    let signer_home = late
+        .program
+        .split_off_signer(&stage.babylond, late.key)
+        .unwrap();
+    let _signer = signer_home.start_signer().unwrap();
+    late.daemon.restart().unwrap();
+    let next = ChainHeight(tip(&stage).await.unwrap().0 + 1);
+    wait_for_vote(&stage, late.key, next).await.unwrap();
+    assert!(!stage.chain.votes(missed).await.unwrap().contains(&late.key));
+    let status = late.status().await.unwrap();
+    assert_eq!(status["problem"], Value::Null, "status: {status}");
+}
