@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -11,6 +12,18 @@ use serde_json::Value;
 
 /// The packages that hold a program of the same name.
 const PACKAGES: [&str; 4] = ["btc-staker", "covenant", "finality-provider", "watchtower"];
+
+/// The beginnings of the variables that tell this process about its own package.
+///
+/// Build scripts may ask to be run again when one of them changes (ring's does). Passed on, they
+/// would make this build and the next one by hand each undo the other's work.
+const SET_PER_PACKAGE: [&str; 5] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_CRATE_",
+    "CARGO_BIN_",
+    "CARGO_PRIMARY_PACKAGE",
+];
 
 /// Built once per process. The outcome is kept either way: after a failed build every test says so,
 /// and only the first one spends the time.
@@ -45,7 +58,16 @@ fn build() -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let (profile, target) = profile_and_target()?;
     // Set by `cargo test` and `cargo run` to the cargo that they are.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    for (variable, _) in std::env::vars_os() {
+        if SET_PER_PACKAGE
+            .iter()
+            .any(|prefix| variable.as_bytes().starts_with(prefix.as_bytes()))
+        {
+            command.env_remove(variable);
+        }
+    }
+    let output = command
         .args([
             "build",
             "--quiet",
