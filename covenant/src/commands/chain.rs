@@ -1,5 +1,6 @@
 //! Connecting to the chain, for commands and for services.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,9 @@ use chain::{Chain, ChainError};
 use daemon::output::{CommandError, Exit};
 use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
-use rand::RngCore;
-use rand::rngs::OsRng;
+use staking::proof_of_possession::AccountAddress;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::config::Config;
 
@@ -36,10 +35,10 @@ pub(super) fn configured(config: &Config) -> Result<&BabylonConfig, CommandError
 
 /// Connects once, to ask only: for commands.
 pub(super) async fn reader(config: &BabylonConfig) -> Result<Babylon, CommandError> {
-    Ok(Babylon::connect(config.clone(), nobodys_key()).await?)
+    Ok(Babylon::watch(config.clone(), nobody(config)?).await?)
 }
 
-/// Connects as soon as the node answers; `None` where the service stops before.
+/// Connects with an account as soon as the node answers; `None` where the service stops before.
 ///
 /// # Errors
 ///
@@ -50,9 +49,37 @@ pub(super) async fn connect(
     health: &Dependency,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<dyn Chain>>, CommandError> {
+    until_answered(
+        || Babylon::connect(config.clone(), account.clone()),
+        health,
+        stop,
+    )
+    .await
+}
+
+/// As [`connect`], to ask only.
+pub(super) async fn watch(
+    config: &BabylonConfig,
+    health: &Dependency,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<dyn Chain>>, CommandError> {
+    let nobody = nobody(config)?;
+    until_answered(
+        || Babylon::watch(config.clone(), nobody.clone()),
+        health,
+        stop,
+    )
+    .await
+}
+
+async fn until_answered<F: Future<Output = Result<Babylon, ChainError>>>(
+    mut connect: impl FnMut() -> F,
+    health: &Dependency,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<dyn Chain>>, CommandError> {
     let mut failures = 0_u32;
     loop {
-        match Babylon::connect(config.clone(), account.clone()).await {
+        match connect().await {
             Ok(babylon) => {
                 health.ok();
                 return Ok(Some(Arc::new(babylon)));
@@ -70,13 +97,8 @@ pub(super) async fn connect(
     }
 }
 
-/// The key of an account that nobody has: for connections that only ask.
-pub(super) fn nobodys_key() -> AccountKey {
-    let mut bytes = Zeroizing::new([0; 32]);
-    loop {
-        OsRng.fill_bytes(bytes.as_mut_slice());
-        if let Ok(key) = AccountKey::from_secret(&bytes) {
-            return key;
-        }
-    }
+/// An account that nobody has, for connections that only ask.
+fn nobody(config: &BabylonConfig) -> Result<AccountAddress, CommandError> {
+    AccountAddress::new(&config.account_prefix, &[0; 20])
+        .map_err(|error| CommandError::caused_by(Exit::Configuration, "config-invalid", &error))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chain::Chain;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
@@ -82,7 +81,6 @@ async fn trusted_params(
             config.signer.trusted_params.clone(),
         )));
     };
-    let account = connection::nobodys_key();
-    let connected = connection::connect(babylon, &account, health, stop).await?;
-    Ok(connected.map(|chain: Arc<dyn Chain>| TrustedParams::of_chain(chain)))
+    let connected = connection::watch(babylon, health, stop).await?;
+    Ok(connected.map(TrustedParams::of_chain))
 }
