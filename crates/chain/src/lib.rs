@@ -151,6 +151,11 @@ pub trait Chain: Send + Sync {
 
     /// Sends the messages in as few transactions as their gas allows and waits until each is in a block.
     ///
-    /// The answer has one entry for each message, in order: a refused message does not take the others with it.
+    /// The answer has one entry for each message, in order: a refused message does not take the others with it. The
+    /// messages of one call are executed in their order; a later one may build on an earlier one. Calls may run side by
+    /// side and then share transactions.
+    ///
+    /// After any error but [`ChainError::Timeout`] and [`ChainError::Stopped`] the message has not taken effect. After
+    /// those two it may have, or may still: whoever would be hurt by its happening twice looks before sending it again.
     async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>>;
 }

@@ -319,3 +319,6 @@ fn add_finality_vote(
         finality_sig: vote.signature.to_bytes().to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

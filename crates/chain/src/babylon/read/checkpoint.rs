@@ -65,6 +65,9 @@ fn block_hash(name: &str, text: &str) -> Result<BlockHash, FieldError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proto::prost::Message;
+
     use super::*;
 
     fn answer() -> RawCheckpointWithMetaResponse {
@@ -127,5 +130,17 @@ mod tests {
             ..answer
         };
         assert_eq!(submission(&bad).unwrap_err().path(), "second_tx_block_hash");
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(answer) = RawCheckpointWithMetaResponse::decode(bytes.as_slice()) {
+                let _ = checkpoint(answer);
+            }
+            if let Ok(answer) = SubmissionKeyResponse::decode(bytes.as_slice()) {
+                let _ = submission(&answer);
+            }
+        }
     }
 }

@@ -66,6 +66,9 @@ pub(in crate::babylon) fn light_client_params(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proto::prost::Message;
+
     use super::*;
 
     fn stored(version: u32) -> StoredParams {
@@ -186,5 +189,17 @@ mod tests {
             light_client_params(Some(short)).unwrap_err().path(),
             "params.checkpoint_tag"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(stored) = StoredParams::decode(bytes.as_slice()) {
+                let _ = staking_params(vec![stored]);
+            }
+            if let Ok(params) = CheckpointParams::decode(bytes.as_slice()) {
+                let _ = light_client_params(Some(params));
+            }
+        }
     }
 }
