@@ -1,1 +1,28 @@
-//! The program anyone runs: headers, checkpoints, activation, unbonding reports, slashing.
+//! The program anyone runs: it keeps a secured chain and Bitcoin informed of each other.
+//!
+//! | role | what it carries |
+//! |---|---|
+//! | [`headers`] | Bitcoin headers to the chain's light client |
+//! | [`checkpoints`] | the chain's checkpoints to Bitcoin, and the proof that they are there back to the chain |
+//! | [`stakes`] | proofs that stakes are on Bitcoin (activation), and that they were spent (unbonding) |
+//! | [`slashing`] | slashing transactions to Bitcoin, made with the keys that equivocation gave away |
+//!
+//! Each role is a [`role::Role`] with rounds of its own: it observes both chains, decides with a pure function, notes
+//! durably what must not be done twice, acts, and observes again. Roles share the two connections ([`startup`]) and
+//! nothing else, so one that fails waits and recovers alone. One item's failure is that item's: it is tried again after
+//! a pause, and given up on with its reason in the end (`daemon::parked`).
+
+pub mod checkpoints;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod headers;
+pub mod home;
+pub mod keys;
+pub mod metrics;
+pub mod role;
+pub mod slashing;
+pub mod stakes;
+pub mod startup;
+pub mod status;
+pub mod store;

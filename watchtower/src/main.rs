@@ -1,3 +1,7 @@
 //! Entry point of `watchtower`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::program::run::<watchtower::cli::Watchtower>()
+}

@@ -69,7 +69,7 @@
 //! | [`consent`], [`progress`] | what a person is asked and shown |
 //! | [`service`], [`supervisor`], [`shutdown`] | starting, restarting and stopping |
 //! | [`lock`] | one process per data directory |
-//! | [`retry`] | when to try again and when to give up |
+//! | [`retry`], [`parked`] | when to try again, when to give up, and the list of what was given up on |
 //! | [`telemetry`], [`metrics`], [`readiness`], [`status`], [`http`] | what can be seen from outside |
 
 pub mod config;
@@ -79,6 +79,7 @@ pub mod lock;
 pub mod metrics;
 pub mod output;
 mod panic;
+pub mod parked;
 pub mod paths;
 pub mod program;
 pub mod progress;

@@ -2,6 +2,8 @@
 
 mod covenant;
 mod finality_provider;
+mod watchtower;
 
 pub use covenant::{CovenantProgram, CovenantSettings};
 pub use finality_provider::FinalityProviderProgram;
+pub use watchtower::WatchtowerProgram;

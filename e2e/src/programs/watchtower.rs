@@ -1,0 +1,197 @@
+//! `watchtower` with a home of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bitcoin::{Address, Amount, Network};
+use serde_json::Value;
+
+use crate::{Babylond, Bitcoind, Daemon, Finished, Port, Program, Scratch, poll_until};
+
+/// Name of the program's executable.
+const NAME: &str = "watchtower";
+
+/// How long a command may take.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What the account starts with: 1000 BABY.
+const ACCOUNT_FUNDS: u64 = 1_000_000_000;
+
+/// All roles, as the configuration spells them.
+const ROLES: [&str; 5] = [
+    "headers",
+    "checkpoints",
+    "activation",
+    "unbonding",
+    "slashing",
+];
+
+/// A home of `watchtower`: configuration, seed, data.
+pub struct WatchtowerProgram {
+    home: Scratch,
+    http: Port,
+    account: String,
+    address: Address,
+}
+
+impl WatchtowerProgram {
+    /// Makes a home with a seed, whose account has coins for fees and whose wallet has none. Only the named roles are
+    /// switched on.
+    pub async fn new(
+        bitcoind: &Bitcoind,
+        babylond: &Babylond,
+        roles: &[&str],
+    ) -> anyhow::Result<Self> {
+        let home = Scratch::new(NAME)?;
+        let http = Port::reserve()?;
+        let passphrase = home.path().join("passphrase");
+        write_private(&passphrase, "correct horse battery staple")?;
+        configure(home.path(), &http, bitcoind, babylond, roles)?;
+        let made = command(home.path(), &["wallet", "new"]).await?.result()?;
+        let text = |field| {
+            let value = made.get(field).and_then(Value::as_str);
+            value.with_context(|| format!("`wallet new` shows no {field}"))
+        };
+        let account = text("account")?.to_owned();
+        let address = text("address")?
+            .parse::<Address<_>>()?
+            .require_network(Network::Regtest)?;
+        babylond.fund(&account, ACCOUNT_FUNDS).await?;
+        Ok(Self {
+            home,
+            http,
+            account,
+            address,
+        })
+    }
+
+    /// Makes a home whose wallet has coins too, ten of a hundredth of a bitcoin, in a block.
+    pub async fn with_coins(
+        bitcoind: &Bitcoind,
+        babylond: &Babylond,
+        roles: &[&str],
+    ) -> anyhow::Result<Self> {
+        const COIN: Amount = Amount::from_sat(1_000_000);
+        let program = Self::new(bitcoind, babylond, roles).await?;
+        for _ in 0..10 {
+            bitcoind.send(&program.address, COIN)?;
+        }
+        bitcoind.mine(1)?;
+        Ok(program)
+    }
+
+    /// Writes the configuration again, for example with other roles. The watchtower reads it when it starts.
+    pub fn configure(
+        &self,
+        bitcoind: &Bitcoind,
+        babylond: &Babylond,
+        roles: &[&str],
+    ) -> anyhow::Result<()> {
+        configure(self.home(), &self.http, bitcoind, babylond, roles)
+    }
+
+    /// Runs one command to its end.
+    pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
+        command(self.home(), arguments).await
+    }
+
+    /// Starts the watchtower.
+    pub fn start(&self) -> anyhow::Result<Daemon> {
+        program(self.home())?.arg("start").start()
+    }
+
+    /// Waits until what `watchtower status` shows satisfies `holds`.
+    pub async fn wait_for_status(
+        &self,
+        what: &str,
+        deadline: Duration,
+        holds: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        poll_until(deadline, what, || async {
+            let status = self.command(&["status"]).await?.result()?;
+            ensure!(holds(&status), "status is {status}");
+            Ok(status)
+        })
+        .await
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The account that reports.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Where the wallet receives coins.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Address of the monitoring endpoint.
+    pub fn http_address(&self) -> String {
+        self.http.address()
+    }
+
+    /// File of the seed's passphrase.
+    pub fn passphrase_file(&self) -> PathBuf {
+        self.home().join("passphrase")
+    }
+}
+
+fn configure(
+    home: &Path,
+    http: &Port,
+    bitcoind: &Bitcoind,
+    babylond: &Babylond,
+    roles: &[&str],
+) -> anyhow::Result<()> {
+    let switches: String = ROLES
+        .iter()
+        .map(|role| format!("{role} = {}\n", roles.contains(role)))
+        .collect();
+    ensure!(
+        roles.iter().all(|role| ROLES.contains(role)),
+        "no such role among {roles:?}"
+    );
+    let text = format!(
+        "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
+         [babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\npoll_interval_milliseconds = 100\n\
+         [keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
+         [stakes]\ndiscovery_interval_seconds = 1\npage_size = 10\n\
+         [checkpoints]\ncheck_interval_seconds = 1\n\
+         [slashing]\ncheck_interval_seconds = 1\nfinal_confirmations = 3\n\
+         [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,watchtower=debug\"\n",
+        bitcoind.url(),
+        bitcoind.cookie_file().display(),
+        babylond.chain_id(),
+        babylond.grpc_url(),
+        http.address(),
+    );
+    Ok(fs::write(home.join(format!("{NAME}.toml")), text)?)
+}
+
+fn program(home: &Path) -> anyhow::Result<Program> {
+    Ok(Program::ours(NAME)?.arg("--home").arg(home))
+}
+
+async fn command(home: &Path, arguments: &[&str]) -> anyhow::Result<Finished> {
+    program(home)?
+        .arg("--json")
+        .args(arguments)
+        .run(DEADLINE)
+        .await
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text)?;
+    Ok(fs::set_permissions(
+        path,
+        fs::Permissions::from_mode(0o600),
+    )?)
+}

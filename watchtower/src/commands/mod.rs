@@ -1,0 +1,70 @@
+//! One module for each command.
+
+pub mod init;
+pub mod parked;
+pub mod start;
+pub mod status;
+pub mod wallet;
+
+use daemon::output::{CommandError, Exit};
+use daemon::program::Context;
+use keystore::{PassphraseSource, Seed};
+use staking::proof_of_possession::AccountAddress;
+
+use crate::cli::PassphraseOptions;
+use crate::config::Config;
+use crate::home::Home;
+use crate::keys;
+use crate::store::StoreError;
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::caused_by(Exit::Failed, "store", &error)
+    }
+}
+
+/// The configuration, with paths below the home, and the home.
+fn setting(context: &Context) -> Result<(Config, Home), CommandError> {
+    let home = Home::new(context.home()?);
+    let config: Config = context.config()?;
+    Ok((config.below(home.path()), home))
+}
+
+/// Where the passphrase comes from: the option, or else the configuration.
+fn source(config: &Config, options: &PassphraseOptions) -> PassphraseSource {
+    options
+        .passphrase_source
+        .clone()
+        .unwrap_or_else(|| config.keys.passphrase.clone())
+}
+
+/// Unlocks the seed.
+fn unlock(config: &Config, home: &Home, options: &PassphraseOptions) -> Result<Seed, CommandError> {
+    keys::unlock(home, &source(config, options))
+}
+
+/// The address of the seed's account on the chain.
+fn address_of(config: &Config, seed: &Seed) -> Result<AccountAddress, CommandError> {
+    keys::account_key(seed)?
+        .address(&config.babylon.account_prefix)
+        .map_err(|error| CommandError::caused_by(Exit::Configuration, "config-invalid", &error))
+}
+
+/// An account to ask questions with; where there is no seed yet, nobody's.
+fn watched_account(config: &Config, home: &Home) -> Result<AccountAddress, CommandError> {
+    if let Ok(address) = keys::account_address(home)
+        && let Ok(address) = address.parse()
+    {
+        return Ok(address);
+    }
+    AccountAddress::new(&config.babylon.account_prefix, &[0; 20])
+        .map_err(|error| CommandError::caused_by(Exit::Configuration, "config-invalid", &error))
+}
+
+fn not_made(what: &str, error: &std::io::Error) -> CommandError {
+    CommandError::new(
+        Exit::Failed,
+        "directory-not-created",
+        format!("{what} cannot be created: {error}"),
+    )
+}

@@ -1,0 +1,82 @@
+//! `start`: the roles of the configuration, until stopped.
+
+use std::sync::Arc;
+
+use bitcoin_source::BitcoinSource;
+use chain::Chain;
+use daemon::output::{Answer, CommandError};
+use daemon::program::Context;
+use daemon::service::Service;
+
+use super::{address_of, setting, unlock};
+use crate::cli::StartOptions;
+use crate::config::{Config, Roles};
+use crate::headers::HeaderReporter;
+use crate::home::Home;
+use crate::keys;
+use crate::metrics::METRICS;
+use crate::role::spawn;
+use crate::startup::{Account, Nodes};
+use crate::status::{Cell, CheckpointsStatus, HeadersStatus, SlashingStatus, StakesStatus, Status};
+
+/// Where the roles write how they are doing.
+#[derive(Clone, Default)]
+struct Board {
+    headers: Cell<HeadersStatus>,
+    stakes: Cell<StakesStatus>,
+    checkpoints: Cell<CheckpointsStatus>,
+    slashing: Cell<SlashingStatus>,
+}
+
+/// Runs the roles, each in a task of its own.
+pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, CommandError> {
+    let (config, home) = setting(context)?;
+    let seed = unlock(&config, &home, &options.passphrase)?;
+    let account = address_of(&config, &seed)?;
+    let service = Service::start(context, &config.log, &config.http, METRICS).await?;
+    let board = Board::default();
+    show(&service, &config, &home, account.text(), &board);
+
+    let key = Account::Unlocked(keys::account_key(&seed)?);
+    let Some(nodes) = Nodes::wait(&service, &config, &key).await? else {
+        return service.run().await;
+    };
+    tracing::info!(chain = nodes.chain.chain_id(), %account, roles = ?config.roles, "connected");
+    let bitcoin: Arc<dyn BitcoinSource> = Arc::<bitcoin_source::Bitcoind>::clone(&nodes.bitcoin);
+    let chain: Arc<dyn Chain> = Arc::<chain::babylon::Babylon>::clone(&nodes.chain);
+    if config.roles.headers {
+        let reporter = HeaderReporter::new(
+            Arc::clone(&bitcoin),
+            Arc::clone(&chain),
+            config.headers.clone(),
+            config.bitcoin.poll_interval(),
+            board.headers.clone(),
+        );
+        spawn(&service, "headers", reporter);
+    }
+    service.run().await
+}
+
+/// Publishes the status of the roles that are switched on.
+fn show(service: &Service, config: &Config, home: &Home, account: &str, board: &Board) {
+    let (chain_id, account) = (config.babylon.chain_id.clone(), account.to_owned());
+    let (roles, parked, board) = (config.roles, home.parked(), board.clone());
+    service.show_status(move || {
+        let Roles {
+            headers,
+            checkpoints,
+            activation,
+            unbonding,
+            slashing,
+        } = roles;
+        Status {
+            chain_id: chain_id.clone(),
+            account: account.clone(),
+            headers: headers.then(|| board.headers.get()),
+            stakes: (activation || unbonding).then(|| board.stakes.get()),
+            checkpoints: checkpoints.then(|| board.checkpoints.get()),
+            slashing: slashing.then(|| board.slashing.get()),
+            parked: daemon::parked::list(&parked).map_or(0, |parked| parked.len()),
+        }
+    });
+}

@@ -1,0 +1,282 @@
+//! The configuration file.
+
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bitcoin::Amount;
+use daemon::config::{BrokenRule, Settings};
+use daemon::{http, telemetry};
+use keystore::PassphraseSource;
+use serde::Deserialize;
+use wallet::FeeLimit;
+
+/// The program's name, as its files and environment variables use it.
+pub const PROGRAM: &str = "watchtower";
+
+/// Where monitoring listens unless told otherwise.
+pub const DEFAULT_HTTP_PORT: u16 = 9313;
+
+/// What `config init` and `init` write.
+pub const TEMPLATE: &str = include_str!("../watchtower.toml");
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The Bitcoin node.
+    pub bitcoin: bitcoin_source::Config,
+    /// The node of the secured chain, and what its transactions may cost.
+    pub babylon: chain::babylon::Config,
+    /// How the seed is unlocked.
+    #[serde(default)]
+    pub keys: KeysConfig,
+    /// What this watchtower does.
+    #[serde(default)]
+    pub roles: Roles,
+    /// The header reporter.
+    #[serde(default)]
+    pub headers: HeadersConfig,
+    /// How stakes are found and watched.
+    #[serde(default)]
+    pub stakes: StakesConfig,
+    /// The checkpoint submitter.
+    #[serde(default)]
+    pub checkpoints: CheckpointsConfig,
+    /// The slasher.
+    #[serde(default)]
+    pub slashing: SlashingConfig,
+    /// Metrics, health and status.
+    #[serde(default = "default_http")]
+    pub http: http::Config,
+    /// What is logged.
+    #[serde(default)]
+    pub log: telemetry::Config,
+}
+
+fn default_http() -> http::Config {
+    http::Config::loopback(DEFAULT_HTTP_PORT)
+}
+
+/// `[keys]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Where the passphrase of the seed comes from.
+    pub passphrase: PassphraseSource,
+}
+
+/// `[roles]`: which of the roles run; all by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five independent switches are what the operator sets"
+)]
+pub struct Roles {
+    /// Report Bitcoin headers to the chain.
+    pub headers: bool,
+    /// Put the chain's checkpoints on Bitcoin and report them.
+    pub checkpoints: bool,
+    /// Prove that registered stakes are on Bitcoin.
+    pub activation: bool,
+    /// Report stakes that were spent.
+    pub unbonding: bool,
+    /// Slash the stakes of finality providers that equivocated.
+    pub slashing: bool,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self {
+            headers: true,
+            checkpoints: true,
+            activation: true,
+            unbonding: true,
+            slashing: true,
+        }
+    }
+}
+
+/// `[headers]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeadersConfig {
+    /// Most headers in one message of an extension; a reorganisation's branch travels in one message whatever its length.
+    pub headers_per_message: NonZeroU16,
+    /// Report reorganisations as deep as the confirmation depth, which halts the chain for good (spec 5.3).
+    pub allow_halting_reorg: bool,
+}
+
+impl Default for HeadersConfig {
+    /// 100 headers are what other reporters send at once.
+    fn default() -> Self {
+        Self {
+            headers_per_message: const { NonZeroU16::new(100).unwrap() },
+            allow_halting_reorg: false,
+        }
+    }
+}
+
+/// `[stakes]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StakesConfig {
+    /// How often to ask the chain for new delegations. Seconds.
+    pub discovery_interval_seconds: NonZeroU32,
+    /// Delegations in one answer of the chain.
+    pub page_size: NonZeroU32,
+    /// How far below the tip the first start begins to read. Blocks.
+    pub first_scan_blocks: u32,
+}
+
+impl Default for StakesConfig {
+    /// Twenty seconds are short against the quarter of an hour in which an unbonding should be reported. A day of blocks
+    /// finds what was staked and spent while nobody looked; older spends are searched for from where they can have been.
+    fn default() -> Self {
+        Self {
+            discovery_interval_seconds: const { NonZeroU32::new(20).unwrap() },
+            page_size: const { NonZeroU32::new(200).unwrap() },
+            first_scan_blocks: 144,
+        }
+    }
+}
+
+impl StakesConfig {
+    /// [`Self::discovery_interval_seconds`].
+    pub fn discovery_interval(&self) -> Duration {
+        Duration::from_secs(self.discovery_interval_seconds.get().into())
+    }
+}
+
+/// `[checkpoints]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointsConfig {
+    /// How often to look for sealed epochs and for confirmations. Seconds.
+    pub check_interval_seconds: NonZeroU32,
+    /// Within how many blocks a transaction should be confirmed; what its fee rate is estimated for.
+    pub fee_target_blocks: NonZeroU16,
+    /// Most that one Bitcoin transaction pays in total. Satoshi.
+    pub max_fee_sat: NonZeroU64,
+}
+
+impl Default for CheckpointsConfig {
+    /// An epoch takes an hour, so there is time for six blocks. The largest fee is that of a checkpoint transaction
+    /// (about 200 vB) at 500 sat/vB, so it only stops mistakes.
+    fn default() -> Self {
+        Self {
+            check_interval_seconds: const { NonZeroU32::new(10).unwrap() },
+            fee_target_blocks: const { NonZeroU16::new(6).unwrap() },
+            max_fee_sat: const { NonZeroU64::new(100_000).unwrap() },
+        }
+    }
+}
+
+impl CheckpointsConfig {
+    /// [`Self::check_interval_seconds`].
+    pub fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.check_interval_seconds.get().into())
+    }
+}
+
+/// `[slashing]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlashingConfig {
+    /// How often to look for evidence and at slashing transactions under way. Seconds.
+    pub check_interval_seconds: NonZeroU32,
+    /// Confirmations after which a slashing is looked at no more.
+    pub final_confirmations: NonZeroU32,
+}
+
+impl Default for SlashingConfig {
+    /// Half a minute is short against the days that unbonding takes; six confirmations are Bitcoin's habit.
+    fn default() -> Self {
+        Self {
+            check_interval_seconds: const { NonZeroU32::new(30).unwrap() },
+            final_confirmations: const { NonZeroU32::new(6).unwrap() },
+        }
+    }
+}
+
+impl SlashingConfig {
+    /// [`Self::check_interval_seconds`].
+    pub fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.check_interval_seconds.get().into())
+    }
+}
+
+impl Config {
+    /// Takes relative paths as below `home`.
+    #[must_use]
+    pub fn below(mut self, home: &Path) -> Self {
+        let resolve = |path: &mut PathBuf| *path = home.join(&path);
+        self.bitcoin.cookie_file.iter_mut().for_each(resolve);
+        self.bitcoin.rpc_password_file.iter_mut().for_each(resolve);
+        if let PassphraseSource::File(path) = &mut self.keys.passphrase {
+            resolve(path);
+        }
+        self
+    }
+
+    /// The most that a checkpoint transaction may pay in fees.
+    pub fn fee_limit(&self) -> FeeLimit {
+        FeeLimit {
+            rate: self.bitcoin.fees.max(),
+            total: Amount::from_sat(self.checkpoints.max_fee_sat.get()),
+        }
+    }
+}
+
+impl Settings for Config {
+    fn broken_rules(&self) -> Vec<BrokenRule> {
+        let mut broken = self.http.broken_rules("http");
+        broken.extend(
+            self.bitcoin
+                .validate()
+                .err()
+                .map(|error| BrokenRule::new("bitcoin", error.to_string())),
+        );
+        broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid_and_its_comments_show_the_defaults() {
+        let written: Config = toml::from_str(TEMPLATE).unwrap();
+        assert!(written.broken_rules().is_empty());
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.contains(" = ") || setting.starts_with('[') => setting,
+                _ => line,
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let mut explicit: Config = toml::from_str(&uncommented).unwrap();
+        // The one default that depends on the network.
+        explicit.bitcoin.poll_interval_milliseconds = None;
+        assert_eq!(format!("{explicit:?}"), format!("{written:?}"));
+    }
+
+    #[test]
+    fn relative_paths_are_below_the_home() {
+        let mut config: Config = toml::from_str(TEMPLATE).unwrap();
+        config.bitcoin.cookie_file = Some("node/.cookie".into());
+        config.keys.passphrase = PassphraseSource::File("secret".into());
+        let config = config.below(Path::new("/home"));
+        assert_eq!(
+            config.bitcoin.cookie_file,
+            Some("/home/node/.cookie".into())
+        );
+        assert_eq!(
+            config.keys.passphrase,
+            PassphraseSource::File("/home/secret".into())
+        );
+    }
+}

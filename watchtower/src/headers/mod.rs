@@ -1,0 +1,210 @@
+//! The header reporter: keeps the chain's Bitcoin light client at our node's tip.
+//!
+//! Headers only, a few hundred at a time, so memory does not depend on how far the chain is behind. Nothing is kept
+//! between rounds: each one asks both sides for their tips, finds where they part ([`fork`]) and decides
+//! ([`decision`]). Another reporter's headers are therefore no disturbance, only less to do.
+
+pub mod decision;
+pub mod fork;
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::block::Header;
+use bitcoin_source::{BitcoinSource, BlockId, SourceError};
+use chain::{Chain, ChainError, LightClientHeader, Message};
+use staking::units::BitcoinHeight;
+
+use crate::config::HeadersConfig;
+use crate::metrics;
+use crate::role::{Role, RoundError};
+use crate::status::{Cell, HeadersStatus};
+
+use decision::{Decision, Policy, View, decide};
+use fork::{ForkSearch, Next};
+
+/// Messages of an extension that are on their way at once; their headers are what memory holds.
+const MESSAGES_AT_ONCE: usize = 10;
+
+/// Module and error codes of refusals that only say that somebody else reported meanwhile (spec 2.17).
+const MODULE: &str = "btclightclient";
+const OVERTAKEN: [u32; 3] = [1101, 1105, 1108];
+
+/// The header reporter.
+pub struct HeaderReporter {
+    bitcoin: Arc<dyn BitcoinSource>,
+    chain: Arc<dyn Chain>,
+    config: HeadersConfig,
+    interval: Duration,
+    status: Cell<HeadersStatus>,
+}
+
+impl HeaderReporter {
+    /// Puts a reporter together; it looks for blocks every `interval`.
+    pub fn new(
+        bitcoin: Arc<dyn BitcoinSource>,
+        chain: Arc<dyn Chain>,
+        config: HeadersConfig,
+        interval: Duration,
+        status: Cell<HeadersStatus>,
+    ) -> Self {
+        Self {
+            bitcoin,
+            chain,
+            config,
+            interval,
+            status,
+        }
+    }
+
+    /// The highest height at which the light client has our node's block.
+    async fn common_height(
+        &self,
+        ours: BlockId,
+        theirs: &LightClientHeader,
+    ) -> Result<BitcoinHeight, RoundError> {
+        let base = self.chain.light_client_base().await?;
+        let top = ours.height.min(theirs.height);
+        let mut search = ForkSearch::between(base.height.0, top.0);
+        loop {
+            match search.next() {
+                Next::Compare(height) => {
+                    let hash = self.bitcoin.block_hash(BitcoinHeight(height)).await?;
+                    let common = match (BitcoinHeight(height), hash) {
+                        (height, hash) if height == theirs.height => hash == theirs.hash(),
+                        (_, hash) => self.chain.contains_header(&hash).await?,
+                    };
+                    search.answer(height, common);
+                }
+                Next::Found(height) => return Ok(BitcoinHeight(height)),
+                Next::Disjoint if top < base.height => return Ok(top),
+                Next::Disjoint => {
+                    return Err(RoundError::OtherBitcoin {
+                        chain: base.hash(),
+                        height: base.height,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Appends headers, several messages at once.
+    async fn extend(&self, mut from: BitcoinHeight) -> Result<(), RoundError> {
+        let mut messages = Vec::new();
+        let first = from;
+        while messages.len() < MESSAGES_AT_ONCE {
+            let headers = self
+                .bitcoin
+                .headers(from, self.config.headers_per_message)
+                .await?;
+            let Some(next) = u32::try_from(headers.len())
+                .ok()
+                .filter(|count| *count > 0)
+                .and_then(|count| from.checked_add(count))
+            else {
+                break;
+            };
+            from = next;
+            messages.push(headers);
+        }
+        self.submit(first, messages).await
+    }
+
+    /// Sends our branch: as much as must be in one message, and up to a full message.
+    async fn reorganise(&self, from: BitcoinHeight, at_least: u32) -> Result<(), RoundError> {
+        let whole = u16::try_from(at_least).unwrap_or(u16::MAX);
+        let wanted = NonZeroU16::new(whole)
+            .unwrap_or(NonZeroU16::MIN)
+            .max(self.config.headers_per_message);
+        let headers = self.bitcoin.headers(from, wanted).await?;
+        if headers.len() < usize::from(whole) {
+            // The tip fell meanwhile; the next round looks again.
+            return Ok(());
+        }
+        tracing::info!(%from, blocks = at_least, "reporting a reorganisation of bitcoin");
+        self.submit(from, vec![headers]).await
+    }
+
+    async fn submit(
+        &self,
+        from: BitcoinHeight,
+        messages: Vec<Vec<Header>>,
+    ) -> Result<(), RoundError> {
+        let sizes: Vec<_> = messages.iter().map(Vec::len).collect();
+        let messages = messages.into_iter().map(Message::InsertHeaders).collect();
+        let outcomes = self.chain.submit(messages).await;
+        for (count, outcome) in sizes.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(receipt) => {
+                    tracing::info!(%from, count, tx = receipt.tx_hash, "headers reported");
+                    metrics::HEADERS.add(count as u64);
+                    self.status.update(|status| status.reported += count as u64);
+                }
+                Err(ChainError::Rejected(refusal))
+                    if refusal.codespace == MODULE && OVERTAKEN.contains(&refusal.code) =>
+                {
+                    tracing::debug!(%from, %refusal, "the chain moved meanwhile");
+                    return Ok(());
+                }
+                Err(ChainError::Rejected(refusal)) => {
+                    let reason = refusal.to_string();
+                    return Err(RoundError::HeadersRefused { from, reason });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, ours: BlockId, theirs: &LightClientHeader) {
+        metrics::BITCOIN_TIP.set(f64::from(ours.height.0));
+        metrics::HEADER_LAG.set(f64::from(ours.height.0.saturating_sub(theirs.height.0)));
+        self.status.update(|status| {
+            status.bitcoin_tip = ours.height;
+            status.chain_tip = theirs.height;
+        });
+    }
+}
+
+impl Role for HeaderReporter {
+    fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        let ours = self.bitcoin.tip().await?;
+        let theirs = self.chain.light_client_tip().await?;
+        self.show(ours, &theirs);
+        if ours.hash == theirs.hash() {
+            metrics::HALTING_REORG.set(0.0);
+            return Ok(());
+        }
+        let common = match self.common_height(ours, &theirs).await {
+            // Our node's chain became shorter while it was asked.
+            Err(RoundError::Bitcoin(SourceError::NotFound { .. })) => return Ok(()),
+            common => common?,
+        };
+        let view = View {
+            ours: ours.height,
+            theirs: theirs.height,
+            common,
+        };
+        let policy = Policy {
+            confirmation_depth: self.chain.light_client_params().await?.confirmation_depth,
+            allow_halting_reorg: self.config.allow_halting_reorg,
+        };
+        let decision = decide(view, policy);
+        let refused = matches!(decision, Decision::Refuse { .. });
+        metrics::HALTING_REORG.set(f64::from(u8::from(refused)));
+        match decision {
+            Decision::Nothing | Decision::WaitForWork => Ok(()),
+            Decision::Extend { from } => self.extend(from).await,
+            Decision::Reorganise { from, at_least } => self.reorganise(from, at_least).await,
+            Decision::Refuse { depth } => Err(RoundError::HaltingReorg {
+                depth,
+                limit: policy.confirmation_depth,
+            }),
+        }
+    }
+}

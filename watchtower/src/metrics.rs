@@ -1,0 +1,128 @@
+//! What Prometheus sees; every series exists from the start.
+
+use daemon::metrics::{Counter, Declaration, Gauge, Metric};
+
+/// Tip of our Bitcoin node.
+pub const BITCOIN_TIP: Metric<Gauge> =
+    Metric::gauge("watcher_btc_tip_height", "Tip of our bitcoin node");
+
+/// How far the chain's light client is behind our node.
+pub const HEADER_LAG: Metric<Gauge> = Metric::gauge(
+    "watcher_header_lag_blocks",
+    "Bitcoin headers that the chain does not know yet",
+);
+
+/// Headers that the chain took.
+pub const HEADERS: Metric<Counter> = Metric::counter(
+    "watcher_headers_reported_total",
+    "Headers taken by the chain",
+);
+
+/// 1 while a reorganisation is not reported because it would halt the chain.
+pub const HALTING_REORG: Metric<Gauge> = Metric::gauge(
+    "watcher_halting_reorg",
+    "1 while a reorg is held back because it would halt the chain",
+);
+
+/// Newest block that was read for stakes.
+pub const SCANNED: Metric<Gauge> = Metric::gauge(
+    "watcher_scanned_height",
+    "Newest bitcoin block read for stakes",
+);
+
+/// Staking outputs that are watched.
+pub const TRACKED: Metric<Gauge> =
+    Metric::gauge("watcher_tracked_outputs", "Staking outputs watched");
+
+/// Stakes on Bitcoin whose inclusion is not proven yet.
+pub const UNPROVEN: Metric<Gauge> = Metric::gauge(
+    "watcher_unproven_stakes",
+    "Verified stakes on bitcoin that the chain does not count yet",
+);
+
+/// Spent stakes that the chain does not know of.
+pub const UNREPORTED: Metric<Gauge> = Metric::gauge(
+    "watcher_unreported_unbondings",
+    "Spent stakes that the chain does not know of yet",
+);
+
+/// Inclusion proofs that the chain took.
+pub const ACTIVATED: Metric<Counter> = Metric::counter(
+    "watcher_activations_reported_total",
+    "Inclusion proofs taken by the chain",
+);
+
+/// Spends that the chain took.
+pub const UNBONDED: Metric<Counter> = Metric::counter(
+    "watcher_unbondings_reported_total",
+    "Spends of stakes taken by the chain",
+);
+
+/// What the checkpoint wallet can spend.
+pub const SPENDABLE: Metric<Gauge> = Metric::gauge(
+    "watcher_wallet_spendable_sat",
+    "What the checkpoint wallet can spend",
+);
+
+/// Sealed epochs that are not reported to be on Bitcoin.
+pub const SEALED: Metric<Gauge> = Metric::gauge(
+    "watcher_sealed_epochs",
+    "Sealed epochs that are not reported to be on bitcoin",
+);
+
+/// Checkpoint proofs that the chain took.
+pub const CHECKPOINTS: Metric<Counter> = Metric::counter(
+    "watcher_checkpoints_reported_total",
+    "Checkpoint proofs taken by the chain",
+);
+
+/// Fees of checkpoint transactions.
+pub const FEES: Metric<Counter> = Metric::counter(
+    "watcher_checkpoint_fees_sat_total",
+    "Fees of checkpoint transactions, in satoshi",
+);
+
+/// Slashing transactions that are not final.
+pub const SLASHING_UNCONFIRMED: Metric<Gauge> = Metric::gauge(
+    "watcher_slashing_tx_unconfirmed",
+    "Slashing transactions that are not final yet",
+);
+
+/// Slashing transactions sent, again after a reorg or a drop included.
+pub const SLASHINGS: Metric<Counter> = Metric::counter(
+    "watcher_slashing_tx_sent_total",
+    "Slashing transactions sent to bitcoin",
+);
+
+/// Items given up on.
+pub const PARKED: Metric<Gauge> = Metric::gauge("watcher_parked_items", "Items given up on");
+
+/// All of them.
+pub const METRICS: &[&dyn Declaration] = &[
+    &BITCOIN_TIP,
+    &HEADER_LAG,
+    &HEADERS,
+    &HALTING_REORG,
+    &SCANNED,
+    &TRACKED,
+    &UNPROVEN,
+    &UNREPORTED,
+    &ACTIVATED,
+    &UNBONDED,
+    &SPENDABLE,
+    &SEALED,
+    &CHECKPOINTS,
+    &FEES,
+    &SLASHING_UNCONFIRMED,
+    &SLASHINGS,
+    &PARKED,
+];
+
+/// A number of things as a gauge takes it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is read to a few digits"
+)]
+pub fn count(things: usize) -> f64 {
+    things as f64
+}

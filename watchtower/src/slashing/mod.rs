@@ -1,0 +1,1 @@
+//! Slashing transactions, made with the keys that equivocation gave away.

@@ -1,0 +1,1 @@
+//! Proofs that stakes are on Bitcoin, and that they were spent.
