@@ -84,12 +84,17 @@ impl Endpoint {
         services: Router,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let listen = |source| ServeError::Listen { endpoint: self.clone(), source };
+        let listen = |source| ServeError::Listen {
+            endpoint: self.clone(),
+            source,
+        };
         let served = match self {
             Self::Unix(path) => {
                 let listener = listen_on_socket(path).map_err(listen)?;
                 let incoming = UnixListenerStream::new(listener);
-                let served = services.serve_with_incoming_shutdown(incoming, shutdown).await;
+                let served = services
+                    .serve_with_incoming_shutdown(incoming, shutdown)
+                    .await;
                 // The next start replaces it if this fails.
                 let _ = fs::remove_file(path);
                 served
@@ -97,20 +102,31 @@ impl Endpoint {
             Self::Loopback(address) => {
                 let incoming =
                     TcpListenerStream::new(TcpListener::bind(address).await.map_err(listen)?);
-                services.serve_with_incoming_shutdown(incoming, shutdown).await
+                services
+                    .serve_with_incoming_shutdown(incoming, shutdown)
+                    .await
             }
         };
-        served.map_err(|source| ServeError::Serve { endpoint: self.clone(), source })
+        served.map_err(|source| ServeError::Serve {
+            endpoint: self.clone(),
+            source,
+        })
     }
 }
 
 fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path is no socket"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the path is no socket",
+            ));
         }
         Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process serves it"));
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another process serves it",
+            ));
         }
         Ok(_) => fs::remove_file(path)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -128,7 +144,11 @@ impl FromStr for Endpoint {
         let refused = || EndpointError(text.to_owned());
         if let Some(path) = text.strip_prefix("unix:") {
             let path = PathBuf::from(path);
-            return if path.is_absolute() { Ok(Self::Unix(path)) } else { Err(refused()) };
+            return if path.is_absolute() {
+                Ok(Self::Unix(path))
+            } else {
+                Err(refused())
+            };
         }
         match text.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => Ok(Self::Loopback(address)),
@@ -173,7 +193,13 @@ mod tests {
 
     #[test]
     fn addresses_that_other_machines_reach_are_refused_by_name() {
-        for text in ["0.0.0.0:9791", "192.168.0.1:9791", "unix:relative.sock", "signer", ""] {
+        for text in [
+            "0.0.0.0:9791",
+            "192.168.0.1:9791",
+            "unix:relative.sock",
+            "signer",
+            "",
+        ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }

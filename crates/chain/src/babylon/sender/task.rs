@@ -18,8 +18,9 @@ use super::sign::{Signed, Signer, Terms};
 use crate::ChainError;
 use crate::babylon::node::{AccountState, TransactionService};
 
-/// Blocks in which a transaction may be included before it is sure never to be.
-const TIMEOUT_BLOCKS: u64 = 30;
+/// Blocks in which a transaction may be included before it is sure never to be. With blocks of ten seconds that is
+/// known before the default patience ends.
+const TIMEOUT_BLOCKS: u64 = 15;
 
 /// What the sender knows.
 pub(super) struct Task<S> {
