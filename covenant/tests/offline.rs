@@ -70,7 +70,7 @@ fn flipped(hex_text: &Value, index: isize) -> Value {
     let index = if index < 0 {
         bytes.len().checked_add_signed(index).unwrap()
     } else {
-        index as usize
+        index.unsigned_abs()
     };
     bytes[index] ^= 1;
     hex::encode(bytes).into()

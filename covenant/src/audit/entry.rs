@@ -124,7 +124,7 @@ impl Entry {
         // The closing brace; it comes back after the hash.
         line.pop();
         let hash = sha256::Hash::hash(line.as_bytes());
-        line.push_str(&format!("{HASH_FIELD}{hash}{END}\n"));
+        line += &[HASH_FIELD, &hash.to_string(), END, "\n"].concat();
         Ok((line, hash))
     }
 }

@@ -13,6 +13,7 @@ use keystore::{KdfCost, KeyFile, NewKey, PassphraseSource, Secret, SecretKey};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use serde::Serialize;
+use staking::keys::CovenantKey;
 use zeroize::Zeroizing;
 
 use super::{failure, unlock};
@@ -92,6 +93,10 @@ fn create(
         std::fs::create_dir_all(directory)
             .map_err(|error| failure::file(&directory.display().to_string(), &error))?;
     }
+    if role == KeyRole::Covenant && home.signing_record().exists() {
+        // Before the key file: a record of another key must not be found out too late.
+        SigningHistory::open(home, covenant_key(secret)?)?;
+    }
     let source = source.unwrap_or_else(|| unlock::at_home(home, configured));
     let passphrase = source.read_new(&format!("the new key file `{}`", path.display()))?;
     let new = NewKey {
@@ -112,14 +117,18 @@ fn create(
 
 /// Makes the signing record and the audit log of a new key; ones that were restored from a backup are kept.
 fn remember(home: &Home, secret: &SecretKey) -> Result<(), CommandError> {
-    let key = CovenantSecret::from_bytes(secret.expose()).map_err(|error| failure::key(&error))?;
-    match SigningHistory::create(home, key.key()) {
-        Err(HistoryError::Record(RecordError::Exists { .. })) => {
-            SigningHistory::open(home, key.key())
-        }
+    let key = covenant_key(secret)?;
+    match SigningHistory::create(home, key) {
+        Err(HistoryError::Record(RecordError::Exists { .. })) => SigningHistory::open(home, key),
         created => created,
     }?;
     Ok(())
+}
+
+fn covenant_key(secret: &SecretKey) -> Result<CovenantKey, CommandError> {
+    CovenantSecret::from_bytes(secret.expose())
+        .map(|secret| secret.key())
+        .map_err(|error| failure::key(&error))
 }
 
 /// Name and public part of a key.
@@ -129,11 +138,7 @@ fn describe(
     secret: &SecretKey,
 ) -> Result<(&'static str, String), CommandError> {
     match role {
-        KeyRole::Covenant => {
-            let key = CovenantSecret::from_bytes(secret.expose())
-                .map_err(|error| failure::key(&error))?;
-            Ok(("covenant", key.key().to_string()))
-        }
+        KeyRole::Covenant => Ok(("covenant", covenant_key(secret)?.to_string())),
         KeyRole::Account => {
             let prefix = &super::chain::configured(config)?.account_prefix;
             let key =

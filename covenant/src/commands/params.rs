@@ -15,7 +15,7 @@ use crate::signer::{PinnedParams, fingerprint};
 
 /// One version, in satoshi and Bitcoin blocks.
 #[derive(Serialize)]
-struct Version {
+struct Params {
     version: u32,
     pin: PinnedParams,
     activation_height: u32,
@@ -32,7 +32,7 @@ struct Version {
     min_slashing_fee: u64,
 }
 
-impl From<&StakingParams> for Version {
+impl From<&StakingParams> for Params {
     fn from(params: &StakingParams) -> Self {
         Self {
             version: params.version,
@@ -56,7 +56,7 @@ impl From<&StakingParams> for Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.pin)?;
         writeln!(f, "  from Bitcoin height {}", self.activation_height)?;
@@ -88,7 +88,7 @@ impl fmt::Display for Version {
 
 #[derive(Serialize)]
 struct Versions {
-    params: Vec<Version>,
+    params: Vec<Params>,
 }
 
 impl fmt::Display for Versions {
@@ -101,7 +101,7 @@ pub(super) async fn show(config: &Config) -> Result<Answer, CommandError> {
     let babylon = chain::reader(chain::configured(config)?).await?;
     let params = babylon.staking_params().await?;
     Ok(Versions {
-        params: params.all().iter().map(Version::from).collect(),
+        params: params.all().iter().map(Params::from).collect(),
     }
     .into())
 }

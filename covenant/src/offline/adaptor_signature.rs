@@ -31,15 +31,19 @@ impl AdaptorSignatureQuestion {
 
     fn verify(&self) -> Option<bool> {
         let signer = PublicKey::from_slice(&self.signer_public.0).ok()?;
-        let encryption_key = match self.encryption_key.0.len() {
-            33 => EncryptionKey::from_compressed(&self.encryption_key.0).ok()?,
-            _ => {
-                let key = PublicKey::from_slice(&self.encryption_key.0).ok()?;
-                EncryptionKey::from_x_only(&key).ok()?
-            }
-        };
+        let encryption_key = self.encryption_key()?;
         let message: [u8; 32] = self.message.0.as_slice().try_into().ok()?;
         let signature = AdaptorSignature::from_slice(&self.adaptor_signature.0).ok()?;
         Some(adaptor::verify(&Native, &signer, &encryption_key, &message, &signature).is_ok())
+    }
+
+    fn encryption_key(&self) -> Option<EncryptionKey> {
+        const COMPRESSED: usize = 33;
+        let bytes = &self.encryption_key.0;
+        if bytes.len() == COMPRESSED {
+            EncryptionKey::from_compressed(bytes).ok()
+        } else {
+            EncryptionKey::from_x_only(&PublicKey::from_slice(bytes).ok()?).ok()
+        }
     }
 }

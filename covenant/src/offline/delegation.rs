@@ -117,7 +117,7 @@ impl DelegationQuestion {
         };
         validate(&registration, &params)
             .map(|_| ())
-            .map_err(|error| Refusal::new(error.rule(), error))
+            .map_err(|error| Refusal::new(error.rule(), error.to_string()))
     }
 
     /// Parameters with the question's values, under which any stake that can exist is in bounds.
@@ -151,8 +151,8 @@ impl DelegationQuestion {
     }
 }
 
-fn by<E: ToString>(rule: &'static str) -> impl Fn(E) -> Refusal {
-    move |error| Refusal::new(rule, error)
+fn by<E: fmt::Display>(rule: &'static str) -> impl Fn(E) -> Refusal {
+    move |error| Refusal::new(rule, error.to_string())
 }
 
 fn transaction(bytes: &Hex, rule: &'static str) -> Result<Transaction, Refusal> {

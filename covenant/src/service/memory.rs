@@ -16,7 +16,7 @@ use crate::signer::Refusal;
 /// Pauses after a failure that may heal: a node or signer that is away, or a chain that changed under us.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
-    longest: Duration::from_secs(60),
+    longest: Duration::from_mins(1),
 };
 
 /// How often in a row the chain may refuse a member's signatures until the delegation is parked.

@@ -19,7 +19,7 @@ use chain::{Chain, ChainError, Delegation, DelegationStatus, Message};
 use daemon::readiness::Dependency;
 use staking::params::{ParamsVersions, StakingParams};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +30,9 @@ pub use submission::Outcome;
 
 use crate::metrics;
 use crate::signer::{CovenantSigner, Identity, SignerError, SigningRequest};
+
+/// How long what is under way may take to finish when the service stops: a block, where the chain makes any.
+const FINISH: Duration = Duration::from_secs(12);
 
 /// How the service works; the `[service]` section of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,11 +131,19 @@ impl Service {
             }
         }
         jobs.close();
-        jobs.wait().await;
-        // The queue ends when the last sender is gone.
-        drop(signed);
-        if let Err(error) = submitting.await {
-            tracing::error!(%error, "the submission queue failed");
+        let finished = timeout(FINISH, async {
+            jobs.wait().await;
+            // The queue ends when the last sender is gone.
+            drop(signed);
+            submitting.await
+        });
+        match finished.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the submission queue failed"),
+            Err(_) => tracing::warn!(
+                delegations = lock(&self.memory).busy(),
+                "left unfinished; the next start looks what landed and goes on"
+            ),
         }
     }
 

@@ -41,7 +41,7 @@ impl Outcome {
                 codespace, code, ..
             })) if codespace == CODESPACE && *code == DUPLICATE_SIGNATURE => Self::Landed,
             Err(ChainError::Rejected(rejection)) => {
-                Self::Rejected(Refusal::new("rejected-by-chain", rejection))
+                Self::Rejected(Refusal::new("rejected-by-chain", rejection.to_string()))
             }
             Err(error) => Self::Failed(error.to_string()),
         }

@@ -58,7 +58,7 @@ impl Embedded {
         )?;
         tracing::info!(
             key = %identity.key,
-            signed = record.len()?,
+            signed = record.signed()?,
             audit_head = %audit.head(),
             "the signer is open"
         );
@@ -132,7 +132,9 @@ impl Core {
         self.record
             .check_and_record(delegation.staking_outpoint(), unbonding_txid)
             .map_err(|error| match error {
-                RecordError::Refused(refused) => Refusal::new("second-unbonding", refused).into(),
+                RecordError::Refused(refused) => {
+                    Refusal::new("second-unbonding", refused.to_string()).into()
+                }
                 other => unavailable(other),
             })?;
         let signatures = self.signatures(&delegation).map_err(unavailable)?;

@@ -13,7 +13,7 @@ pub fn examine(request: &SigningRequest, own: CovenantKey) -> Result<ValidDelega
     let params = &request.params;
     params
         .validate()
-        .map_err(|error| Refusal::new("params", error))?;
+        .map_err(|error| Refusal::new("params", error.to_string()))?;
     if !params.covenant.contains(&own) {
         return Err(Refusal::new(
             "not-a-member",
@@ -24,9 +24,9 @@ pub fn examine(request: &SigningRequest, own: CovenantKey) -> Result<ValidDelega
         ));
     }
     let delegation = validate(&request.registration(), params)
-        .map_err(|error| Refusal::new(error.rule(), error))?;
+        .map_err(|error| Refusal::new(error.rule(), error.to_string()))?;
     delegation
         .check_staker_signatures(&request.staker_signatures())
-        .map_err(|error| Refusal::new(error.rule(), error))?;
+        .map_err(|error| Refusal::new(error.rule(), error.to_string()))?;
     Ok(delegation)
 }

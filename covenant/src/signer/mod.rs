@@ -59,10 +59,10 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal by the rule of this name.
-    pub fn new(rule: impl Into<String>, message: impl ToString) -> Self {
+    pub fn new(rule: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             rule: rule.into(),
-            message: message.to_string(),
+            message: message.into(),
         }
     }
 
