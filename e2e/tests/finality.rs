@@ -350,11 +350,12 @@ async fn f02_a_refused_height_is_skipped(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f03_an_equivocating_provider_is_slashed_and_stops_and_a_neighbour_goes_on() {
     let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    // Strong enough for two thirds of the power without the other: a height that falls short never becomes final.
     let honest = Provider::start(&stage).await.unwrap();
     let provider = Provider::with_power(&stage, STAKE).await.unwrap();
     let staker = stage.staker().await.unwrap();
     stage
-        .active_stake(&staker, honest.key, STAKE)
+        .active_stake(&staker, honest.key, STAKE * 10)
         .await
         .unwrap();
     let height = ChainHeight(tip(&stage).await.unwrap().0 + 1);

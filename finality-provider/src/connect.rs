@@ -9,6 +9,7 @@ use daemon::output::{CommandError, Exit};
 use keystore::Passphrase;
 use sign_guard::{ChainDomain, ChainDomainError, Identity, OpenError, SignGuard};
 use staking::keys::FinalityProviderKey;
+use staking::proof_of_possession::AccountAddress;
 
 use crate::config::{Config, ProviderConfig};
 use crate::keys::{account_key, eots_key};
@@ -43,13 +44,17 @@ pub async fn chain_for(config: &Config, account: AccountKey) -> Result<Arc<dyn C
     ))
 }
 
-/// The chain, to ask but not to send: the account is made up for the occasion and has no coins.
+/// The chain, to ask but not to send.
 pub async fn chain_without_account(config: &Config) -> Result<Arc<dyn Chain>, ChainError> {
-    let secret = crate::keys::random_secret();
-    let key = AccountKey::from_secret(&secret).map_err(|error| ChainError::InvalidMessage {
-        reason: error.to_string(),
-    })?;
-    chain_for(config, key).await
+    let nobody =
+        AccountAddress::new(&config.babylon.account_prefix, &[0; 20]).map_err(|error| {
+            ChainError::InvalidMessage {
+                reason: error.to_string(),
+            }
+        })?;
+    Ok(Arc::new(
+        Babylon::watch(config.babylon.clone(), nobody).await?,
+    ))
 }
 
 /// The signer of this process: unlocks the keys of all enabled providers and opens their signing record.
