@@ -18,6 +18,9 @@ use proto::endpoint::Endpoint;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+/// What makes a good request a bad one.
+type Change = fn(&mut SigningRequest);
+
 /// Rule of the refusal.
 async fn refused(signer: &dyn CovenantSigner, request: SigningRequest) -> String {
     match signer.sign(request).await {
@@ -54,7 +57,6 @@ async fn c06_signatures_verify_and_only_the_providers_key_brings_out_the_slashin
 async fn what_breaks_a_rule_is_refused_by_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let signer = signer(directory.path(), "alice");
-    type Change = fn(&mut SigningRequest);
     let breaks: [(&str, Change); 9] = [
         ("slashing-amount", |request| {
             request.slashing_tx.output[0].value -= Amount::ONE_SAT;
@@ -82,10 +84,10 @@ async fn what_breaks_a_rule_is_refused_by_its_name() {
             request.unbonding_tx.output.push(extra);
         }),
         ("staking-output-missing", |request| {
-            request.staking_time = blocks(9_999)
+            request.staking_time = blocks(9_999);
         }),
         ("unbonding-time", |request| {
-            request.unbonding_time = blocks(1)
+            request.unbonding_time = blocks(1);
         }),
         ("staker-slashing-signature", |request| {
             request.staker_slashing_signature = request.staker_unbonding_slashing_signature;
