@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "watchtower/stakes.rs"]
+mod stakes;
+#[path = "watchtower/support.rs"]
+mod support;
+
 use std::time::Duration;
 
 use anyhow::ensure;

@@ -12,6 +12,7 @@
 //! nothing else, so one that fails waits and recovers alone. One item's failure is that item's: it is tried again after
 //! a pause, and given up on with its reason in the end (`daemon::parked`).
 
+pub mod attempts;
 pub mod checkpoints;
 pub mod cli;
 pub mod commands;

@@ -39,6 +39,16 @@ pub enum Account {
 }
 
 impl Nodes {
+    /// The Bitcoin node as a source of Bitcoin data.
+    pub fn bitcoin(&self) -> Arc<dyn BitcoinSource> {
+        Arc::<Bitcoind>::clone(&self.bitcoin)
+    }
+
+    /// The chain without what only Babylon has.
+    pub fn chain(&self) -> Arc<dyn Chain> {
+        Arc::<Babylon>::clone(&self.chain)
+    }
+
     /// Connects once.
     ///
     /// # Errors

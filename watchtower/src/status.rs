@@ -7,7 +7,7 @@ use bitcoin::{Amount, Txid};
 use serde::{Deserialize, Serialize};
 use staking::units::BitcoinHeight;
 
-/// One role's part of the status: written by the role, read by whoever asks.
+/// Something that one task changes and others look at. Clones are the same thing.
 #[derive(Debug, Default)]
 pub struct Cell<T>(Arc<Mutex<T>>);
 
@@ -17,20 +17,32 @@ impl<T> Clone for Cell<T> {
     }
 }
 
+impl<T> Cell<T> {
+    /// Starts with a value.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(Mutex::new(value)))
+    }
+
+    /// Reads it.
+    pub fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
+        read(&self.lock())
+    }
+
+    /// Changes it.
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        change(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        // Nothing that can panic runs between two changes that belong together.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<T: Clone> Cell<T> {
     /// A copy of what was written last.
     pub fn get(&self) -> T {
         self.lock().clone()
-    }
-
-    /// Changes it.
-    pub fn update(&self, change: impl FnOnce(&mut T)) {
-        change(&mut self.lock());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, T> {
-        // Whole fields are assigned, so a panic elsewhere leaves it usable.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

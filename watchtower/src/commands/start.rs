@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bitcoin_source::BitcoinSource;
-use chain::Chain;
+use chain::Chain as _;
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use daemon::service::Service;
 
-use super::{address_of, setting, unlock};
+use super::{address_of, not_made, setting, unlock};
+use crate::attempts::Attempts;
 use crate::cli::StartOptions;
 use crate::config::{Config, Roles};
 use crate::headers::HeaderReporter;
@@ -16,8 +16,10 @@ use crate::home::Home;
 use crate::keys;
 use crate::metrics::METRICS;
 use crate::role::spawn;
+use crate::stakes::{Activation, Book, Unbonding, Watch};
 use crate::startup::{Account, Nodes};
 use crate::status::{Cell, CheckpointsStatus, HeadersStatus, SlashingStatus, StakesStatus, Status};
+use crate::store;
 
 /// Where the roles write how they are doing.
 #[derive(Clone, Default)]
@@ -42,19 +44,62 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
         return service.run().await;
     };
     tracing::info!(chain = nodes.chain.chain_id(), %account, roles = ?config.roles, "connected");
-    let bitcoin: Arc<dyn BitcoinSource> = Arc::<bitcoin_source::Bitcoind>::clone(&nodes.bitcoin);
-    let chain: Arc<dyn Chain> = Arc::<chain::babylon::Babylon>::clone(&nodes.chain);
+    let database = store::open(&home.state())?;
     if config.roles.headers {
         let reporter = HeaderReporter::new(
-            Arc::clone(&bitcoin),
-            Arc::clone(&chain),
+            nodes.bitcoin(),
+            nodes.chain(),
             config.headers.clone(),
             config.bitcoin.poll_interval(),
             board.headers.clone(),
         );
         spawn(&service, "headers", reporter);
     }
+    if config.roles.activation || config.roles.unbonding {
+        watch_stakes(&service, &config, &home, &nodes, &database, &board)?;
+    }
     service.run().await
+}
+
+/// Starts what reads stakes, and the roles that tell the chain of them.
+fn watch_stakes(
+    service: &Service,
+    config: &Config,
+    home: &Home,
+    nodes: &Nodes,
+    database: &sled::Db,
+    board: &Board,
+) -> Result<(), CommandError> {
+    let (bitcoin, chain) = (nodes.bitcoin(), nodes.chain());
+    let (interval, book) = (config.bitcoin.poll_interval(), Cell::<Book>::default());
+    let watch = Watch::new(
+        Arc::clone(&bitcoin),
+        Arc::clone(&chain),
+        book.clone(),
+        config.stakes.clone(),
+        interval,
+        database,
+        board.stakes.clone(),
+    )?;
+    spawn(service, "stakes", watch);
+    if config.roles.activation {
+        let (chain, attempts) = (Arc::clone(&chain), attempts(home, "activation")?);
+        let (book, status) = (book.clone(), board.stakes.clone());
+        let role = Activation::new(chain, book, attempts, interval, status);
+        spawn(service, "activation", role);
+    }
+    if config.roles.unbonding {
+        let attempts = attempts(home, "unbonding")?;
+        let status = board.stakes.clone();
+        let role = Unbonding::new(bitcoin, chain, book, attempts, interval, status);
+        spawn(service, "unbonding", role);
+    }
+    Ok(())
+}
+
+fn attempts(home: &Home, kind: &'static str) -> Result<Attempts, CommandError> {
+    Attempts::open(&home.parked(), kind)
+        .map_err(|error| not_made(&home.parked().display().to_string(), &error))
 }
 
 /// Publishes the status of the roles that are switched on.

@@ -1,0 +1,250 @@
+//! Activation: proves that the staking transactions of verified delegations are on Bitcoin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::Txid;
+use chain::{AddInclusionProof, Chain, DelegationStatus, Message};
+use staking::units::{BitcoinHeight, BlockInterval};
+
+use super::book::{Book, Inclusion};
+use super::watch::note_status;
+use crate::attempts::{Attempts, Reason};
+use crate::metrics;
+use crate::role::{Role, RoundError};
+use crate::status::{Cell, StakesStatus};
+
+/// Most proofs in one submission.
+const BATCH: usize = 50;
+
+/// The chain's refusal of a stake that is older than its registration (spec 2.7): it stays so.
+const INCLUDED_TOO_EARLY: &str = "btcstaking-1124";
+
+/// What to do about a stake that is on Bitcoin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    /// It is not deep enough yet.
+    Wait,
+    /// Prove it.
+    Prove,
+    /// The timelock ends before the stake could count (spec 2.7).
+    TooLate,
+}
+
+/// A stake whose inclusion is to be proven.
+#[derive(Debug, Clone)]
+struct Candidate {
+    txid: Txid,
+    inclusion: Inclusion,
+    staking_time: BlockInterval,
+    unbonding_time: BlockInterval,
+}
+
+impl Candidate {
+    fn decide(&self, light_client_tip: BitcoinHeight, confirmation_depth: u32) -> Decision {
+        let included = self.inclusion.block.height;
+        let deep = included
+            .depth_below(light_client_tip)
+            .is_some_and(|depth| depth >= confirmation_depth);
+        let end = u64::from(included.0) + u64::from(self.staking_time.blocks());
+        let too_late =
+            u64::from(light_client_tip.0) + u64::from(self.unbonding_time.blocks()) >= end;
+        match (deep, too_late) {
+            (false, _) => Decision::Wait,
+            (true, false) => Decision::Prove,
+            (true, true) => Decision::TooLate,
+        }
+    }
+}
+
+/// Proves inclusion for everybody.
+pub struct Activation {
+    chain: Arc<dyn Chain>,
+    book: Cell<Book>,
+    attempts: Attempts,
+    interval: Duration,
+    status: Cell<StakesStatus>,
+}
+
+impl Activation {
+    /// Puts the role together; it looks into the book every `interval`.
+    pub fn new(
+        chain: Arc<dyn Chain>,
+        book: Cell<Book>,
+        attempts: Attempts,
+        interval: Duration,
+        status: Cell<StakesStatus>,
+    ) -> Self {
+        Self {
+            chain,
+            book,
+            attempts,
+            interval,
+            status,
+        }
+    }
+
+    /// The stakes that are on Bitcoin and do not count yet. What was given up on is marked so in the book.
+    fn candidates(&mut self) -> Vec<Candidate> {
+        let attempts = &self.attempts;
+        self.book.update(|book| {
+            book.stakes_mut()
+                .filter(|(_, stake)| stake.is_to_activate())
+                .filter_map(|(txid, stake)| {
+                    let (staking_time, unbonding_time) = (stake.staking_time, stake.unbonding_time);
+                    let inclusion = stake.inclusion.as_mut()?;
+                    inclusion.given_up = attempts.is_parked(txid);
+                    (!inclusion.given_up).then(|| Candidate {
+                        txid: *txid,
+                        inclusion: inclusion.clone(),
+                        staking_time,
+                        unbonding_time,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    /// Those of the candidates that the chain should take now.
+    async fn ready(&mut self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, RoundError> {
+        let tip = self.chain.light_client_tip().await?.height;
+        let depth = self.chain.light_client_params().await?.confirmation_depth;
+        let mut ready = Vec::new();
+        for candidate in candidates {
+            if !self.attempts.is_due(&candidate.txid) {
+                continue;
+            }
+            match candidate.decide(tip, depth) {
+                Decision::Wait => {}
+                Decision::TooLate => {
+                    let message = format!(
+                        "included at height {}, staked for {} blocks: too little is left at height {tip}",
+                        candidate.inclusion.block.height, candidate.staking_time
+                    );
+                    self.attempts
+                        .park(candidate.txid, &Reason::new("staked-too-long-ago", message))?;
+                }
+                Decision::Prove => {
+                    let block = candidate.inclusion.block.hash;
+                    if self.chain.contains_header(&block).await? {
+                        ready.push(candidate);
+                    }
+                }
+            }
+        }
+        Ok(ready)
+    }
+
+    async fn prove(&mut self, batch: &[Candidate]) -> Result<(), RoundError> {
+        let messages = batch
+            .iter()
+            .map(|candidate| {
+                Message::AddInclusionProof(AddInclusionProof {
+                    staking_txid: candidate.txid,
+                    inclusion_proof: candidate.inclusion.proof.clone(),
+                })
+            })
+            .collect();
+        let outcomes = self.chain.submit(messages).await;
+        for (candidate, outcome) in batch.iter().zip(outcomes) {
+            let txid = candidate.txid;
+            match outcome.map_err(Reason::of_message) {
+                Ok(receipt) => {
+                    tracing::info!(%txid, tx = receipt.tx_hash, "proved a stake's inclusion");
+                    metrics::ACTIVATED.increment();
+                    self.status.update(|status| status.activated += 1);
+                    self.attempts.finished(&txid);
+                    self.book.update(|book| {
+                        if let Some(stake) = book.get_mut(&txid) {
+                            stake.status = DelegationStatus::Active;
+                        }
+                    });
+                }
+                Err(Ok(reason)) => self.refused(txid, &reason).await?,
+                Err(Err(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A refusal of a stake that is not verified any more only says that somebody else was faster.
+    async fn refused(&mut self, txid: Txid, reason: &Reason) -> Result<(), RoundError> {
+        let delegation = self.chain.delegation(txid).await?;
+        self.book
+            .update(|book| note_status(book, &txid, delegation.as_ref()));
+        let status = delegation.map(|delegation| delegation.status);
+        if status != Some(DelegationStatus::Verified) {
+            tracing::debug!(%txid, ?status, "somebody else has proved or ended the stake");
+            self.attempts.finished(&txid);
+        } else if reason.rule == INCLUDED_TOO_EARLY {
+            self.attempts.park(txid, reason)?;
+        } else {
+            self.attempts.failed(txid, reason)?;
+        }
+        Ok(())
+    }
+}
+
+impl Role for Activation {
+    fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        self.attempts.refresh()?;
+        let candidates = self.candidates();
+        metrics::UNPROVEN.set(metrics::count(candidates.len()));
+        self.status
+            .update(|status| status.to_activate = candidates.len());
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let ready = self.ready(candidates).await?;
+        for batch in ready.chunks(BATCH) {
+            self.prove(batch).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::BlockHash;
+    use bitcoin::hashes::Hash as _;
+    use bitcoin_source::BlockId;
+    use staking::inclusion::InclusionProof;
+
+    use super::*;
+
+    #[test]
+    fn a_stake_is_proved_once_it_is_deep_and_while_it_can_still_count() {
+        let txid = Txid::all_zeros();
+        let (height, hash) = (BitcoinHeight(100), BlockHash::all_zeros());
+        let candidate = Candidate {
+            txid,
+            inclusion: Inclusion {
+                block: BlockId { height, hash },
+                proof: InclusionProof {
+                    index: 1,
+                    txid,
+                    siblings: Vec::new(),
+                    block_hash: hash,
+                },
+                given_up: false,
+            },
+            staking_time: BlockInterval::new(50).unwrap(),
+            unbonding_time: BlockInterval::new(10).unwrap(),
+        };
+        for (tip, expected) in [
+            (99, Decision::Wait),
+            (100, Decision::Wait),
+            (101, Decision::Wait),
+            (102, Decision::Prove),
+            (139, Decision::Prove),
+            (140, Decision::TooLate),
+            (u32::MAX, Decision::TooLate),
+        ] {
+            assert_eq!(candidate.decide(BitcoinHeight(tip), 2), expected, "{tip}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! What is known of the stakes that are watched, in memory. No I/O.
+//!
+//! Blocks are put in as they are connected, and taken back when they are disconnected: everything concluded from a block
+//! is undone with it. Each block is looked through once, against all stakes at a time.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bitcoin::{Block, OutPoint, Transaction, Txid};
+use bitcoin_source::{BlockId, SpendIndex};
+use chain::{Delegation, DelegationStatus};
+use staking::inclusion::{InclusionError, InclusionProof};
+use staking::units::{BitcoinHeight, BlockInterval};
+
+/// A stake that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stake {
+    /// The staking output.
+    pub outpoint: OutPoint,
+    /// Where the chain has the delegation in its life, when it was asked last.
+    pub status: DelegationStatus,
+    /// Timelock of the staking output.
+    pub staking_time: BlockInterval,
+    /// Timelock of the unbonding output.
+    pub unbonding_time: BlockInterval,
+    /// Whether it expands another stake: reporting that one's spend activates it.
+    pub is_expansion: bool,
+    /// Where the staking transaction is.
+    pub inclusion: Option<Inclusion>,
+    /// What spent the staking output.
+    pub spend: Option<Spend>,
+    /// The staking output is spent at or above this height, in a block that was not read.
+    pub missed_from: Option<BitcoinHeight>,
+}
+
+/// A staking transaction in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inclusion {
+    /// The block.
+    pub block: BlockId,
+    /// That it is there.
+    pub proof: InclusionProof,
+    /// Nobody tries any more to tell the chain.
+    pub given_up: bool,
+}
+
+/// The spend of a staking output in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    /// The block.
+    pub block: BlockId,
+    /// The spending transaction, with its witness.
+    pub transaction: Transaction,
+    /// That it is there.
+    pub proof: InclusionProof,
+    /// Nobody tries any more to tell the chain.
+    pub given_up: bool,
+}
+
+impl Stake {
+    /// A delegation of the chain of which nothing is known on Bitcoin yet.
+    pub fn of(delegation: &Delegation) -> Self {
+        Self {
+            outpoint: OutPoint {
+                txid: delegation.staking_txid(),
+                vout: delegation.staking_output_index,
+            },
+            status: delegation.status,
+            staking_time: delegation.staking_time,
+            unbonding_time: delegation.unbonding_time,
+            is_expansion: delegation.expansion.is_some(),
+            inclusion: None,
+            spend: None,
+            missed_from: None,
+        }
+    }
+
+    /// Whether its inclusion is to be proven.
+    pub fn is_to_activate(&self) -> bool {
+        self.status == DelegationStatus::Verified && !self.is_expansion && self.spend.is_none()
+    }
+
+    /// Lowest height whose block is needed to finish what was concluded from it.
+    fn unsettled_at(&self) -> Option<BitcoinHeight> {
+        let inclusion = self
+            .inclusion
+            .as_ref()
+            .filter(|inclusion| self.is_to_activate() && !inclusion.given_up);
+        let spend = self.spend.as_ref().filter(|spend| !spend.given_up);
+        let inclusion = inclusion.map(|inclusion| inclusion.block.height);
+        let spend = spend.map(|spend| spend.block.height);
+        match (inclusion, spend) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// All stakes that are watched, by staking transaction.
+#[derive(Debug, Default)]
+pub struct Book {
+    stakes: BTreeMap<Txid, Stake>,
+    outputs: SpendIndex<()>,
+    /// Those whose staking transaction has been seen in no block.
+    unseen: HashSet<Txid>,
+}
+
+impl Book {
+    /// Starts watching a stake; one that is watched already is replaced.
+    pub fn insert(&mut self, stake: Stake) {
+        let txid = stake.outpoint.txid;
+        self.outputs.insert(stake.outpoint, ());
+        if stake.inclusion.is_none() {
+            self.unseen.insert(txid);
+        }
+        self.stakes.insert(txid, stake);
+    }
+
+    /// Stops watching a stake: nothing that can happen to it concerns the chain.
+    pub fn remove(&mut self, txid: &Txid) {
+        if let Some(stake) = self.stakes.remove(txid) {
+            self.outputs.remove(&stake.outpoint);
+            self.unseen.remove(txid);
+        }
+    }
+
+    /// A stake.
+    pub fn get(&self, txid: &Txid) -> Option<&Stake> {
+        self.stakes.get(txid)
+    }
+
+    /// A stake, to be changed.
+    pub fn get_mut(&mut self, txid: &Txid) -> Option<&mut Stake> {
+        self.stakes.get_mut(txid)
+    }
+
+    /// All stakes, by staking transaction.
+    pub fn stakes(&self) -> impl ExactSizeIterator<Item = (&Txid, &Stake)> {
+        self.stakes.iter()
+    }
+
+    /// All stakes, to be changed.
+    pub fn stakes_mut(&mut self) -> impl Iterator<Item = (&Txid, &mut Stake)> {
+        self.stakes.iter_mut()
+    }
+
+    /// Puts a block in; one that was put in before changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a block that is not the one its header commits to.
+    pub fn connect(&mut self, id: BlockId, block: &Block) -> Result<(), InclusionError> {
+        if !self.unseen.is_empty() {
+            for transaction in &block.txdata {
+                let txid = transaction.compute_txid();
+                if self.unseen.contains(&txid) {
+                    self.include(txid, id, block)?;
+                }
+            }
+        }
+        let spends: Vec<_> = self
+            .outputs
+            .spends_in(block)
+            .map(|spend| (spend.outpoint.txid, spend.transaction))
+            .collect();
+        for (staked, transaction) in spends {
+            let proof = InclusionProof::new(block, transaction.compute_txid())?;
+            if let Some(stake) = self.stakes.get_mut(&staked) {
+                stake.missed_from = None;
+                stake.spend.get_or_insert_with(|| Spend {
+                    block: id,
+                    transaction: transaction.clone(),
+                    proof,
+                    given_up: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a staking transaction is in a block.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a block that does not have it.
+    pub fn include(
+        &mut self,
+        txid: Txid,
+        id: BlockId,
+        block: &Block,
+    ) -> Result<(), InclusionError> {
+        let proof = InclusionProof::new(block, txid)?;
+        if let Some(stake) = self.stakes.get_mut(&txid) {
+            self.unseen.remove(&txid);
+            stake.inclusion = Some(Inclusion {
+                block: id,
+                proof,
+                given_up: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes a block back.
+    pub fn disconnect(&mut self, id: BlockId) {
+        for (txid, stake) in &mut self.stakes {
+            if stake.inclusion.as_ref().is_some_and(|it| it.block == id) {
+                stake.inclusion = None;
+                self.unseen.insert(*txid);
+            }
+            if stake.spend.as_ref().is_some_and(|it| it.block == id) {
+                stake.spend = None;
+            }
+        }
+    }
+
+    /// The lowest height whose block is needed to finish what is under way; everything below was dealt with.
+    pub fn unsettled_from(&self) -> Option<BitcoinHeight> {
+        self.stakes.values().filter_map(Stake::unsettled_at).min()
+    }
+
+    /// The lowest height from which a spend was missed. Asked once for each miss: the caller reads again from there.
+    pub fn take_missed(&mut self) -> Option<BitcoinHeight> {
+        self.stakes
+            .values_mut()
+            .filter_map(|stake| stake.missed_from.take())
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::hashes::Hash as _;
+    use bitcoin::{BlockHash, Network, TxIn, absolute, constants, transaction};
+
+    use super::*;
+
+    fn transaction(spends: &[OutPoint], salt: u32) -> Transaction {
+        Transaction {
+            version: transaction::Version::TWO,
+            lock_time: absolute::LockTime::from_consensus(salt),
+            input: spends
+                .iter()
+                .map(|previous_output| TxIn {
+                    previous_output: *previous_output,
+                    ..TxIn::default()
+                })
+                .collect(),
+            output: Vec::new(),
+        }
+    }
+
+    fn block(height: u32, transactions: &[&Transaction]) -> (BlockId, Block) {
+        let mut block = constants::genesis_block(Network::Regtest);
+        block
+            .txdata
+            .extend(transactions.iter().map(|it| (*it).clone()));
+        block.header.merkle_root = block.compute_merkle_root().unwrap();
+        let height = BitcoinHeight(height);
+        let hash = block.block_hash();
+        (BlockId { height, hash }, block)
+    }
+
+    /// A verified stake and its staking transaction.
+    fn stake(salt: u32) -> (Stake, Transaction) {
+        let staking_tx = transaction(&[], salt);
+        let stake = Stake {
+            outpoint: OutPoint::new(staking_tx.compute_txid(), 0),
+            status: DelegationStatus::Verified,
+            staking_time: BlockInterval::new(1_000).unwrap(),
+            unbonding_time: BlockInterval::new(10).unwrap(),
+            is_expansion: false,
+            inclusion: None,
+            spend: None,
+            missed_from: None,
+        };
+        (stake, staking_tx)
+    }
+
+    #[test]
+    fn staking_and_spending_in_one_block_are_both_seen_and_both_undone() {
+        let (stake, staking_tx) = stake(1);
+        let txid = stake.outpoint.txid;
+        let spend = transaction(&[stake.outpoint], 2);
+        let mut book = Book::default();
+        book.insert(stake.clone());
+        let (id, block) = block(7, &[&staking_tx, &spend]);
+        book.connect(id, &block).unwrap();
+        book.connect(id, &block).unwrap();
+
+        let seen = book.get(&txid).unwrap();
+        assert_eq!(seen.inclusion.as_ref().unwrap().proof.index, 1);
+        assert_eq!(seen.spend.as_ref().unwrap().transaction, spend);
+        assert!(!seen.is_to_activate(), "there is nothing left to activate");
+        assert_eq!(book.unsettled_from(), Some(BitcoinHeight(7)));
+
+        let other = BlockId {
+            hash: BlockHash::all_zeros(),
+            ..id
+        };
+        book.disconnect(other);
+        assert!(book.get(&txid).unwrap().spend.is_some());
+        book.disconnect(id);
+        assert_eq!(book.get(&txid), Some(&stake));
+        book.connect(id, &block).unwrap();
+        assert!(book.get(&txid).unwrap().spend.is_some());
+    }
+
+    #[test]
+    fn what_was_given_up_on_holds_nothing_back() {
+        let (one, staking_tx) = stake(1);
+        let txid = one.outpoint.txid;
+        let mut book = Book::default();
+        book.insert(one);
+        let (id, block) = block(9, &[&staking_tx]);
+        book.connect(id, &block).unwrap();
+        assert_eq!(book.unsettled_from(), Some(id.height));
+        let inclusion = book.get_mut(&txid).unwrap().inclusion.as_mut();
+        inclusion.unwrap().given_up = true;
+        assert_eq!(book.unsettled_from(), None);
+    }
+
+    #[test]
+    fn a_missed_spend_is_asked_for_once_and_from_the_lowest_height() {
+        let mut book = Book::default();
+        for (salt, height) in [(1, 50), (2, 40), (3, 60)] {
+            let (mut missed, _) = stake(salt);
+            missed.missed_from = Some(BitcoinHeight(height));
+            book.insert(missed);
+        }
+        assert_eq!(book.take_missed(), Some(BitcoinHeight(40)));
+        assert_eq!(book.take_missed(), None);
+    }
+
+    #[test]
+    fn a_stake_that_is_not_watched_any_more_is_not_seen() {
+        let (stake, staking_tx) = stake(1);
+        let mut book = Book::default();
+        book.insert(stake.clone());
+        book.remove(&stake.outpoint.txid);
+        let (id, block) = block(7, &[&staking_tx, &transaction(&[stake.outpoint], 2)]);
+        book.connect(id, &block).unwrap();
+        assert_eq!(book.stakes().len(), 0);
+    }
+
+    #[test]
+    fn a_block_that_contradicts_its_header_is_refused() {
+        let (stake, staking_tx) = stake(1);
+        let mut book = Book::default();
+        book.insert(stake);
+        let (id, mut block) = block(7, &[&staking_tx]);
+        block.txdata.push(transaction(&[], 99));
+        assert!(book.connect(id, &block).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! Learning of delegations, and what Bitcoin already says of them.
+
+use std::num::NonZeroU32;
+
+use bitcoin_source::{BitcoinSource, BlockId, Location};
+use chain::{Chain, Delegation, DelegationStatus};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use staking::units::BitcoinHeight;
+
+use super::book::Stake;
+use crate::role::RoundError;
+
+/// Questions to the Bitcoin node at once.
+const QUESTIONS_AT_ONCE: usize = 8;
+
+/// What Bitcoin says of a stake that was just learned of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// In no block, as far as the node can tell without reading blocks.
+    Unknown,
+    /// Staked and not spent.
+    Unspent(BlockId),
+    /// Spent by a transaction in the mempool; the blocks to come show it.
+    BeingSpent,
+    /// Spent in a block at or above this height.
+    SpentFrom(BitcoinHeight),
+}
+
+/// All delegations in a status, page by page.
+pub(super) async fn delegations(
+    chain: &dyn Chain,
+    status: DelegationStatus,
+    page_size: NonZeroU32,
+    mut take: impl FnMut(Delegation),
+) -> Result<(), RoundError> {
+    let mut after = None;
+    loop {
+        let page = chain.delegations(Some(status), after, page_size).await?;
+        for invalid in &page.invalid {
+            tracing::debug!(reason = invalid.reason, "a delegation cannot be read");
+        }
+        page.delegations.into_iter().for_each(&mut take);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Asks the node about several delegations.
+pub(super) async fn whereabouts(
+    bitcoin: &dyn BitcoinSource,
+    delegations: Vec<Delegation>,
+) -> Result<Vec<(Stake, Whereabouts)>, RoundError> {
+    stream::iter(delegations)
+        .map(|delegation| async move {
+            let found = whereabouts_of(bitcoin, &delegation).await?;
+            Ok((Stake::of(&delegation), found))
+        })
+        .buffer_unordered(QUESTIONS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+async fn whereabouts_of(
+    bitcoin: &dyn BitcoinSource,
+    delegation: &Delegation,
+) -> Result<Whereabouts, RoundError> {
+    let outpoint = Stake::of(delegation).outpoint;
+    if let Some(unspent) = bitcoin.unspent_output(outpoint).await? {
+        return Ok(match unspent.location {
+            Location::Block { block, .. } => Whereabouts::Unspent(block),
+            Location::Mempool => Whereabouts::Unknown,
+        });
+    }
+    let spenders = bitcoin.mempool_spenders(&[outpoint]).await?;
+    if spenders.into_iter().any(|spender| spender.is_some()) {
+        return Ok(Whereabouts::BeingSpent);
+    }
+    if let Some((included, _)) = delegation.bitcoin_span {
+        return Ok(Whereabouts::SpentFrom(included));
+    }
+    Ok(match bitcoin.locate(&delegation.staking_tx).await? {
+        Some(Location::Block { block, .. }) => Whereabouts::SpentFrom(block.height),
+        Some(Location::Mempool) | None => Whereabouts::Unknown,
+    })
+}

@@ -1,0 +1,190 @@
+//! Unbonding: reports staking outputs that were spent, by whichever of their scripts (spec 2.11).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::{Transaction, Txid};
+use bitcoin_source::{BitcoinSource, SourceError};
+use chain::{Chain, DelegationStatus, Message, ReportSpend};
+
+use super::book::{Book, Spend};
+use super::watch::note_status;
+use crate::attempts::{Attempts, Reason};
+use crate::metrics;
+use crate::role::{Role, RoundError};
+use crate::status::{Cell, StakesStatus};
+
+/// Most reports in one submission.
+const BATCH: usize = 50;
+
+/// Reports spends for everybody.
+pub struct Unbonding {
+    bitcoin: Arc<dyn BitcoinSource>,
+    chain: Arc<dyn Chain>,
+    book: Cell<Book>,
+    attempts: Attempts,
+    interval: Duration,
+    status: Cell<StakesStatus>,
+}
+
+/// What is known of a spend when it is to be reported.
+enum Report {
+    /// Everything that the chain asks for.
+    Ready(Box<ReportSpend>),
+    /// Later: the chain does not know the block, or an expansion is not deep enough.
+    Wait,
+    /// A transaction whose output is spent beside the stake cannot be found.
+    ParentUnknown(Txid),
+}
+
+impl Unbonding {
+    /// Puts the role together; it looks into the book every `interval`.
+    pub fn new(
+        bitcoin: Arc<dyn BitcoinSource>,
+        chain: Arc<dyn Chain>,
+        book: Cell<Book>,
+        attempts: Attempts,
+        interval: Duration,
+        status: Cell<StakesStatus>,
+    ) -> Self {
+        Self {
+            bitcoin,
+            chain,
+            book,
+            attempts,
+            interval,
+            status,
+        }
+    }
+
+    /// The spends that the chain does not know of. What was given up on is marked so in the book.
+    fn candidates(&self) -> Vec<(Txid, Spend)> {
+        let attempts = &self.attempts;
+        self.book.update(|book| {
+            book.stakes_mut()
+                .filter_map(|(txid, stake)| {
+                    let spend = stake.spend.as_mut()?;
+                    spend.given_up = attempts.is_parked(txid);
+                    (!spend.given_up).then(|| (*txid, spend.clone()))
+                })
+                .collect()
+        })
+    }
+
+    async fn prepare(&self, staking_txid: Txid, spend: Spend) -> Result<Report, RoundError> {
+        if !self.chain.contains_header(&spend.block.hash).await? {
+            return Ok(Report::Wait);
+        }
+        let spending_txid = spend.transaction.compute_txid();
+        if self.chain.delegation(spending_txid).await?.is_some() {
+            // The chain counts the new stake from this report on, so it asks for as much depth as of any stake.
+            let tip = self.chain.light_client_tip().await?.height;
+            let required = self.chain.light_client_params().await?.confirmation_depth;
+            let deep = spend.block.height.depth_below(tip);
+            if deep.is_none_or(|depth| depth < required) {
+                return Ok(Report::Wait);
+            }
+        }
+        let mut funding_txs = Vec::new();
+        for input in &spend.transaction.input {
+            let parent = input.previous_output.txid;
+            match self.parent(parent).await? {
+                Some(transaction) => funding_txs.push(transaction),
+                None => return Ok(Report::ParentUnknown(parent)),
+            }
+        }
+        Ok(Report::Ready(Box::new(ReportSpend {
+            staking_txid,
+            spending_tx: spend.transaction,
+            inclusion_proof: spend.proof,
+            funding_txs,
+        })))
+    }
+
+    /// A transaction whose output is spent: a stake of the chain, or one that the node finds.
+    async fn parent(&self, txid: Txid) -> Result<Option<Transaction>, RoundError> {
+        if let Some(delegation) = self.chain.delegation(txid).await? {
+            return Ok(Some(delegation.staking_tx));
+        }
+        match self.bitcoin.transaction(txid).await {
+            Ok(found) => Ok(Some(found.transaction)),
+            Err(SourceError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn report(&mut self, batch: &[ReportSpend]) -> Result<(), RoundError> {
+        let messages = batch
+            .iter()
+            .map(|report| Message::ReportSpend(Box::new(report.clone())))
+            .collect();
+        let outcomes = self.chain.submit(messages).await;
+        for (report, outcome) in batch.iter().zip(outcomes) {
+            let txid = report.staking_txid;
+            match outcome.map_err(Reason::of_message) {
+                Ok(receipt) => {
+                    let spent_by = report.spending_tx.compute_txid();
+                    tracing::info!(%txid, %spent_by, tx = receipt.tx_hash, "reported a spent stake");
+                    metrics::UNBONDED.increment();
+                    self.status.update(|status| status.reported += 1);
+                    self.attempts.finished(&txid);
+                    self.book.update(|book| book.remove(&txid));
+                }
+                Err(Ok(reason)) => self.refused(txid, &reason).await?,
+                Err(Err(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A refusal of a stake that is over on the chain only says that somebody else was faster.
+    async fn refused(&mut self, txid: Txid, reason: &Reason) -> Result<(), RoundError> {
+        let delegation = self.chain.delegation(txid).await?;
+        self.book
+            .update(|book| note_status(book, &txid, delegation.as_ref()));
+        match delegation.map(|delegation| delegation.status) {
+            None | Some(DelegationStatus::Unbonded | DelegationStatus::Expired) => {
+                tracing::debug!(%txid, "the stake is over on the chain already");
+                self.attempts.finished(&txid);
+            }
+            Some(_) => self.attempts.failed(txid, reason)?,
+        }
+        Ok(())
+    }
+}
+
+impl Role for Unbonding {
+    fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        self.attempts.refresh()?;
+        let candidates = self.candidates();
+        metrics::UNREPORTED.set(metrics::count(candidates.len()));
+        self.status
+            .update(|status| status.to_report = candidates.len());
+        let mut ready = Vec::new();
+        for (txid, spend) in candidates {
+            if !self.attempts.is_due(&txid) {
+                continue;
+            }
+            match self.prepare(txid, spend).await? {
+                Report::Ready(report) => ready.push(*report),
+                Report::Wait => {}
+                Report::ParentUnknown(parent) => {
+                    let message = format!(
+                        "the spending transaction also spends an output of {parent}, which the bitcoin node cannot find; \
+                         run bitcoind with txindex=1"
+                    );
+                    self.attempts
+                        .failed(txid, &Reason::new("parent-unknown", message))?;
+                }
+            }
+        }
+        for batch in ready.chunks(BATCH) {
+            self.report(batch).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! Reading: follows Bitcoin's blocks and the chain's delegations, and keeps the book.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::Txid;
+use bitcoin_source::{
+    BitcoinSource, BlockId, ChainEvent, Checkpoints, FollowError, Follower, FollowerConfig,
+    SourceError, Start,
+};
+use chain::{Chain, Delegation, DelegationStatus};
+use staking::inclusion::InclusionError;
+use staking::units::BitcoinHeight;
+use tokio::time::{Instant, timeout_at};
+
+use super::book::Book;
+use super::discovery::{Whereabouts, delegations, whereabouts};
+use crate::config::StakesConfig;
+use crate::metrics;
+use crate::role::{Role, RoundError};
+use crate::status::{Cell, StakesStatus};
+use crate::store::{StoreError, Table};
+
+/// The table and the key of the blocks to resume from.
+const TABLE: &str = "stakes";
+const CURSOR: &[u8] = b"cursor";
+
+/// How many blocks the cursor holds: the deepest reorg during a downtime.
+const CURSOR_BLOCKS: usize = 144;
+
+/// How often to ask for all active delegations: those that were neither pending nor verified when we asked, and those
+/// that somebody else reported.
+const FULL_DISCOVERY_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Follows both chains for the book.
+pub struct Watch {
+    bitcoin: Arc<dyn BitcoinSource>,
+    chain: Arc<dyn Chain>,
+    book: Cell<Book>,
+    config: StakesConfig,
+    poll_interval: Duration,
+    cursor: Table<Vec<BlockId>>,
+    follower: Option<Follower>,
+    /// Where the follower was when the chain was last asked for delegations.
+    asked_at: Option<BitcoinHeight>,
+    full_discovery: Option<Instant>,
+    status: Cell<StakesStatus>,
+}
+
+impl Watch {
+    /// Puts a watch together; it looks for blocks every `poll_interval`.
+    pub fn new(
+        bitcoin: Arc<dyn BitcoinSource>,
+        chain: Arc<dyn Chain>,
+        book: Cell<Book>,
+        config: StakesConfig,
+        poll_interval: Duration,
+        database: &sled::Db,
+        status: Cell<StakesStatus>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            bitcoin,
+            chain,
+            book,
+            config,
+            poll_interval,
+            cursor: Table::open(database, TABLE)?,
+            follower: None,
+            asked_at: None,
+            full_discovery: None,
+            status,
+        })
+    }
+
+    /// Learns of new delegations, and what became of those that have left the lists.
+    async fn discover(&mut self) -> Result<(), RoundError> {
+        let asked_at = self.scanned();
+        let now = Instant::now();
+        let full = self.full_discovery.is_none_or(|due| due <= now);
+        let mut statuses = vec![DelegationStatus::Pending, DelegationStatus::Verified];
+        if full {
+            statuses.push(DelegationStatus::Active);
+        }
+        let mut listed = std::collections::HashSet::new();
+        let mut new = Vec::new();
+        for status in &statuses {
+            let book = &self.book;
+            delegations(&*self.chain, *status, self.config.page_size, |found| {
+                let txid = found.staking_txid();
+                let known = book.update(|book| {
+                    let stake = book.get_mut(&txid)?;
+                    stake.status = found.status;
+                    Some(())
+                });
+                // A delegation that moves on while the pages are read is in two of them.
+                if listed.insert(txid) && known.is_none() {
+                    new.push(found);
+                }
+            })
+            .await?;
+        }
+        self.learn(new).await?;
+        self.review(|status, txid| statuses.contains(&status) && !listed.contains(txid))
+            .await?;
+        self.asked_at = asked_at;
+        if full {
+            self.full_discovery = Some(now + FULL_DISCOVERY_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Starts watching delegations.
+    async fn learn(&mut self, new: Vec<Delegation>) -> Result<(), RoundError> {
+        for (mut stake, found) in whereabouts(&*self.bitcoin, new).await? {
+            let txid = stake.outpoint.txid;
+            tracing::debug!(%txid, status = ?stake.status, ?found, "watching a stake");
+            stake.missed_from = match found {
+                Whereabouts::SpentFrom(height) => Some(height),
+                // It may have been staked and spent in the blocks read since it was not on the list yet.
+                Whereabouts::Unknown => self.asked_at.and_then(|height| height.checked_add(1)),
+                Whereabouts::Unspent(_) | Whereabouts::BeingSpent => None,
+            };
+            let unproven = stake.status != DelegationStatus::Active;
+            self.book.update(|book| book.insert(stake));
+            if let (Whereabouts::Unspent(id), true) = (found, unproven) {
+                let block = self.bitcoin.block(id.hash).await?;
+                self.book
+                    .update(|book| book.include(txid, id, &block))
+                    .map_err(|error| contradiction(id, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the status of stakes that should be on a list and are not.
+    async fn review(
+        &self,
+        is_gone: impl Fn(DelegationStatus, &Txid) -> bool,
+    ) -> Result<(), RoundError> {
+        let gone: Vec<_> = self.book.read(|book| {
+            book.stakes()
+                .filter(|(txid, stake)| is_gone(stake.status, txid))
+                .map(|(txid, _)| *txid)
+                .collect()
+        });
+        for txid in gone {
+            let delegation = self.chain.delegation(txid).await?;
+            self.book
+                .update(|book| note_status(book, &txid, delegation.as_ref()));
+        }
+        Ok(())
+    }
+
+    /// Where to start: after what was dealt with, or on the first start a little below the tip.
+    fn start(&self, tip: BlockId) -> Result<Start, RoundError> {
+        let stored = self.cursor.get(CURSOR)?.unwrap_or_default();
+        if let Ok(checkpoints) = Checkpoints::new(stored) {
+            return Ok(Start::After(checkpoints));
+        }
+        let height = tip.height.0.saturating_sub(self.config.first_scan_blocks);
+        Ok(Start::At(BitcoinHeight(height)))
+    }
+
+    fn follow(&self, start: Start) -> Follower {
+        let config = FollowerConfig::new(self.poll_interval);
+        Follower::new(Arc::clone(&self.bitcoin), start, config)
+    }
+
+    /// Reads again from a height that was read before, where something was missed.
+    fn read_again_from(&mut self, height: BitcoinHeight) {
+        let Some(follower) = &self.follower else {
+            return;
+        };
+        if follower
+            .last_connected()
+            .is_none_or(|last| last.height < height)
+        {
+            return;
+        }
+        let below = follower.checkpoints().filter(|block| block.height < height);
+        let start = Checkpoints::new(below.collect()).map_or(Start::At(height), Start::After);
+        tracing::info!(%height, "reading blocks again: a stake was spent in one of them");
+        self.follower = Some(self.follow(start));
+    }
+
+    /// Handles one event, or goes back to the block where that fails.
+    fn apply(&mut self, event: &ChainEvent) -> Result<(), RoundError> {
+        match event {
+            ChainEvent::Connected { id, block } => {
+                let connected = self.book.update(|book| book.connect(*id, block));
+                if let Err(error) = connected {
+                    self.read_again_from(id.height);
+                    return Err(contradiction(*id, &error));
+                }
+            }
+            ChainEvent::Disconnected { id } => {
+                tracing::info!(%id, "a block has left bitcoin's best chain");
+                self.book.update(|book| book.disconnect(*id));
+            }
+        }
+        self.save()
+    }
+
+    /// Stores the cursor: never beyond a block from which something is still to be done.
+    fn save(&self) -> Result<(), RoundError> {
+        let Some(follower) = &self.follower else {
+            return Ok(());
+        };
+        let unsettled = self.book.read(Book::unsettled_from);
+        let mut settled: Vec<_> = follower
+            .checkpoints()
+            .rev()
+            .filter(|block| unsettled.is_none_or(|from| block.height < from))
+            .take(CURSOR_BLOCKS)
+            .collect();
+        settled.reverse();
+        if !settled.is_empty() {
+            self.cursor.put(CURSOR, &settled)?;
+        }
+        Ok(())
+    }
+
+    fn scanned(&self) -> Option<BitcoinHeight> {
+        let last = self.follower.as_ref()?.last_connected()?;
+        Some(last.height)
+    }
+
+    fn show(&self) {
+        let scanned = self.scanned();
+        let watched = self.book.read(|book| book.stakes().len());
+        metrics::SCANNED.set(f64::from(scanned.map_or(0, |height| height.0)));
+        metrics::TRACKED.set(metrics::count(watched));
+        self.status.update(|status| {
+            status.scanned = scanned;
+            status.watched = watched;
+        });
+    }
+}
+
+impl Role for Watch {
+    /// The next round begins when the last one's time is over.
+    fn interval(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        let tip = self.bitcoin.tip().await?;
+        self.discover().await?;
+        // Counted from here: however long the chain takes to answer, blocks are read in between.
+        let until = Instant::now() + self.config.discovery_interval();
+        if self.follower.is_none() {
+            self.follower = Some(self.follow(self.start(tip)?));
+        }
+        while let Some(follower) = &mut self.follower {
+            let caught_up = follower.last_connected().is_some_and(|last| last == tip);
+            if caught_up && let Some(height) = self.book.update(Book::take_missed) {
+                self.read_again_from(height);
+                continue;
+            }
+            match timeout_at(until, follower.next_event()).await {
+                Ok(Ok(event)) => self.apply(&event)?,
+                Ok(Err(error)) => {
+                    if matches!(error, FollowError::ForkBelowCheckpoints { .. }) {
+                        // Nothing concluded so far can be told right from wrong.
+                        self.cursor.remove(CURSOR)?;
+                        self.book.update(|book| *book = Book::default());
+                        self.follower = None;
+                        self.full_discovery = None;
+                    }
+                    return Err(error.into());
+                }
+                Err(_) => break,
+            }
+            self.show();
+        }
+        self.save()?;
+        self.show();
+        Ok(())
+    }
+}
+
+/// Notes what the chain says of a stake; one that is over is not watched any more.
+pub(super) fn note_status(book: &mut Book, txid: &Txid, delegation: Option<&Delegation>) {
+    match delegation.map(|delegation| delegation.status) {
+        None | Some(DelegationStatus::Unbonded | DelegationStatus::Expired) => book.remove(txid),
+        Some(status) => {
+            if let Some(stake) = book.get_mut(txid) {
+                stake.status = status;
+            }
+        }
+    }
+}
+
+fn contradiction(block: BlockId, error: &InclusionError) -> RoundError {
+    SourceError::InvalidAnswer {
+        question: format!("block {block}"),
+        reason: error.to_string(),
+    }
+    .into()
+}
