@@ -11,6 +11,54 @@ use crate::commands;
 /// What the program can be told to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Create the home directory with a commented configuration
+    #[command(after_help = "Example:\n  btc-staker init --home ~/stakes")]
+    Init,
+
+    /// The seed and the coins
+    #[command(subcommand)]
+    Wallet(commands::wallet::WalletCommand),
+
+    /// List the finality providers to stake with
+    #[command(after_help = "Example:\n  btc-staker providers --json")]
+    Providers(commands::providers::Providers),
+
+    /// Show the parameters that would govern a stake made now
+    #[command(after_help = "Example:\n  btc-staker params")]
+    Params,
+
+    /// Stake bitcoin: register, wait for the covenant committee, broadcast, wait until it is active
+    #[command(
+        after_help = "Examples:\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --dry-run\n  btc-staker stake --amount 1000000 --finality-provider d9b9… --staking-time 64000 --yes --no-wait"
+    )]
+    Stake(commands::stake::Stake),
+
+    /// Go on with stakes that were begun
+    #[command(after_help = "Examples:\n  btc-staker resume\n  btc-staker resume --no-wait")]
+    Resume(commands::resume::Resume),
+
+    /// List all stakes and what they wait for
+    #[command(after_help = "Example:\n  btc-staker list --json")]
+    List,
+
+    /// Say where a stake is and what it waits for
+    #[command(after_help = "Example:\n  btc-staker status 7d90…")]
+    Status(commands::status::Status),
+
+    /// End a stake early: its coins are free after the unbonding time
+    #[command(after_help = "Example:\n  btc-staker unbond 7d90… --yes")]
+    Unbond(commands::unbond::Unbond),
+
+    /// Take a stake's coins back once their timelock is over
+    #[command(
+        after_help = "Examples:\n  btc-staker withdraw 7d90…\n  btc-staker withdraw 7d90… --to bc1p… --fee-rate 5"
+    )]
+    Withdraw(commands::withdraw::Withdraw),
+
+    /// Give up a stake that was not broadcast and free its coins
+    #[command(after_help = "Example:\n  btc-staker cancel 7d90…")]
+    Cancel(commands::cancel::Cancel),
+
     /// Tell what a Bitcoin transaction is to the staking protocol, offline
     #[command(after_help = "Example:\n  btc-staker inspect --network mainnet 0200000000010123…")]
     Inspect(commands::inspect::Inspect),
@@ -23,8 +71,18 @@ pub enum Command {
 impl Command {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
-        let _ = context;
         match self {
+            Self::Init => commands::init::execute(context),
+            Self::Wallet(command) => command.execute(context).await,
+            Self::Providers(providers) => providers.execute(context).await,
+            Self::Params => commands::params::execute(context).await,
+            Self::Stake(stake) => Box::pin(stake.execute(context)).await,
+            Self::Resume(resume) => Box::pin(resume.execute(context)).await,
+            Self::List => commands::list::execute(context).await,
+            Self::Status(status) => status.execute(context).await,
+            Self::Unbond(unbond) => Box::pin(unbond.execute(context)).await,
+            Self::Withdraw(withdraw) => Box::pin(withdraw.execute(context)).await,
+            Self::Cancel(cancel) => cancel.execute(context).await,
             Self::Inspect(inspect) => inspect.execute(),
             Self::Scripts => commands::scripts::execute(io::stdin().lock()),
         }

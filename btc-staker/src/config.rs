@@ -46,6 +46,21 @@ pub struct StakingConfig {
     pub max_fee_sat: NonZeroU64,
     /// Blocks that watchtowers get to prove a stake's inclusion, or to report its end, before the staker does it.
     pub watchtower_patience_blocks: u16,
+    /// How a registration shows that the account's owner has the staker key.
+    pub proof_of_possession: ProofKind,
+}
+
+/// How the staker key signs the account (spec 2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofKind {
+    /// With a plain signature: the shortest.
+    #[default]
+    Bip340,
+    /// As a message of the key's own Taproot address, as wallets do.
+    Bip322,
+    /// As a "Bitcoin Signed Message", as old wallets do.
+    Ecdsa,
 }
 
 impl Default for StakingConfig {
@@ -56,6 +71,7 @@ impl Default for StakingConfig {
             fee_target_blocks: const { NonZeroU16::new(6).unwrap() },
             max_fee_sat: const { NonZeroU64::new(100_000).unwrap() },
             watchtower_patience_blocks: 3,
+            proof_of_possession: ProofKind::default(),
         }
     }
 }

@@ -22,9 +22,12 @@ use keystore::{
     SecretError, Seed,
 };
 use staking::keys::{KeyError, StakerKey};
+use staking::proof_of_possession::bip322::AddressKind;
 use staking::proof_of_possession::{AccountAddress, AccountAddressError, ProofOfPossession};
 use wallet::{AccountKey as WalletKey, Wallet, WalletError};
 use zeroize::Zeroizing;
+
+use crate::config::ProofKind;
 
 /// Name of the key file for people.
 const LABEL: &str = "btc-staker";
@@ -94,9 +97,9 @@ pub enum SeedError {
     )]
     OtherIdentity {
         /// What the file says.
-        stored: Identity,
+        stored: Box<Identity>,
         /// What the seed leads to.
-        derived: Identity,
+        derived: Box<Identity>,
     },
 }
 
@@ -153,8 +156,8 @@ impl SeedFile {
             Ok(keys)
         } else {
             Err(SeedError::OtherIdentity {
-                stored: self.identity.clone(),
-                derived: keys.identity,
+                stored: Box::new(self.identity.clone()),
+                derived: Box::new(keys.identity),
             })
         }
     }
@@ -202,9 +205,16 @@ impl Keys {
         })
     }
 
-    /// Proves to the chain that the account's owner has the staker key (BIP-0340).
-    pub fn proof_of_possession(&self) -> Result<ProofOfPossession, WalletError> {
-        self.as_staker(|pair| ProofOfPossession::sign_bip340(pair, &self.identity.account))
+    /// Proves to the chain that the account's owner has the staker key.
+    pub fn proof_of_possession(&self, kind: ProofKind) -> Result<ProofOfPossession, WalletError> {
+        let account = &self.identity.account;
+        self.as_staker(|pair| match kind {
+            ProofKind::Bip340 => ProofOfPossession::sign_bip340(pair, account),
+            ProofKind::Bip322 => {
+                ProofOfPossession::sign_bip322(pair, AddressKind::Taproot, account, self.network)
+            }
+            ProofKind::Ecdsa => ProofOfPossession::sign_ecdsa(pair, account),
+        })
     }
 
     fn as_staker<T>(&self, use_pair: impl FnOnce(&Keypair) -> T) -> Result<T, WalletError> {
@@ -308,10 +318,10 @@ mod tests {
         SECP256K1
             .verify_schnorr(&signature, &Message::from_digest([7; 32]), &staker.0)
             .unwrap();
-        keys.proof_of_possession()
-            .unwrap()
-            .verify(&staker.0, account, Network::Regtest)
-            .unwrap();
+        for kind in [ProofKind::Bip340, ProofKind::Bip322, ProofKind::Ecdsa] {
+            let proof = keys.proof_of_possession(kind).unwrap();
+            proof.verify(&staker.0, account, Network::Regtest).unwrap();
+        }
     }
 
     #[test]

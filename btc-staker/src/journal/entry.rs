@@ -68,8 +68,8 @@ impl Entry {
             .map(|input| input.previous_output)
     }
 
-    /// Whether the wallet's coins are needed for it: until it is cancelled or over.
+    /// Whether the wallet's coins are set aside for it.
     pub fn needs_its_coins(&self) -> bool {
-        self.intent != Intent::Cancel && self.withdrawal.is_none()
+        self.intent == Intent::Stake && self.withdrawal.is_none()
     }
 }

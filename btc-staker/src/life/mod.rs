@@ -9,10 +9,20 @@
 //!
 //! Every action may be repeated without harm, so a process that ends anywhere is gone on with by the next one.
 
+pub(crate) mod act;
 mod decide;
+mod drive;
+mod error;
+mod find;
 mod observation;
+mod observe;
+mod stake;
 mod step;
 
 pub use decide::{Withdrawn, decide};
+pub use drive::{OUTAGE_PAUSE, Seen, Until};
+pub use error::LifeError;
 pub use observation::{Observation, Place, Position, ProviderState, Registration, Terms};
+pub use observe::{observe, provider_state};
+pub use stake::Stake;
 pub use step::{Action, Obstacle, Rest, Step, Waiting};

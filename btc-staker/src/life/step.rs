@@ -130,12 +130,11 @@ impl Step {
                 "activating"
             }
             Self::Rest(Rest::Active(_)) => "active",
-            Self::Rest(Rest::Expired(0) | Rest::Ended(0)) => "withdrawable",
+            Self::Rest(Rest::Expired(0) | Rest::Ended(0) | Rest::Unbonded(0)) => "withdrawable",
             Self::Rest(Rest::Expired(_)) => "expired",
             Self::Rest(Rest::Ended(_)) => "ended",
             Self::Act(Action::Unbond | Action::ReportUnbonding)
             | Self::Wait(Waiting::UnbondingMining | Waiting::Report(_)) => "unbonding",
-            Self::Rest(Rest::Unbonded(0)) => "withdrawable",
             Self::Rest(Rest::Unbonded(_)) => "unbonded",
             Self::Rest(Rest::Slashed { .. }) => "slashed",
             Self::Act(Action::Withdraw)

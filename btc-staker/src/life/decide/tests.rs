@@ -31,6 +31,7 @@ const SEEN: Observation = Observation {
     withdrawal: None,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "as an observation has it")]
 fn registered(status: DelegationStatus, signed: usize) -> Option<Registration> {
     Some(Registration {
         status,

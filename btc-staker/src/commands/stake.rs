@@ -1,0 +1,122 @@
+//! `stake`: a new stake, from the summary to its voting power.
+
+use std::fmt;
+
+use bitcoin::{Amount, FeeRate};
+use clap::Args;
+use daemon::consent::Consent;
+use daemon::output::{Answer, CommandError};
+use daemon::program::Context;
+use serde::Serialize;
+use staking::keys::FinalityProviderKey;
+use staking::units::BlockInterval;
+
+use super::arguments::{Stay, Unlock, amount, fee_rate};
+use super::report::Report;
+use super::resume::{follow, until};
+use crate::proposal::{Summary, Wish};
+use crate::staker::Staker;
+
+/// Arguments of `stake`.
+#[derive(Debug, Args)]
+pub struct Stake {
+    /// How much: satoshi, or with a unit such as `0.01 BTC`
+    #[arg(long, value_parser = amount)]
+    amount: Amount,
+
+    /// With whom: the provider's key in hex, as `providers` lists it
+    #[arg(long, value_name = "KEY")]
+    finality_provider: FinalityProviderKey,
+
+    /// For how long, in Bitcoin blocks
+    #[arg(long, value_name = "BLOCKS", value_parser = staking_time)]
+    staking_time: BlockInterval,
+
+    /// Fee rate of the staking transaction in sat/vB; estimated where absent
+    #[arg(long, value_name = "SAT/VB", value_parser = fee_rate)]
+    fee_rate: Option<FeeRate>,
+
+    /// Refuse to stake under another version of the chain's parameters than --dry-run has shown
+    #[arg(long, value_name = "VERSION")]
+    params_version: Option<u32>,
+
+    /// Show the summary and stop there
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    consent: Consent,
+
+    #[command(flatten)]
+    stay: Stay,
+
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+/// A planned stake, with what was shown before.
+#[derive(Debug, Serialize)]
+struct Planned {
+    summary: Summary,
+    /// `None` where nothing was done.
+    stake: Option<Report>,
+}
+
+impl Stake {
+    /// Carries it out.
+    pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
+        let staker = Staker::of(context)?;
+        let wish = Wish {
+            amount: self.amount,
+            finality_provider: self.finality_provider,
+            staking_time: self.staking_time,
+            fee_rate: self.fee_rate,
+            params_version: self.params_version,
+        };
+        let watching = staker.watch().await?;
+        let proposal = watching.propose(&wish).await?;
+        let summary = Summary::new(&proposal, staker.config.bitcoin.network);
+        if self.dry_run {
+            return Ok(Planned {
+                summary,
+                stake: None,
+            }
+            .into());
+        }
+        context
+            .progress()
+            .aside(|| self.consent.ask(&format!("{summary}\nStake?")))?;
+        let keys =
+            staker.unlock(&staker.passphrase_source(self.unlock.passphrase_source.as_ref()))?;
+        let connected = staker.connect(keys).await?;
+        let entry = connected.commit(&proposal).await?;
+        let until = until(self.stay)?;
+        let txid = entry.staking_txid();
+        let followed = follow(&connected, txid, &until).await?;
+        let planned = Planned {
+            summary,
+            stake: Some(Report::from(&followed.seen)),
+        };
+        Ok(if followed.interrupted {
+            Answer::pending(planned)
+        } else {
+            planned.into()
+        })
+    }
+}
+
+fn staking_time(text: &str) -> Result<BlockInterval, String> {
+    let blocks: u32 = text
+        .parse()
+        .map_err(|_| "it is a number of blocks, 1 to 65535".to_owned())?;
+    BlockInterval::try_from(blocks).map_err(|error| error.to_string())
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stake {
+            None => write!(f, "{}\nNothing was done (--dry-run).", self.summary),
+            Some(report) => report.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Asking the nodes about one stake.
+
+use bitcoin::OutPoint;
+use bitcoin_source::{BitcoinSource, Location, SourceError};
+use chain::FinalityProvider;
+use futures::try_join;
+use staking::delegation::SlashedOutput;
+use staking::keys::StakerKey;
+
+use super::observation::{Observation, Place, Position, ProviderState};
+use super::stake::Stake;
+use crate::error::Error;
+use crate::journal::Entry;
+use crate::nodes::Nodes;
+
+/// How the coins stand if they are at a place of a certain output.
+type PositionAt = fn(Place) -> Position;
+
+/// Index of the change in a slashing transaction.
+const CHANGE: u32 = 1;
+
+/// Asks both nodes where the stake of `entry`, whose owner is `staker`, is in its life.
+///
+/// # Errors
+///
+/// Fails where a node does not answer, and where the chain has something else registered than we signed.
+pub async fn observe(
+    nodes: &Nodes,
+    entry: Entry,
+    staker: StakerKey,
+) -> Result<(Stake, Observation), Error> {
+    let chain = &nodes.chain;
+    let (registered, versions, light_client, light_client_tip, provider) = try_join!(
+        chain.delegation(entry.staking_txid()),
+        chain.staking_params(),
+        chain.light_client_params(),
+        chain.light_client_tip(),
+        chain.finality_provider(&entry.finality_provider),
+    )?;
+    let stake = Stake::rebuild(entry, staker, registered, &versions)?;
+    let (tip, position, withdrawal) = try_join!(
+        async { nodes.bitcoin.tip().await },
+        position(nodes.bitcoin.as_ref(), &stake),
+        withdrawal(nodes.bitcoin.as_ref(), &stake),
+    )?;
+    let observation = Observation {
+        tip: tip.height,
+        light_client_tip: light_client_tip.height,
+        confirmation_depth: light_client.confirmation_depth,
+        governing_params: versions
+            .at_height(light_client_tip.height)
+            .map(|params| params.version),
+        provider: provider_state(provider.as_ref()),
+        registration: stake.registration(),
+        position,
+        withdrawal,
+    };
+    Ok((stake, observation))
+}
+
+/// How a provider looks to somebody who would stake with it.
+pub fn provider_state(provider: Option<&FinalityProvider>) -> ProviderState {
+    match provider {
+        None => ProviderState::Unknown,
+        Some(provider) if provider.slashed_at.is_some() => ProviderState::Slashed,
+        Some(provider) if provider.jailed => ProviderState::Jailed,
+        Some(_) => ProviderState::Good,
+    }
+}
+
+/// Looks for the coins in every output that they can be in, the last ones first.
+async fn position(bitcoin: &dyn BitcoinSource, stake: &Stake) -> Result<Position, SourceError> {
+    let delegation = &stake.delegation;
+    let change_of = |txid| OutPoint { txid, vout: CHANGE };
+    let places: [(OutPoint, PositionAt); 4] = [
+        (
+            change_of(delegation.unbonding_slashing_tx().compute_txid()),
+            |place| Position::Slashed(SlashedOutput::Unbonding, place),
+        ),
+        (
+            change_of(delegation.slashing_tx().compute_txid()),
+            |place| Position::Slashed(SlashedOutput::Staking, place),
+        ),
+        (delegation.unbonding_outpoint(), Position::Unbonding),
+        (delegation.staking_outpoint(), Position::Staked),
+    ];
+    for (outpoint, position) in places {
+        if let Some(unspent) = bitcoin.unspent_output(outpoint).await? {
+            return Ok(position(unspent.location.into()));
+        }
+    }
+    let spenders = bitcoin
+        .mempool_spenders(&places.map(|(outpoint, _)| outpoint))
+        .await?;
+    Ok(match spenders.into_iter().flatten().next() {
+        Some(txid) => Position::Leaving(txid),
+        None => Position::Nowhere,
+    })
+}
+
+async fn withdrawal(
+    bitcoin: &dyn BitcoinSource,
+    stake: &Stake,
+) -> Result<Option<Place>, SourceError> {
+    match &stake.entry.withdrawal {
+        Some(withdrawal) if !withdrawal.buried => Ok(bitcoin
+            .locate(&withdrawal.transaction)
+            .await?
+            .map(Place::from)),
+        _ => Ok(None),
+    }
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        match location {
+            Location::Mempool => Self::Mempool,
+            Location::Block { block, .. } => Self::Block(block.height),
+        }
+    }
+}
