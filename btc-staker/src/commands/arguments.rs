@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use bitcoin::amount::ParseError;
 use bitcoin::{Amount, FeeRate};
 use bitcoin_source::sat_per_vb;
 use clap::Args;
@@ -40,9 +39,7 @@ pub(super) fn amount(text: &str) -> Result<Amount, String> {
         let unit = text.find(|character: char| character.is_ascii_alphabetic());
         let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
         let spelled = format!("{} {unit}", number.trim());
-        spelled
-            .parse()
-            .map_err(|error: ParseError| refused(&error))?
+        spelled.parse::<Amount>().map_err(|error| refused(&error))?
     };
     if amount > Amount::MAX_MONEY {
         return Err(refused(&"there are only 21 million bitcoin"));
