@@ -92,7 +92,7 @@ pub enum Refusal {
     },
     /// What was signed up to the watermark is not known any more.
     #[error(
-        "{identity} may not vote at height {height}: records up to height {watermark} are gone"
+        "{identity} may not vote at height {height}: what was signed up to height {watermark} is not known here any more"
     )]
     BelowWatermark {
         /// Who votes where.

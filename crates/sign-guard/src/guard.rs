@@ -49,7 +49,7 @@ pub enum SameData {
 pub struct Status {
     /// Who votes where.
     pub identity: Identity,
-    /// Height at and below which nothing new is signed.
+    /// Height at and below which nothing is signed.
     pub watermark: u64,
     /// Newest height with a record.
     pub highest_record: Option<u64>,
@@ -85,7 +85,8 @@ impl SignGuard {
         Self { database }
     }
 
-    /// Registers a key for a chain, or raises its watermark: nothing new is signed at or below `watermark`.
+    /// Registers a key for a chain, or raises its watermark: nothing is signed, nor any signature handed out, at or
+    /// below it.
     ///
     /// A new key starts with 0. One that has voted before starts with the highest height it has voted at. Doing it
     /// again is harmless, since a watermark never sinks.

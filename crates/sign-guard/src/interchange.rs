@@ -30,7 +30,7 @@ struct Metadata {
 struct Entry {
     eots_public_key: String,
     chain: ChainDomain,
-    /// Nothing new may be signed at or below this height.
+    /// Nothing may be signed at or below this height.
     watermark: u64,
 }
 

@@ -48,8 +48,8 @@
 //! ```
 //!
 //! What is recorded is never signed differently, the same data again gives the same signature, and everything else is
-//! refused ([`Refusal`]): another block at a recorded height, a height at or below the watermark under which records
-//! have been pruned, a key that was never registered, and any failure of the storage.
+//! refused ([`Refusal`]): another block at a recorded height, a height at or below the watermark (which rises when
+//! records are pruned or another signer's are imported), a key that was never registered, any failure of the storage.
 //!
 //! # The crash argument
 //!

@@ -93,21 +93,22 @@ pub(crate) fn record<T>(
 impl Recorder<'_> {
     /// Decides about one vote, and writes it down where it is new.
     pub(crate) fn decide(&mut self, vote: &Vote) -> Result<Decision, StorageError> {
-        let key = record_key(vote);
-        let recorded = self.records.get(key)?.map(|record| record.value());
-        if let Some((app_hash, signature)) = recorded {
-            return Ok(if app_hash == vote.app_hash {
-                Decision::Same(signature)
-            } else {
-                Decision::Conflict(app_hash)
-            });
-        }
         let identity = identity_key(&vote.identity);
         let watermark = self.watermarks.get(identity)?.map(|height| height.value());
-        Ok(match watermark {
-            None => Decision::Unregistered,
-            Some(watermark) if vote.height <= watermark => Decision::BelowWatermark(watermark),
-            Some(_) => {
+        // Before the record: a watermark that was raised over it says that others may have signed there since.
+        match watermark {
+            None => return Ok(Decision::Unregistered),
+            Some(watermark) if vote.height <= watermark => {
+                return Ok(Decision::BelowWatermark(watermark));
+            }
+            Some(_) => {}
+        }
+        let key = record_key(vote);
+        let recorded = self.records.get(key)?.map(|record| record.value());
+        Ok(match recorded {
+            Some((app_hash, signature)) if app_hash == vote.app_hash => Decision::Same(signature),
+            Some((app_hash, _)) => Decision::Conflict(app_hash),
+            None => {
                 self.records.insert(key, (vote.app_hash, None))?;
                 self.wrote = true;
                 Decision::New

@@ -62,6 +62,22 @@ fn a_watermark_never_sinks() {
     sign(&guard, &vote(51, 1)).unwrap();
 }
 
+/// Another signer may have signed there in the meantime, so not even what is recorded here is repeated.
+#[test]
+fn a_watermark_that_is_raised_over_records_closes_them() {
+    let (_directory, _path, guard) = guard();
+    sign(&guard, &vote(7, 1)).unwrap();
+    drop(guard.check_and_record(&vote(8, 1)).unwrap());
+    guard.register(&alice(), 8).unwrap();
+    for height in [7, 8] {
+        assert!(matches!(
+            refusal(&guard, &vote(height, 1)),
+            Refusal::BelowWatermark { watermark: 8, .. }
+        ));
+    }
+    sign(&guard, &vote(9, 1)).unwrap();
+}
+
 #[test]
 fn another_signer_goes_on_where_this_one_stopped() {
     let (_directory, _path, guard) = guard();
