@@ -104,6 +104,14 @@ fn trees_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn no_leaf_is_lost_between_blocks_where_their_number_is_not_known_beforehand() {
+    let all = leaves(600);
+    let tree = Tree::from_leaves(all.iter().copied()).unwrap();
+    let of_unknown_length = all.iter().copied().filter(|_| true);
+    assert_eq!(Tree::from_leaves(of_unknown_length), Ok(tree));
+}
+
+#[test]
 fn a_proof_is_made_from_the_committed_leaves_only() {
     let all = leaves(600);
     let tree = Tree::from_leaves(all.iter().copied()).unwrap();

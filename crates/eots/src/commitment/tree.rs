@@ -6,7 +6,9 @@ use super::{Commitment, Proof, inner_hash, leaf_hash};
 use crate::PublicRandomness;
 
 /// Number of leaves in each block but the last: 256, a power of two so that a block is a subtree.
-pub const BLOCK_LEAVES: u64 = 256;
+pub const BLOCK_LEAVES: u64 = BLOCK_CAPACITY as u64;
+
+const BLOCK_CAPACITY: usize = 256;
 
 /// The subtree over up to [`BLOCK_LEAVES`] consecutive leaves. Blocks of one tree can be made by several threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +84,7 @@ impl Tree {
         let mut leaves = leaves.into_iter();
         let mut blocks = Vec::new();
         loop {
-            let block: Vec<_> = leaves
-                .by_ref()
-                .zip(0..BLOCK_LEAVES)
-                .map(|(leaf, _)| leaf)
-                .collect();
+            let block: Vec<_> = leaves.by_ref().take(BLOCK_CAPACITY).collect();
             if block.is_empty() {
                 return Self::from_blocks(blocks);
             }
