@@ -9,7 +9,7 @@ use std::time::Duration;
 use bip39::Mnemonic;
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Address, Amount, FeeRate, Network, OutPoint, ScriptBuf, Transaction, TxOut};
-use bitcoin_source::{BitcoinSource, Bitcoind as Source, Config, RpcClient, SourceError};
+use bitcoin_source::{BitcoinSource, Bitcoind as Source, Config, Location, RpcClient, SourceError};
 use bitcoincore_rpc::RpcApi as _;
 use staking::units::BitcoinHeight;
 use testenv::Bitcoind;
@@ -639,4 +639,25 @@ async fn a_cancelled_sync_keeps_what_it_read() {
         setting.node.rpc().get_best_block_hash().unwrap()
     );
     assert_eq!(seen, 251, "no block was read twice");
+}
+
+#[tokio::test]
+async fn a_transaction_is_where_the_last_sync_saw_it() {
+    let (setting, mut wallet) = Setting::with_coins(1).await;
+    let draft = wallet.build(&pay(&[100_000], rate(5))).unwrap();
+    assert_eq!(wallet.location(draft.txid()), None);
+    setting.send(&mut wallet, &draft).await;
+    assert_eq!(wallet.location(draft.txid()), Some(Location::Mempool));
+
+    setting.mine_and_sync(&mut wallet).await;
+    let tip = wallet.tip();
+    let expected = Location::Block {
+        block: tip,
+        confirmations: 1,
+    };
+    assert_eq!(wallet.location(draft.txid()), Some(expected));
+
+    setting.node.reorganise(1).unwrap();
+    setting.sync(&mut wallet).await;
+    assert_eq!(wallet.location(draft.txid()), Some(Location::Mempool));
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "watchtower/checkpoints.rs"]
+mod checkpoints;
 #[path = "watchtower/stakes.rs"]
 mod stakes;
 #[path = "watchtower/support.rs"]

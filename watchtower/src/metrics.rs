@@ -1,5 +1,6 @@
 //! What Prometheus sees; every series exists from the start.
 
+use bitcoin::Amount;
 use daemon::metrics::{Counter, Declaration, Gauge, Metric};
 
 /// Tip of our Bitcoin node.
@@ -117,6 +118,15 @@ pub const METRICS: &[&dyn Declaration] = &[
     &SLASHINGS,
     &PARKED,
 ];
+
+/// An amount as a gauge takes it: satoshi.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is read to a few digits"
+)]
+pub fn satoshi(amount: Amount) -> f64 {
+    amount.to_sat() as f64
+}
 
 /// A number of things as a gauge takes it.
 #[expect(

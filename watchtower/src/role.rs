@@ -79,6 +79,14 @@ pub enum RoundError {
         /// The chain's confirmation depth.
         limit: u32,
     },
+    /// The wallet cannot pay for a checkpoint.
+    #[error("{source}; send coins to {address}")]
+    NoCoins {
+        /// What is missing.
+        source: WalletError,
+        /// Where the wallet receives coins.
+        address: String,
+    },
     /// The chain refused headers that our node takes for valid.
     #[error("the chain refused headers {from} and up: {reason}")]
     HeadersRefused {

@@ -19,6 +19,7 @@ mod build;
 mod bump;
 mod coins;
 mod error;
+mod location;
 mod reserve;
 mod revive;
 mod sign;

@@ -9,6 +9,7 @@ use daemon::service::Service;
 
 use super::{address_of, not_made, setting, unlock};
 use crate::attempts::Attempts;
+use crate::checkpoints::{CheckpointSubmitter, purse};
 use crate::cli::StartOptions;
 use crate::config::{Config, Roles};
 use crate::headers::HeaderReporter;
@@ -57,6 +58,18 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     }
     if config.roles.activation || config.roles.unbonding {
         watch_stakes(&service, &config, &home, &nodes, &database, &board)?;
+    }
+    if config.roles.checkpoints {
+        let purse = purse::open(&database, &seed, config.bitcoin.network)?;
+        let submitter = CheckpointSubmitter::new(
+            Arc::clone(&nodes.bitcoin),
+            Arc::clone(&nodes.chain),
+            purse,
+            &database,
+            &config,
+            board.checkpoints.clone(),
+        )?;
+        spawn(&service, "checkpoints", submitter);
     }
     service.run().await
 }

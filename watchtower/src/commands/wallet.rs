@@ -14,7 +14,7 @@ use staking::units::BitcoinHeight;
 use zeroize::Zeroizing;
 
 use super::{address_of, not_made, setting, source, unlock};
-use crate::checkpoints::purse::{self, Purse};
+use crate::checkpoints::purse::{self, Purse, wallet_error};
 use crate::cli::{PassphraseOptions, WalletCommand};
 use crate::config::Config;
 use crate::home::Home;
@@ -99,7 +99,10 @@ pub async fn run(context: &Context, command: WalletCommand) -> Result<Answer, Co
                 let address = address.to_owned();
                 return Ok(Addresses { address, account }.into());
             }
-            let address = open(&config, &home, &passphrase)?.address()?.to_string();
+            let address = open(&config, &home, &passphrase)?
+                .address()
+                .map_err(wallet_error)?
+                .to_string();
             Ok(Addresses { address, account }.into())
         }
         WalletCommand::Balance { passphrase } => {
@@ -113,7 +116,7 @@ pub async fn run(context: &Context, command: WalletCommand) -> Result<Answer, Co
             }
             let mut purse = open(&config, &home, &passphrase)?;
             let node = Bitcoind::connect(&config.bitcoin).await?;
-            purse.sync(&node.rpc_client()).await?;
+            purse.sync(&node.rpc_client()).await.map_err(wallet_error)?;
             let (spendable, balance) = purse.balance();
             Ok(Coins { spendable, balance }.into())
         }
@@ -134,7 +137,7 @@ fn make(
     let mut purse = Purse::create(&database, seed, config.bitcoin.network, birthday)?;
     Ok(Made {
         account,
-        address: purse.address()?.to_string(),
+        address: purse.address().map_err(wallet_error)?.to_string(),
         words,
     }
     .into())
@@ -144,7 +147,7 @@ fn make(
 fn open(config: &Config, home: &Home, options: &PassphraseOptions) -> Result<Purse, CommandError> {
     let seed = unlock(config, home, options)?;
     let database = store::open(&home.state())?;
-    purse::open(&database, &seed, config.bitcoin.network)
+    Ok(purse::open(&database, &seed, config.bitcoin.network)?)
 }
 
 /// What the running watchtower shows; it alone can use the wallet while it runs.

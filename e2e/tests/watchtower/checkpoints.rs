@@ -1,0 +1,138 @@
+//! Checkpoints: W06 (both transactions land), kills in between, and an epoch that somebody else reports.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bitcoincore_rpc::RpcApi as _;
+use chain::Chain as _;
+use chain::babylon::checkpoint::CheckpointStatus;
+use testenv::programs::WatchtowerProgram;
+use testenv::scenario::{DEADLINE, Stage};
+use testenv::{BabylondSettings, Daemon, poll_until};
+
+const ROLES: [&str; 2] = ["headers", "checkpoints"];
+
+/// Tag and version byte with which the first parts of test chains begin (spec 5.7).
+const FIRST_PART: [u8; 5] = [1, 2, 3, 4, 0];
+
+/// Epochs long enough that one block for each is easily mined in time.
+fn settings() -> BabylondSettings {
+    BabylondSettings {
+        epoch_interval: 8,
+        ..BabylondSettings::default()
+    }
+}
+
+/// Mines a block whenever something waits for one, until the epoch has this status.
+async fn mine_until(stage: &Stage, epoch: u64, wanted: CheckpointStatus) -> anyhow::Result<()> {
+    poll_until(
+        DEADLINE,
+        &format!("epoch {epoch} to be {wanted:?}"),
+        || async {
+            stage.bitcoind.mine(1)?;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let status = stage.chain.epoch_status(epoch).await?;
+            ensure!(status >= Some(wanted), "it is {status:?}");
+            Ok::<_, anyhow::Error>(())
+        },
+    )
+    .await
+}
+
+/// How many first parts stand on Bitcoin, by epoch.
+fn first_parts(stage: &Stage) -> anyhow::Result<BTreeMap<u64, usize>> {
+    let rpc = stage.bitcoind.rpc();
+    let mut found = BTreeMap::new();
+    for height in 1..=stage.bitcoind.height()? {
+        let block = rpc.get_block(&rpc.get_block_hash(height)?)?;
+        let outputs = block
+            .txdata
+            .iter()
+            .flat_map(|transaction| &transaction.output);
+        for output in outputs.filter(|output| output.script_pubkey.is_op_return()) {
+            // OP_RETURN OP_PUSHDATA1 78.
+            let data = output.script_pubkey.as_bytes().get(3..).unwrap_or_default();
+            if let Some(body) = data.strip_prefix(&FIRST_PART) {
+                let epoch = body.first_chunk().context("a short checkpoint")?;
+                *found.entry(u64::from_be_bytes(*epoch)).or_default() += 1;
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn kill_and_restart(daemon: &mut Daemon, line: &str) {
+    daemon.wait_for_line(line, DEADLINE).await.unwrap();
+    daemon.kill_nine();
+    daemon.restart().unwrap();
+}
+
+#[tokio::test]
+async fn w06_checkpoints_reach_bitcoin_once_and_become_final_through_kills() {
+    let stage = Stage::launch(settings()).await.unwrap();
+    stage.bitcoind.mine(5).unwrap();
+    let program = WatchtowerProgram::with_coins(&stage.bitcoind, &stage.babylond, &ROLES)
+        .await
+        .unwrap();
+    let mut daemon = program.start().unwrap();
+
+    // Killed between noting and sending, or right after sending: no other moment is more delicate.
+    kill_and_restart(&mut daemon, "made a checkpoint transaction").await;
+    kill_and_restart(&mut daemon, "sent a checkpoint transaction").await;
+    mine_until(&stage, 1, CheckpointStatus::Submitted)
+        .await
+        .unwrap();
+    daemon.kill_nine();
+    daemon.restart().unwrap();
+    mine_until(&stage, 3, CheckpointStatus::Finalized)
+        .await
+        .unwrap();
+
+    let parts = first_parts(&stage).unwrap();
+    for epoch in 1..=3 {
+        assert_eq!(parts.get(&epoch), Some(&1), "{parts:?}");
+    }
+    assert!(stage.chain.last_finalized_epoch().await.unwrap() >= 3);
+    let status = program.command(&["status"]).await.unwrap();
+    let status = status.result().unwrap();
+    assert!(
+        status["checkpoints"]["spendable"].as_u64() > Some(9_000_000),
+        "{status}"
+    );
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
+
+#[tokio::test]
+async fn an_epoch_that_somebody_else_reports_is_left_to_them_and_an_empty_wallet_says_so() {
+    let stage = Stage::launch(settings()).await.unwrap();
+    stage.bitcoind.mine(10).unwrap();
+    stage.bring_headers().await.unwrap();
+    let program = WatchtowerProgram::new(&stage.bitcoind, &stage.babylond, &ROLES)
+        .await
+        .unwrap();
+    stage.finalize_current_epoch().await.unwrap();
+    let others = first_parts(&stage).unwrap();
+
+    let mut daemon = program.start().unwrap();
+    let line = daemon
+        .wait_for_line("insufficient funds", DEADLINE)
+        .await
+        .unwrap();
+    assert!(line.contains(&program.address().to_string()), "{line}");
+
+    // Coins heal it without a restart.
+    for _ in 0..5 {
+        let coin = bitcoin::Amount::from_sat(1_000_000);
+        stage.bitcoind.send(program.address(), coin).unwrap();
+    }
+    let ours = others.keys().max().unwrap() + 1;
+    mine_until(&stage, ours, CheckpointStatus::Submitted)
+        .await
+        .unwrap();
+    let parts = first_parts(&stage).unwrap();
+    for (epoch, count) in others {
+        assert_eq!(parts.get(&epoch), Some(&count), "epoch {epoch}");
+    }
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
