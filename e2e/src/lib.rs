@@ -11,6 +11,7 @@
 
 mod babylond;
 mod bitcoind;
+pub mod network;
 mod poll;
 mod port;
 mod process;

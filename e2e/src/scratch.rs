@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
 
 /// Lines of each log shown for a failed test: enough for the reason, short enough to read.
 const SHOWN_LINES: usize = 20;
+
+static KEEP_ALL: AtomicBool = AtomicBool::new(false);
 
 /// A temporary folder that outlives a panic.
 #[derive(Debug)]
@@ -39,6 +42,17 @@ impl Scratch {
         })
     }
 
+    /// Keeps and reports every folder that is dropped from now on, as a panic does: for a program
+    /// that fails by returning an error.
+    pub fn keep_all() {
+        KEEP_ALL.store(true, Ordering::Relaxed);
+    }
+
+    /// Undoes [`Scratch::keep_all`]: only a panic keeps folders.
+    pub fn keep_after_panics() {
+        KEEP_ALL.store(false, Ordering::Relaxed);
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -47,7 +61,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !KEEP_ALL.load(Ordering::Relaxed) {
             return;
         }
         if let Some(folder) = self.folder.take() {

@@ -102,11 +102,7 @@ impl Babylond {
             .arg("--home")
             .arg(self.home.path())
             .env(BLS_PASSWORD.0, BLS_PASSWORD.1);
-        let mut process = Process::spawn(
-            "babylond",
-            command,
-            &self.scratch.path().join("babylond.log"),
-        )?;
+        let mut process = Process::spawn("babylond", command, &self.log())?;
         let seen = std::cell::Cell::new(None);
         let ready = poll_until(START_DEADLINE, "babylond to make blocks", || async {
             let height = self.height()?;
@@ -167,6 +163,11 @@ impl Babylond {
     /// Where the REST interface listens, as `http://127.0.0.1:<port>`.
     pub fn rest_url(&self) -> String {
         format!("http://{}", self.ports.rest.address())
+    }
+
+    /// The file with its output.
+    pub fn log(&self) -> PathBuf {
+        self.scratch.path().join("babylond.log")
     }
 
     /// The node's home folder.

@@ -70,11 +70,7 @@ impl Bitcoind {
         let _ = fs::remove_file(self.cookie_file());
         let mut command = bound_to_us(&self.program);
         command.arg(format!("-datadir={}", self.scratch.path().display()));
-        let mut process = Process::spawn(
-            "bitcoind",
-            command,
-            &self.scratch.path().join("bitcoind.log"),
-        )?;
+        let mut process = Process::spawn("bitcoind", command, &self.log())?;
         let ready = poll_until(START_DEADLINE, "bitcoind to answer", || {
             let attempt = self.connect();
             async move {
@@ -154,6 +150,11 @@ impl Bitcoind {
     /// start.
     pub fn cookie_file(&self) -> PathBuf {
         self.scratch.path().join("regtest/.cookie")
+    }
+
+    /// The file with its output.
+    pub fn log(&self) -> PathBuf {
+        self.scratch.path().join("bitcoind.log")
     }
 
     /// The folder with its data and log.

@@ -9,7 +9,7 @@ mod daemon;
 mod finished;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -53,6 +53,11 @@ impl Program {
             environment: Vec::new(),
             input: Vec::new(),
         }
+    }
+
+    /// Where the executable is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Adds an argument.

@@ -146,6 +146,11 @@ impl FinalityProviderProgram {
         self.home.path()
     }
 
+    /// Address of the monitoring endpoint.
+    pub fn http_address(&self) -> String {
+        self.http.address()
+    }
+
     /// File of the key files' passphrase.
     pub fn passphrase_file(&self) -> PathBuf {
         self.home().join("passphrase")

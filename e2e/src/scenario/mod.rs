@@ -74,7 +74,8 @@ pub fn babylon_config(babylond: &Babylond) -> anyhow::Result<Config> {
     ))
 }
 
-async fn account(babylond: &Babylond) -> anyhow::Result<([u8; 32], Arc<Babylon>)> {
+/// A new account with coins for fees, and its secret key.
+pub(crate) async fn account(babylond: &Babylond) -> anyhow::Result<([u8; 32], Arc<Babylon>)> {
     let secret: [u8; 32] = rand::random();
     let key = AccountKey::from_secret(&secret)?;
     let config = babylon_config(babylond)?;

@@ -1,0 +1,91 @@
+//! `cargo localnet`: the whole product on one machine, with real nodes, telling what it does.
+//!
+//! It starts a [`Network`], plays the stories of [`testenv::network`] on it and prints each fact as the nodes confirm
+//! it; then it stays up for people to try things, until Ctrl-C. What happened goes to standard output, what is being
+//! waited for to standard error. Files of a network that failed are kept, all others are removed.
+
+mod console;
+mod guide;
+
+use std::io::Write as _;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use testenv::Scratch;
+use testenv::network::{Network, Settings, equivocation, life_of_a_stake};
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::console::Console;
+
+/// A Bitcoin node, a Babylon node and all programs of btc-mesh at work, as a story and to try things on
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo localnet",
+    after_help = "Example:\n  cargo localnet --story"
+)]
+struct Options {
+    /// End after the story: exit code 0 if all of it came true, 1 with the reason otherwise
+    #[arg(long)]
+    story: bool,
+
+    /// Seconds between two Bitcoin blocks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    block_interval: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    Scratch::keep_all();
+    let outcome = {
+        let mut work = pin!(run(&options));
+        let outcome = tokio::select! {
+            outcome = &mut work => outcome,
+            stopped = stop_asked_for() => stopped,
+        };
+        if outcome.is_ok() {
+            Scratch::keep_after_panics();
+        }
+        outcome
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut output = std::io::stderr();
+            let _ = writeln!(
+                output,
+                "\nlocalnet failed: {error:#}\nlogs: see `files kept in` above"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
+    let mut console = Console::new();
+    let settings = Settings {
+        bitcoin_block_interval: Duration::from_secs(options.block_interval),
+    };
+    let network = Network::launch(settings, &mut console).await?;
+    life_of_a_stake(&network, &mut console).await?;
+    let betrayal = equivocation(&network, &mut console).await?;
+    if options.story {
+        console.end("The story is over: every line of it was confirmed by the nodes.");
+        Scratch::keep_after_panics();
+        return network.stop().await;
+    }
+    guide::print(&network, &betrayal.honest)?;
+    std::future::pending().await
+}
+
+/// Waits for Ctrl-C or for a request to end.
+async fn stop_asked_for() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Starting a network.
+//!
+//! The committee's keys come first, because the chain's genesis names them; then the nodes; then a
+//! home, keys and coins for each program, side by side; then the programs. What is left to do after
+//! that is the programs' own work, and only waited for.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bitcoin::{Amount, XOnlyPublicKey};
+use chain::Chain as _;
+use eots::SecretKey;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::audience::wait;
+use super::miner::Miner;
+use super::{Audience, Network, Provider, Running, Settings};
+use crate::programs::{
+    BtcStakerProgram, CovenantProgram, FinalityProviderProgram, WatchtowerProgram,
+};
+use crate::scenario::account;
+use crate::{Babylond, BabylondSettings, Bitcoind, Program, provision};
+
+/// Members of the committee.
+const MEMBERS: usize = 3;
+
+/// How many of them must sign.
+const QUORUM: u32 = 2;
+
+/// The finality providers, as their configuration names them.
+const PROVIDERS: [&str; 2] = ["provider-1", "provider-2"];
+
+/// What a provider's account starts with: 1000 BABY.
+const PROVIDER_FUNDS: u64 = 1_000_000_000;
+
+/// What the watchtower's wallet starts with beside the coins of its home: checkpoints for days.
+const WATCHTOWER_FUNDS: Amount = Amount::from_sat(100_000_000);
+
+/// What the staker's wallet starts with: coins for several stakes at once, and some for the person who tries things.
+const STAKER_COINS: [Amount; 4] = [Amount::from_sat(100_000_000); 4];
+
+/// Blocks after which the staker does itself what a watchtower should have done. Blocks are quick here.
+const PATIENCE: u16 = 10;
+
+/// What the roles of a watchtower are called.
+const ALL_ROLES: [&str; 5] = [
+    "headers",
+    "checkpoints",
+    "activation",
+    "unbonding",
+    "slashing",
+];
+
+/// How long the programs may take to get going.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+impl Network {
+    /// Starts everything; `audience` hears what is being done.
+    ///
+    /// # Errors
+    ///
+    /// When a node is missing and cannot be provisioned, a program cannot be built, or something does not get going.
+    pub async fn launch(settings: Settings, audience: &mut dyn Audience) -> anyhow::Result<Self> {
+        audience.progress("looking for bitcoind and babylond (made once, that takes minutes)");
+        for node in provision::ALL {
+            spawn_blocking(|| node.locate()).await??;
+        }
+        audience.progress("building our programs (minutes, the first time)");
+        spawn_blocking(|| Program::ours("btc-staker")).await??;
+
+        let secrets = (0..MEMBERS).map(|_| random_key());
+        let secrets = secrets.collect::<anyhow::Result<Vec<_>>>()?;
+        audience.progress("starting bitcoind (regtest) and an unmodified babylond");
+        let (bitcoind, babylond) = tokio::try_join!(Bitcoind::launch(), launch_babylond(&secrets))?;
+        audience.progress("mining the first coins");
+        bitcoind.mine_first_coins()?;
+
+        audience.progress("giving each program a home, keys and coins");
+        let (committee, (finality_provider, providers), watchtower, staker, (_, chain)) = tokio::try_join!(
+            start_committee(&babylond, &secrets),
+            start_finality_providers(&babylond),
+            start_watchtower(&bitcoind, &babylond),
+            BtcStakerProgram::holder(&bitcoind, &babylond, PATIENCE, &STAKER_COINS),
+            account(&babylond),
+        )?;
+        let network = Self {
+            miner: Miner::start(&bitcoind, settings.bitcoin_block_interval)?,
+            committee,
+            finality_provider,
+            providers,
+            watchtower,
+            staker,
+            chain,
+            babylond,
+            bitcoind,
+        };
+        network.get_going(audience).await?;
+        Ok(network)
+    }
+
+    /// Waits until every program does its work.
+    async fn get_going(&self, audience: &mut dyn Audience) -> anyhow::Result<()> {
+        let what = "the watchtower to bring Bitcoin's headers to Babylon";
+        wait(audience, DEADLINE, what, || async {
+            let tip = u64::from(self.chain.light_client_tip().await?.height.0);
+            let bitcoin = self.bitcoind.height()?;
+            // The miner goes on while we look.
+            ensure!(
+                tip + 1 >= bitcoin,
+                "Babylon knows {tip} of {bitcoin} headers"
+            );
+            anyhow::Ok(())
+        })
+        .await?;
+        audience.progress("waiting for the committee to look for delegations");
+        for member in &self.committee {
+            let looks = |status: &Value| !status["last_pass"].is_null();
+            let what = "a committee member to look for delegations";
+            member.home.wait_for_status(what, DEADLINE, looks).await?;
+        }
+        let what = "the finality providers to commit public randomness";
+        wait(audience, DEADLINE, what, || async {
+            for provider in &self.providers {
+                let commits = self.chain.public_randomness_commits(&provider.key).await?;
+                ensure!(!commits.is_empty(), "{} has committed none", provider.name);
+            }
+            anyhow::Ok(())
+        })
+        .await
+    }
+}
+
+async fn launch_babylond(committee: &[SecretKey]) -> anyhow::Result<Babylond> {
+    let key = |secret: &SecretKey| XOnlyPublicKey::from_slice(secret.public_key().as_bytes());
+    Babylond::launch(&BabylondSettings {
+        covenant_keys: committee.iter().map(key).collect::<Result<_, _>>()?,
+        covenant_quorum: QUORUM,
+        ..BabylondSettings::default()
+    })
+    .await
+}
+
+async fn start_committee(
+    babylond: &Babylond,
+    secrets: &[SecretKey],
+) -> anyhow::Result<Vec<Running<CovenantProgram>>> {
+    let mut committee = Vec::new();
+    for secret in secrets {
+        let home = CovenantProgram::member(babylond, secret).await?;
+        let daemon = home.start()?;
+        committee.push(Running { home, daemon });
+    }
+    Ok(committee)
+}
+
+async fn start_finality_providers(
+    babylond: &Babylond,
+) -> anyhow::Result<(Running<FinalityProviderProgram>, [Provider; 2])> {
+    let home = FinalityProviderProgram::new(babylond, &PROVIDERS)?;
+    let mut providers = Vec::new();
+    for name in PROVIDERS {
+        let secret = random_key()?;
+        let (key, account) = home.import_key(name, &secret).await?;
+        babylond.fund(&account, PROVIDER_FUNDS).await?;
+        home.register(name).await?;
+        providers.push(Provider { name, key, secret });
+    }
+    let daemon = home.start()?;
+    let providers = providers.try_into().ok().context("not two providers")?;
+    Ok((Running { home, daemon }, providers))
+}
+
+async fn start_watchtower(
+    bitcoind: &Bitcoind,
+    babylond: &Babylond,
+) -> anyhow::Result<Running<WatchtowerProgram>> {
+    let home = WatchtowerProgram::with_coins(bitcoind, babylond, &ALL_ROLES).await?;
+    bitcoind.send(home.address(), WATCHTOWER_FUNDS)?;
+    let daemon = home.start()?;
+    Ok(Running { home, daemon })
+}
+
+fn random_key() -> anyhow::Result<SecretKey> {
+    Ok(SecretKey::from_bytes(&rand::random())?)
+}
