@@ -128,16 +128,14 @@ impl Document {
     /// Reads a document and its ciphertext, in the spelling of [`Self::to_text`] only.
     pub(crate) fn parse(text: &str) -> Result<(Self, Vec<u8>), DocumentError> {
         let damaged = |reason: &str| DocumentError::Damaged(reason.to_owned());
-        let versioned: Versioned = serde_json::from_str(text)
-            .map_err(|error| DocumentError::Damaged(error.to_string()))?;
+        let versioned: Versioned = serde_json::from_str(text).map_err(|error| misread(&error))?;
         if versioned.header.format != FORMAT {
             return Err(damaged("it does not call itself one"));
         }
         if versioned.header.version != VERSION {
             return Err(DocumentError::Version(versioned.header.version));
         }
-        let document: Self = serde_json::from_str(text)
-            .map_err(|error| DocumentError::Damaged(error.to_string()))?;
+        let document: Self = serde_json::from_str(text).map_err(|error| misread(&error))?;
         let ciphertext = hex::decode(&document.ciphertext)
             .map_err(|_| damaged("the ciphertext is not hexadecimal"))?;
         let rebuilt = Self::new(document.header, &ciphertext);
@@ -161,6 +159,15 @@ struct Versioned {
 struct VersionedHeader {
     format: String,
     version: u32,
+}
+
+/// Where the text goes wrong. What stands there is not repeated: it may be a key in clear, given by mistake.
+fn misread(error: &serde_json::Error) -> DocumentError {
+    DocumentError::Damaged(format!(
+        "it is not one in line {}, column {}",
+        error.line(),
+        error.column()
+    ))
 }
 
 fn checksum(header: &Header, ciphertext: &[u8]) -> [u8; 32] {

@@ -1,13 +1,12 @@
 //! Key files on disk: created once and never overwritten, opened only if nobody else can read them.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rand::RngCore;
 use rand::rngs::OsRng;
-use tempfile::Builder;
 
 use crate::cipher::{KdfCost, Sealing};
 use crate::document::{Document, DocumentError, Header, Kind, VERSION};
@@ -174,27 +173,14 @@ fn check_text(field: &'static str, text: &str) -> Result<(), KeyFileError> {
 
 /// Writes a new file so that after a crash it is there whole or not at all, and an existing one is never touched.
 fn write_new(path: &Path, content: &[u8]) -> Result<(), KeyFileError> {
-    let failed = |action| move |source| io_error(action, path, source);
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = Builder::new()
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)
-        .map_err(failed("create"))?;
-    file.write_all(content).map_err(failed("write"))?;
-    file.as_file().sync_all().map_err(failed("write"))?;
-    file.persist_noclobber(path)
-        .map_err(|error| match error.error.kind() {
+    new_file::create(path, |mut file: &File| file.write_all(content)).map_err(|error| {
+        match error.kind() {
             io::ErrorKind::AlreadyExists => KeyFileError::Exists {
                 path: path.to_owned(),
             },
-            _ => io_error("create", path, error.error),
-        })?;
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed("create"))
+            _ => io_error("create", path, error),
+        }
+    })
 }
 
 fn read_private(path: &Path) -> Result<String, KeyFileError> {

@@ -12,9 +12,9 @@ pub const MIN_PASSPHRASE_LENGTH: usize = 8;
 pub struct Passphrase(SecretString);
 
 impl Passphrase {
-    /// Takes a passphrase; where it came from should be wiped by whoever holds it.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(SecretString::from(text.into()))
+    /// Copies a passphrase; where it came from should be wiped by whoever holds it.
+    pub fn new(text: &str) -> Self {
+        Self(SecretString::from(text))
     }
 
     /// Whether it is long enough to protect a new key file.

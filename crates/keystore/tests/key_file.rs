@@ -158,6 +158,21 @@ fn every_truncation_and_any_addition_is_refused() {
 }
 
 #[test]
+fn what_is_given_for_a_key_file_by_mistake_is_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key.hex");
+    for secret in ["\"a1b2c3d4e5\"", "1234567890", "abandon about"] {
+        for text in [secret.to_owned(), format!("{{\"header\": {secret}}}")] {
+            write_private(&path, text.as_bytes());
+            let refused = KeyFile::open(&path).unwrap_err();
+            assert!(matches!(refused, KeyFileError::Damaged { .. }));
+            let shown = format!("{refused} {refused:?}");
+            assert!(!shown.contains(secret.trim_matches('"')), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn create_never_overwrites() {
     let (_directory, path) = created(&secret_key(7));
     let before = fs::read(&path).unwrap();
@@ -347,7 +362,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("any.key");
         let secret = Secret::Key(SecretKey::new(key.into()));
-        let passphrase = Passphrase::new(text);
+        let passphrase = Passphrase::new(&text);
         let new = NewKey { label: "any", public: "", secret: &secret };
         KeyFile::create(&path, &new, &passphrase, KdfCost::INSECURE_FOR_TESTS).unwrap();
         let unlocked = KeyFile::open(&path).unwrap().unlock(&passphrase).unwrap().into_key().unwrap();
