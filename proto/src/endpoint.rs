@@ -15,13 +15,19 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tempfile::Builder;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::transport::server::Router;
 use tonic::transport::{Channel, Endpoint as Transport};
 
 /// How long to wait for a connection to a process on the same machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long answers under way may take when a server stops. A client that never finishes its question gets none.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// Address of a service on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -76,7 +82,7 @@ impl Endpoint {
             .connect_lazy())
     }
 
-    /// Serves until `shutdown` completes.
+    /// Serves until `shutdown` completes, and at most 5 s longer to finish answers.
     ///
     /// A socket file that a killed process left behind is replaced; one that is being served is not.
     pub async fn serve(
@@ -88,13 +94,18 @@ impl Endpoint {
             endpoint: self.clone(),
             source,
         };
+        let (stopping, stopped) = oneshot::channel();
+        let shutdown = async {
+            shutdown.await;
+            // Nobody hears it where the server has failed.
+            let _ = stopping.send(());
+        };
         let served = match self {
             Self::Unix(path) => {
                 let listener = listen_on_socket(path).map_err(listen)?;
                 let incoming = UnixListenerStream::new(listener);
-                let served = services
-                    .serve_with_incoming_shutdown(incoming, shutdown)
-                    .await;
+                let server = services.serve_with_incoming_shutdown(incoming, shutdown);
+                let served = no_longer_than_needed(server, stopped).await;
                 // The next start replaces it if this fails.
                 let _ = fs::remove_file(path);
                 served
@@ -102,15 +113,31 @@ impl Endpoint {
             Self::Loopback(address) => {
                 let incoming =
                     TcpListenerStream::new(TcpListener::bind(address).await.map_err(listen)?);
-                services
-                    .serve_with_incoming_shutdown(incoming, shutdown)
-                    .await
+                let server = services.serve_with_incoming_shutdown(incoming, shutdown);
+                no_longer_than_needed(server, stopped).await
             }
         };
         served.map_err(|source| ServeError::Serve {
             endpoint: self.clone(),
             source,
         })
+    }
+}
+
+/// Leaves a server behind that waits for its clients after it was told to stop.
+async fn no_longer_than_needed<E>(
+    server: impl Future<Output = Result<(), E>>,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), E> {
+    let overdue = async {
+        match stopped.await {
+            Ok(()) => sleep(LAST_ANSWERS).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = server => served,
+        () = overdue => Ok(()),
     }
 }
 
@@ -128,12 +155,18 @@ fn listen_on_socket(path: &Path) -> io::Result<UnixListener> {
                 "another process serves it",
             ));
         }
-        Ok(_) => fs::remove_file(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    // Made where nobody else can enter and moved when it is private: else others could connect in between.
+    let entrance = Builder::new()
+        .prefix(".")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(path.parent().unwrap_or(path))?;
+    let unfinished = entrance.path().join("s");
+    let listener = UnixListener::bind(&unfinished)?;
+    fs::set_permissions(&unfinished, Permissions::from_mode(0o600))?;
+    fs::rename(&unfinished, path)?;
     Ok(listener)
 }
 

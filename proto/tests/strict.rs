@@ -2,12 +2,15 @@
 
 #![allow(missing_docs)]
 
+mod fixture;
+
+use fixture::RefusingSigner;
 use proptest::prelude::*;
 use proto::btcmesh::covenant::v1::covenant_signer_client::CovenantSignerClient;
-use proto::btcmesh::covenant::v1::covenant_signer_server::{CovenantSigner, CovenantSignerServer};
+use proto::btcmesh::covenant::v1::covenant_signer_server::CovenantSignerServer;
 use proto::btcmesh::covenant::v1::{
-    Delegation, GetPublicKeyRequest, GetPublicKeyResponse, Refusal, SignDelegationRequest,
-    SignDelegationResponse, StakingParams, sign_delegation_response,
+    Delegation, SignDelegationRequest, SignDelegationResponse, StakingParams,
+    sign_delegation_response,
 };
 use proto::btcmesh::finality::v1::{SignVotesRequest, Vote};
 use proto::prost::Message;
@@ -16,7 +19,7 @@ use proto::strict::{self, DecodeError};
 use proto::tonic::client::Grpc;
 use proto::tonic::codegen::http::uri::PathAndQuery;
 use proto::tonic::transport::{Endpoint, Server};
-use proto::tonic::{Code, Request, Response, Status};
+use proto::tonic::{Code, Request};
 use tokio_stream::wrappers::TcpListenerStream;
 
 /// A newer version of [`StakingParams`] with one more field.
@@ -97,31 +100,6 @@ fn a_field_of_the_wrong_type_is_named() {
     let error = strict::decode::<SignDelegationRequest>(&Bytes::from_static(&[0x08, 0x01]));
     let error = error.unwrap_err().to_string();
     assert!(error.contains("SignDelegationRequest.params"), "{error}");
-}
-
-struct RefusingSigner;
-
-#[proto::tonic::async_trait]
-impl CovenantSigner for RefusingSigner {
-    async fn get_public_key(
-        &self,
-        _request: Request<GetPublicKeyRequest>,
-    ) -> Result<Response<GetPublicKeyResponse>, Status> {
-        Ok(Response::new(GetPublicKeyResponse::default()))
-    }
-
-    async fn sign_delegation(
-        &self,
-        request: Request<SignDelegationRequest>,
-    ) -> Result<Response<SignDelegationResponse>, Status> {
-        let version = request.into_inner().params.unwrap_or_default().version;
-        let refusal = Refusal {
-            rule: "params".to_owned(),
-            message: version.to_string(),
-        };
-        let outcome = Some(sign_delegation_response::Outcome::Refusal(refusal));
-        Ok(Response::new(SignDelegationResponse { outcome }))
-    }
 }
 
 #[tokio::test]
