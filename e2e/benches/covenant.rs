@@ -67,9 +67,19 @@ async fn main() -> anyhow::Result<()> {
     let blocks = babylond.height()? - from;
     let signed = registrar.signed_once_by(&delegations, key(&alice)).await?;
     ensure!(signed == all, "the chain has {signed} of {all} signatures");
+    let memory = peak_memory(service.id())?;
     drop(service);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = all as f64 / seconds;
-    println!("{all} delegations in {seconds:.1} s and {blocks} blocks: {rate:.1} delegations/s");
+    println!(
+        "{all} delegations in {seconds:.1} s and {blocks} blocks: {rate:.1} delegations/s, peak memory {memory}"
+    );
     Ok(())
+}
+
+/// The largest resident size so far, in the kernel's words.
+fn peak_memory(process: u32) -> anyhow::Result<String> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    Ok(line.context("no VmHWM")?.trim().to_owned())
 }

@@ -14,7 +14,7 @@ use pending::{DEADLINE, Registrar, committee, key, member};
 use serde_json::{Value, json};
 use testenv::programs::{CovenantProgram, CovenantSettings};
 use testenv::scenario::Stage;
-use testenv::{Babylond, BabylondSettings, GenesisEdit};
+use testenv::{Babylond, BabylondSettings, GenesisEdit, poll_until};
 
 const STOP: Duration = Duration::from_secs(20);
 
@@ -205,6 +205,17 @@ async fn c08_the_key_is_encrypted_and_a_signer_of_its_own_unlocks_it() {
         .wait_until_signed(&delegations, key(&alice))
         .await
         .unwrap();
+
+    let status = signer_home
+        .command(&["status"])
+        .await
+        .unwrap()
+        .result()
+        .unwrap();
+    assert_eq!(
+        (status["service"].as_str(), number(&status, "/signed")),
+        (Some("signer"), 3)
+    );
 
     // The signer may go and come back.
     signer.kill_nine();
@@ -466,7 +477,12 @@ async fn a_member_starts_before_its_node_and_outlives_its_outages() {
         .await
         .unwrap();
     babylond.start().await.unwrap();
-    let second = registrar.register(3).await.unwrap();
+    // A node that was killed takes no transactions before its next block.
+    let second = poll_until(DEADLINE, "the node to take delegations", || {
+        registrar.register(3)
+    })
+    .await
+    .unwrap();
     registrar
         .wait_until_signed(&second, key(&alice))
         .await

@@ -1,6 +1,6 @@
 //! `signer`: the signer as a process of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
@@ -8,6 +8,7 @@ use daemon::readiness::Dependency;
 use daemon::service::Service;
 use tokio_util::sync::CancellationToken;
 
+use super::status::Shown;
 use super::{chain as connection, unlock};
 use crate::cli::SignerPassphrase;
 use crate::config::Config;
@@ -42,11 +43,21 @@ pub(super) async fn serve(
     let service = Service::start(context, &config.log, &config.http, METRICS).await?;
     let history = SigningHistory::open(&home, secret.key())?;
     let chain_health = service.dependency("chain");
+    let running: Arc<OnceLock<Arc<Embedded>>> = Arc::default();
+    let shown = Arc::clone(&running);
+    service.show_status(move || {
+        shown
+            .get()
+            .and_then(|signer| signer.status().ok())
+            .map(Shown::Signer)
+    });
     service.spawn_essential("signer", move |stop| async move {
         let Some(params) = trusted_params(&config, &chain_health, &stop).await? else {
             return Ok(());
         };
         let signer = open(history, secret, &config, params)?;
+        // Nobody else sets it.
+        let _ = running.set(Arc::clone(&signer));
         signer::serve(signer, &endpoint, stop.cancelled_owned())
             .await
             .map_err(|error| CommandError::caused_by(Exit::Failed, "signer-not-served", &error))

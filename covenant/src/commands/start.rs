@@ -14,6 +14,7 @@ use daemon::service::Service as Daemon;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::status::Shown;
 use super::{chain as connection, failure, signer, unlock};
 use crate::cli::Passphrases;
 use crate::config::Config;
@@ -110,7 +111,11 @@ pub(super) async fn start(
     };
     let running: Arc<OnceLock<Arc<Service>>> = Arc::default();
     let shown = Arc::clone(&running);
-    daemon.show_status(move || shown.get().map(|service| service.status()));
+    daemon.show_status(move || {
+        shown
+            .get()
+            .map(|service| Shown::Running(Box::new(service.status())))
+    });
     daemon.spawn_essential("service", move |stop| run(member, world, running, stop));
     daemon.run().await
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use ::chain::Chain;
 use daemon::output::{Answer, CommandError, Exit};
 use keystore::KeyFile;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use staking::keys::CovenantKey;
 
 use super::{chain, failure};
@@ -13,19 +13,25 @@ use crate::audit::{Head, read};
 use crate::config::Config;
 use crate::home::Home;
 use crate::service::{Status, parked};
+use crate::signer::SignerStatus;
 
-#[derive(Serialize)]
+/// What runs at a home, as `/status` and the command show it.
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "service", rename_all = "lowercase")]
-enum Shown {
+pub(super) enum Shown {
+    /// `covenant start`.
     Running(Box<Status>),
+    /// `covenant signer`.
+    Signer(SignerStatus),
     /// It waits for a node or the signer; `/ready` says for which.
     Starting,
+    /// Neither.
     Stopped(Box<Files>),
 }
 
 /// What can be known without the service.
-#[derive(Serialize)]
-struct Files {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Files {
     covenant_key: Option<CovenantKey>,
     account: Option<String>,
     signing_record: bool,
@@ -39,6 +45,7 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Running(status) => status.fmt(f),
+            Self::Signer(status) => status.fmt(f),
             Self::Starting => f.write_str("the service is starting; /ready says what it waits for"),
             Self::Stopped(files) => files.fmt(f),
         }
@@ -79,23 +86,18 @@ impl fmt::Display for Files {
 }
 
 pub(super) async fn show(config: &Config, home: &Home) -> Result<Answer, CommandError> {
-    let shown = match daemon::status::ask(config.http.listen).await? {
-        Some(serde_json::Value::Null) => Shown::Starting,
-        Some(status) => Shown::Running(Box::new(serde_json::from_value(status).map_err(
-            |error| {
-                CommandError::new(
-                    Exit::Failed,
-                    "status-unreadable",
-                    format!(
-                        "{} does not answer like this version of covenant: {error}",
-                        config.http.listen
-                    ),
-                )
-            },
-        )?)),
-        None => Shown::Stopped(Box::new(files(config, home).await?)),
+    let listen = config.http.listen;
+    let Some(page) = daemon::status::ask(listen).await? else {
+        return Ok(Shown::Stopped(Box::new(files(config, home).await?)).into());
     };
-    Ok(shown.into())
+    let shown: Option<Shown> = serde_json::from_value(page).map_err(|error| {
+        CommandError::new(
+            Exit::Failed,
+            "status-unreadable",
+            format!("{listen} does not answer like this version of covenant: {error}"),
+        )
+    })?;
+    Ok(shown.unwrap_or(Shown::Starting).into())
 }
 
 async fn files(config: &Config, home: &Home) -> Result<Files, CommandError> {

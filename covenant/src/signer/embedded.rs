@@ -1,13 +1,15 @@
 //! The signer itself, in this process.
 
-use std::fmt::Display;
-use std::sync::{Arc, Mutex};
+use std::fmt::{self, Display};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bitcoin::Network;
+use serde::{Deserialize, Serialize};
 use staking::delegation::{CovenantSignatures, ValidDelegation};
+use staking::keys::CovenantKey;
 use staking::sighash::SlashingSighash;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -17,7 +19,7 @@ use super::{
     SignerError, SigningHistory, SigningRequest, TrustedParams, UnbondingRecord, examine,
     fingerprint,
 };
-use crate::audit::{AuditLog, Event};
+use crate::audit::{AuditLog, Event, Head};
 use crate::metrics;
 
 /// Signs with a key in memory, a record and an audit log on disk.
@@ -74,6 +76,45 @@ impl Embedded {
             params,
             cores: Semaphore::new(cores),
         })
+    }
+
+    /// What the signer is and has done.
+    pub fn status(&self) -> Result<SignerStatus, RecordError> {
+        let Identity { key, network } = self.core.identity;
+        let signed = self.core.record.signed()?;
+        // A head is copied whole, whatever a thread that panicked was about to do.
+        let audit = self
+            .core
+            .audit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(SignerStatus {
+            key,
+            bitcoin_network: network,
+            signed,
+            audit_log: audit.head(),
+        })
+    }
+}
+
+/// What a signer is and has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignerStatus {
+    /// Key of the member.
+    pub key: CovenantKey,
+    /// Its Bitcoin network.
+    pub bitcoin_network: Network,
+    /// Staking outputs for which it has signed an unbonding transaction.
+    pub signed: u64,
+    /// Where the audit log ends.
+    pub audit_log: Head,
+}
+
+impl Display for SignerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "signer of     {} ({})", self.key, self.bitcoin_network)?;
+        writeln!(f, "signed        {} delegations", self.signed)?;
+        write!(f, "audit log     {}", self.audit_log)
     }
 }
 

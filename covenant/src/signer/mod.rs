@@ -28,7 +28,7 @@ use serde::Serialize;
 use staking::delegation::CovenantSignatures;
 use staking::keys::CovenantKey;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, SignerStatus};
 pub use examine::examine;
 pub use history::{HistoryError, SigningHistory};
 pub use params::{PinnedParams, PinnedParamsError, TrustedParams, fingerprint};

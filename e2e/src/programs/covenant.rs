@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use bitcoin::hex::DisplayHex as _;
 use eots::SecretKey;
 use serde_json::Value;
 
@@ -101,11 +102,7 @@ impl CovenantProgram {
 
     /// Imports the member's covenant key.
     pub async fn import_key(&self, secret: &SecretKey) -> anyhow::Result<Value> {
-        let hex: String = secret
-            .to_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex = secret.to_bytes().to_lower_hex_string();
         let import = self
             .program()?
             .args(["--json", "keys", "import", "covenant"]);
