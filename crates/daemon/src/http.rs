@@ -1,4 +1,4 @@
-//! The monitoring endpoint of a service: `/metrics`, `/health` and `/ready`, on loopback unless told otherwise.
+//! The monitoring endpoint of a service: four pages, on loopback unless told otherwise.
 //!
 //! | path | answers |
 //! |---|---|
@@ -11,6 +11,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -19,6 +20,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BrokenRule;
@@ -26,6 +28,9 @@ use crate::metrics::{Build, Metrics};
 use crate::output::{CommandError, Exit, with_causes};
 use crate::readiness::Readiness;
 use crate::status::StatusPage;
+
+/// How long answers under way may take when the service stops. A reader that never finishes its question gets none.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The form of text that Prometheus reads.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
@@ -135,9 +140,16 @@ impl Endpoint {
     ///
     /// Fails where the system takes the listener away.
     pub async fn serve(self, pages: Pages, stop: CancellationToken) -> io::Result<()> {
-        axum::serve(self.listener, router(pages))
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
+        let server = axum::serve(self.listener, router(pages))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let overdue = async {
+            stop.cancelled().await;
+            sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            ended = server.into_future() => ended,
+            () = overdue => Ok(()),
+        }
     }
 }
 

@@ -62,9 +62,6 @@ impl fmt::Debug for StatusPage {
 ///
 /// Fails where something listens that does not answer like one of our services.
 pub async fn ask(address: SocketAddr) -> Result<Option<Value>, CommandError> {
-    let Ok(stream) = TcpStream::connect(address).await else {
-        return Ok(None);
-    };
     let failed = |reason: String| {
         CommandError::new(
             Exit::Unreachable,
@@ -73,8 +70,15 @@ pub async fn ask(address: SocketAddr) -> Result<Option<Value>, CommandError> {
         )
         .with_hint("does `listen` in [http] belong to another program?")
     };
-    match timeout(TIMEOUT, get(stream, address)).await {
-        Ok(Ok(body)) => serde_json::from_slice(&body)
+    let asked = async {
+        match TcpStream::connect(address).await {
+            Ok(stream) => get(stream, address).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    };
+    match timeout(TIMEOUT, asked).await {
+        Ok(Ok(None)) => Ok(None),
+        Ok(Ok(Some(body))) => serde_json::from_slice(&body)
             .map(Some)
             .map_err(|error| failed(error.to_string())),
         Ok(Err(error)) => Err(failed(error.to_string())),

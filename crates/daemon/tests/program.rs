@@ -10,7 +10,8 @@
 mod lamplighter;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use lamplighter::{Home, Service, signal};
@@ -187,6 +188,15 @@ fn a_configuration_is_written_once_checked_and_its_mistakes_named() {
 }
 
 #[test]
+fn a_data_directory_that_the_first_configuration_makes_is_private() {
+    let home = Home::new();
+    fs::remove_dir(home.path()).unwrap();
+    assert_eq!(home.run(&["config", "init"]).status.code(), Some(0));
+    let mode = fs::metadata(home.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
 fn a_variable_overrides_the_configuration_and_is_named_where_it_is_wrong() {
     let home = Home::new();
     home.run(&["config", "init"]);
@@ -287,6 +297,20 @@ fn sigterm_and_ctrl_c_stop_a_service_in_order() {
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert_eq!(output.stdout, b"stopped\n");
     }
+}
+
+#[test]
+fn a_reader_that_says_nothing_does_not_keep_a_service_from_stopping() {
+    let service = Service::start(Home::new());
+    let _silent = service.connect();
+    let mut halfway = service.connect();
+    write!(halfway, "GET /health HTTP/1.1\r\nHo").unwrap();
+    // Answered after the two were accepted.
+    service.get("/health");
+    signal(service.id(), "TERM");
+    let output = service.finished();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, b"stopped\n");
 }
 
 #[test]

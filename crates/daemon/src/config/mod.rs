@@ -6,7 +6,7 @@
 //! error and not a silently ignored line.
 //!
 //! Secrets are never values here: a setting names the file that holds the secret. Values of keys that look like a
-//! secret are not shown in errors, in case somebody writes one in all the same.
+//! secret are not shown in errors, nor are URLs with a password, in case somebody writes one in all the same.
 
 mod environment;
 mod error;

@@ -21,6 +21,9 @@ const SECRET_NAMES: [&str; 7] = [
     "private",
 ];
 
+/// End of the names of settings that say which file holds a secret.
+const REFERENCE: &str = "_file";
+
 /// Puts one deserialization error into words.
 pub(super) fn describe(error: &figment::Error, figment: &Figment, file: &ConfigFile) -> Problem {
     let mut path = error.path.clone();
@@ -34,10 +37,11 @@ pub(super) fn describe(error: &figment::Error, figment: &Figment, file: &ConfigF
     };
     let name = path.last().map(String::as_str).unwrap_or_default();
     let key = path.join(".");
-    let message = if is_secret(name) {
+    let message = with_value(&error.kind, figment.find_value(&key).ok().as_ref());
+    let message = if holds_secret(&path) || names_credentials(&message) {
         rule(&error.kind)
     } else {
-        with_value(&error.kind, figment.find_value(&key).ok().as_ref())
+        message
     };
     Problem {
         source,
@@ -139,7 +143,7 @@ fn found(actual: &Actual) -> String {
 fn hint(name: &str, error: &figment::Error) -> Option<String> {
     match &error.kind {
         Kind::UnknownField(field, known) if is_secret(field) => {
-            let reference = format!("{field}_file");
+            let reference = format!("{field}{REFERENCE}");
             Some(if known.contains(&reference.as_str()) {
                 format!("secrets are never settings: write it to a file and set `{reference}`")
             } else {
@@ -178,7 +182,23 @@ fn quoted(names: &[&str]) -> String {
         .join(", ")
 }
 
+/// Whether the setting at this path, or the list or section it is in, would hold a secret.
+fn holds_secret(path: &[String]) -> bool {
+    let is_reference = path.last().is_some_and(|name| name.ends_with(REFERENCE));
+    !is_reference && path.iter().any(|name| is_secret(name))
+}
+
+/// Whether a text has a URL with a user name or password in it.
+fn names_credentials(text: &str) -> bool {
+    text.split("://").skip(1).any(|after| {
+        after
+            .split('/')
+            .next()
+            .is_some_and(|host| host.contains('@'))
+    })
+}
+
 /// Whether a setting of this name would hold a secret itself, not the name of a file that does.
 fn is_secret(name: &str) -> bool {
-    !name.ends_with("_file") && SECRET_NAMES.iter().any(|secret| name.contains(secret))
+    !name.ends_with(REFERENCE) && SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }

@@ -214,6 +214,16 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
         let error = load_text(&format!("{GOOD}{line}\n"), &[]).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
     }
+    // In lists and sections that look like secrets, and in URLs, too.
+    for text in [
+        format!("{GOOD}zmq = \"tcp://user:hunter2@127.0.0.1:28332\"\n"),
+        format!("{GOOD}confirmations = \"http://user:hunter2@host/\"\n"),
+        format!("{GOOD}[labels]\nmy_tokens = \"hunter2\"\n"),
+        format!("{GOOD}[labels.my_tokens]\nfirst = \"hunter2\"\n"),
+    ] {
+        let error = load_text(&text, &[]).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
     let error = load_text(&format!("{GOOD}rpc_password = \"hunter2\"\n"), &[]).unwrap_err();
     assert!(
         error.contains("write it to a file and set `rpc_password_file`"),

@@ -87,6 +87,14 @@ pub(super) fn execute<P: Program>(
     match command {
         SharedCommand::Config(ConfigCommand::Init) => {
             let path = context.paths().config()?.to_owned();
+            if context
+                .paths()
+                .home()
+                .is_ok_and(|home| path.starts_with(home))
+            {
+                // Else the directory above the file would be made for everybody to read.
+                context.home()?;
+            }
             write_template(&path, P::CONFIG_TEMPLATE)?;
             Ok(Written { path }.into())
         }

@@ -134,9 +134,14 @@ impl Service {
         }
     }
 
-    pub fn get(&self, path: &str) -> (u16, String) {
-        let mut connection = TcpStream::connect(self.address).unwrap();
+    pub fn connect(&self) -> TcpStream {
+        let connection = TcpStream::connect(self.address).unwrap();
         connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        connection
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut connection = self.connect();
         write!(
             connection,
             "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
