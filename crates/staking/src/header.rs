@@ -184,8 +184,8 @@ impl Tip {
     /// Takes up a chain at a header that was accepted before.
     ///
     /// `recent` are the last headers up to and with the one at `height`, oldest first: eleven, or all there are
-    /// since the base. `period_start` is the header at the last multiple of [`PERIOD`]. Their own validity is not
-    /// judged again.
+    /// since the base. `period_start_time` is that of the header at the last multiple of [`PERIOD`]. Their own validity is
+    /// not judged again.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl Tip {
     pub fn restore(
         height: BitcoinHeight,
         work: Work,
-        period_start: &Header,
+        period_start_time: u32,
         recent: &[Header],
     ) -> Result<Self, HeaderError> {
         let linked = recent
@@ -208,7 +208,7 @@ impl Tip {
             height,
             header: *header,
             work,
-            period_start_time: period_start.time,
+            period_start_time,
             recent_times: recent
                 .iter()
                 .skip(surplus)

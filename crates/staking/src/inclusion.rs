@@ -2,9 +2,11 @@
 //!
 //! The checks are stricter than the secured chain's (spec 6.9), so that a proof names one position only. What no
 //! header can show remains: somebody who grinds a 64-byte transaction whose halves are hashes of their choice can
-//! "prove" a transaction below it. That costs about 2^70 work; whoever has a node checks the transaction there.
+//! "prove" a transaction below it. That costs about 2^70 work; whoever has a node checks the transaction there, and
+//! who has none uses [`InclusionProof::verify_unambiguous`].
 
 use bitcoin::block::Header;
+use bitcoin::consensus;
 use bitcoin::hashes::{Hash, HashEngine};
 use bitcoin::{Block, BlockHash, Transaction, TxMerkleNode, Txid};
 
@@ -94,6 +96,12 @@ pub enum InclusionError {
         /// Where the path leads.
         computed: TxMerkleNode,
     },
+    /// An inner node may be a transaction of 64 bytes, below which anything can be "proven" (CVE-2017-12842).
+    #[error("the node on level {level} of the Merkle path reads as a transaction of 64 bytes")]
+    HiddenTransaction {
+        /// Level above the leaves, 1 being that of their parents.
+        level: usize,
+    },
     /// The transaction is the coinbase, which can neither stake nor spend a stake.
     #[error("transaction {0} is the coinbase of its block, which cannot stake")]
     Coinbase(Txid),
@@ -164,6 +172,27 @@ impl InclusionProof {
         }
     }
 
+    /// Checks as [`Self::verify`] and refuses a path on which a node reads as a transaction, for those who cannot look
+    /// the transaction up in a node.
+    ///
+    /// Such a node is honest by chance about once in 2³⁰: then the proof is refused although it is right.
+    ///
+    /// # Errors
+    ///
+    /// Names the first rule broken.
+    pub fn verify_unambiguous(
+        &self,
+        transaction: &Transaction,
+        header: &Header,
+    ) -> Result<(), InclusionError> {
+        self.verify(transaction, header)?;
+        let mut nodes = self.pairs()?.into_iter().zip(1..);
+        match nodes.find(|((left, right), _)| reads_as_transaction(left, right)) {
+            Some((_, level)) => Err(InclusionError::HiddenTransaction { level }),
+            None => Ok(()),
+        }
+    }
+
     /// Checks as [`Self::verify`] and refuses the coinbase, as the chain does for stakes (spec 2.7).
     ///
     /// # Errors
@@ -208,6 +237,14 @@ impl InclusionProof {
 
     /// Where the path leads from the transaction.
     fn root(&self) -> Result<TxMerkleNode, InclusionError> {
+        let pairs = self.pairs()?;
+        Ok(pairs
+            .last()
+            .map_or_else(|| node(self.txid), |(left, right)| parent(left, right)))
+    }
+
+    /// The children of each inner node on the path, the lowest first.
+    fn pairs(&self) -> Result<Vec<(TxMerkleNode, TxMerkleNode)>, InclusionError> {
         let depth = self.siblings.len();
         if depth > MAX_DEPTH {
             return Err(InclusionError::Depth(depth));
@@ -218,6 +255,7 @@ impl InclusionProof {
                 depth,
             });
         }
+        let mut pairs = Vec::with_capacity(depth);
         let mut current = node(self.txid);
         for (level, sibling) in self.siblings.iter().enumerate() {
             let is_right = self.index >> level & 1 == 1;
@@ -227,13 +265,15 @@ impl InclusionProof {
                     level,
                 });
             }
-            current = if is_right {
-                parent(sibling, &current)
+            let (left, right) = if is_right {
+                (*sibling, current)
             } else {
-                parent(&current, sibling)
+                (current, *sibling)
             };
+            current = parent(&left, &right);
+            pairs.push((left, right));
         }
-        Ok(current)
+        Ok(pairs)
     }
 }
 
@@ -251,6 +291,13 @@ fn siblings_of(mut level: Vec<TxMerkleNode>, index: u32) -> Vec<TxMerkleNode> {
         position /= 2;
     }
     siblings
+}
+
+/// Whether the 64 bytes that an inner node hashes are a transaction too, so that the "node" may be a leaf.
+fn reads_as_transaction(left: &TxMerkleNode, right: &TxMerkleNode) -> bool {
+    let bytes = [left.to_byte_array(), right.to_byte_array()].concat();
+    // Ids are hashes of the form without witness, so a form with one is no leaf.
+    consensus::deserialize::<Transaction>(&bytes).is_ok_and(|found| found.base_size() == 64)
 }
 
 fn node(txid: Txid) -> TxMerkleNode {

@@ -39,7 +39,7 @@ macro_rules! role_key {
 
         impl From<$name> for eots::PublicKey {
             fn from(key: $name) -> Self {
-                key.0.into()
+                Self::from_checked_bytes(key.to_bytes())
             }
         }
 

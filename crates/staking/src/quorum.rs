@@ -5,12 +5,15 @@
 //! each verified, already in the order of a witness.
 
 use bitcoin::secp256k1::schnorr::Signature;
-use eots::adaptor::{AdaptorSignature, DecryptionKey};
-use eots::curve::Native;
+use eots::adaptor::AdaptorSignature;
+#[cfg(feature = "native")]
+use eots::{adaptor::DecryptionKey, curve::Native};
 
 use crate::keys::CovenantKey;
 use crate::params::CovenantCommittee;
-use crate::sighash::{SlashingSighash, UnbondingPathSighash};
+#[cfg(feature = "native")]
+use crate::sighash::SlashingSighash;
+use crate::sighash::UnbondingPathSighash;
 
 /// A covenant member's signature of the unbonding or of an expansion transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,7 @@ impl QuorumSignatures {
     ///
     /// `provider` is the position of the finality provider in the delegation's list. What does not decrypt to a valid
     /// signature, comes from nobody in the committee or is not needed any more is left out.
+    #[cfg(feature = "native")]
     pub fn decrypt(
         committee: &CovenantCommittee,
         sighash: SlashingSighash,

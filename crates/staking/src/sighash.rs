@@ -11,6 +11,8 @@ use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::secp256k1::{Message, SECP256K1, XOnlyPublicKey};
 use bitcoin::sighash::{Prevouts, SighashCache, TapSighash, TapSighashType, TaprootError};
 use bitcoin::{Transaction, TxOut};
+use eots::bip340;
+use eots::curve::Curve;
 
 use crate::outputs::{Leaf, StakingOutput, TimelockLeaf, UnbondingOutput};
 
@@ -42,6 +44,19 @@ macro_rules! sighash {
             pub fn is_signed_by(self, key: &XOnlyPublicKey, signature: &Signature) -> bool {
                 let message = Message::from_digest(self.to_bytes());
                 SECP256K1.verify_schnorr(signature, &message, key).is_ok()
+            }
+
+            /// Answers as [`Self::is_signed_by`], computing on the caller's curve.
+            pub fn is_signed_on(
+                self,
+                curve: &impl Curve,
+                key: &XOnlyPublicKey,
+                signature: &Signature,
+            ) -> bool {
+                let key = eots::PublicKey::from_checked_bytes(key.serialize());
+                bip340::Signature::from_bytes(signature.serialize()).is_ok_and(|signature| {
+                    bip340::verify(curve, &key, &self.to_bytes(), &signature).is_ok()
+                })
             }
         }
     };

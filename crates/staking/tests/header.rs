@@ -172,13 +172,7 @@ fn the_difficulty_follows_the_time_that_the_last_period_took() {
     ];
     for (network, height, began, ended, bits, required) in periods {
         let last = unmined(ended, bits);
-        let tip = Tip::restore(
-            BitcoinHeight(height),
-            last.work(),
-            &unmined(began, bits),
-            &[last],
-        )
-        .unwrap();
+        let tip = Tip::restore(BitcoinHeight(height), last.work(), began, &[last]).unwrap();
         let found = tip.required_bits(&rules(network)).to_consensus();
         assert_eq!(found, required, "{found:#010x} after height {height}");
     }
@@ -188,14 +182,14 @@ fn the_difficulty_follows_the_time_that_the_last_period_took() {
 fn inside_a_period_and_on_regtest_the_difficulty_stays() {
     let last = unmined(1_262_152_739, 0x1d00_ffff);
     let start = unmined(1_261_130_161, 0x1d00_ffff);
-    let tip = Tip::restore(BitcoinHeight(32_254), last.work(), &start, &[last]).unwrap();
+    let tip = Tip::restore(BitcoinHeight(32_254), last.work(), start.time, &[last]).unwrap();
     assert_eq!(
         tip.required_bits(&rules(Network::Bitcoin)).to_consensus(),
         0x1d00_ffff
     );
 
     let (start, last) = (unmined(0, REGTEST_BITS), unmined(1, REGTEST_BITS));
-    let tip = Tip::restore(BitcoinHeight(2_015), last.work(), &start, &[last]).unwrap();
+    let tip = Tip::restore(BitcoinHeight(2_015), last.work(), start.time, &[last]).unwrap();
     assert_eq!(
         tip.required_bits(&rules(Network::Regtest)).to_consensus(),
         REGTEST_BITS
@@ -208,7 +202,7 @@ fn a_period_that_runs_backwards_counts_as_the_shortest() {
         unmined(2_000_000_000, 0x1c05_a3f4),
         unmined(1_000_000_000, 0x1c05_a3f4),
     );
-    let tip = Tip::restore(BitcoinHeight(68_543), last.work(), &start, &[last]).unwrap();
+    let tip = Tip::restore(BitcoinHeight(68_543), last.work(), start.time, &[last]).unwrap();
     assert_eq!(
         tip.required_bits(&rules(Network::Bitcoin)).to_consensus(),
         0x1c01_68fd
@@ -293,8 +287,13 @@ fn old_versions_end_where_the_soft_forks_ended_them() {
         (1_351, 4),
     ] {
         let parent = mine(unmined(1_600_000_000, REGTEST_BITS));
-        let tip =
-            Tip::restore(BitcoinHeight(height - 1), parent.work(), &parent, &[parent]).unwrap();
+        let tip = Tip::restore(
+            BitcoinHeight(height - 1),
+            parent.work(),
+            parent.time,
+            &[parent],
+        )
+        .unwrap();
         for version in [i32::MIN, -1, 1, 2, 3, 4, 0x2000_0000] {
             let header = next(&tip, 1_600_000_001);
             let header = mine(Header {
@@ -343,7 +342,8 @@ fn networks_with_the_twenty_minute_rule_are_refused() {
 fn a_stored_window_must_be_one_chain() {
     let headers = signet_headers();
     let height = BitcoinHeight(15);
-    let restore = |recent: &[Header]| Tip::restore(height, headers[0].work(), &headers[0], recent);
+    let restore =
+        |recent: &[Header]| Tip::restore(height, headers[0].work(), headers[0].time, recent);
     assert!(restore(&headers).is_ok());
     assert_eq!(restore(&[]), Err(HeaderError::Window(height)));
     assert_eq!(
@@ -355,7 +355,13 @@ fn a_stored_window_must_be_one_chain() {
 #[test]
 fn nothing_follows_the_last_height() {
     let parent = mine(unmined(1_600_000_000, REGTEST_BITS));
-    let tip = Tip::restore(BitcoinHeight(u32::MAX), parent.work(), &parent, &[parent]).unwrap();
+    let tip = Tip::restore(
+        BitcoinHeight(u32::MAX),
+        parent.work(),
+        parent.time,
+        &[parent],
+    )
+    .unwrap();
     assert_eq!(
         tip.extend(&rules(Network::Regtest), next(&tip, 1_600_000_001)),
         Err(HeaderError::HeightOverflow(BitcoinHeight(u32::MAX)))
@@ -426,8 +432,8 @@ proptest! {
         stored.extend(chain[..=at].iter().map(|(header, _)| *header));
         let tip = &chain[at].1;
         let recent = &stored[stored.len().saturating_sub(11)..];
-        prop_assert_eq!(&Tip::restore(tip.height(), tip.work(), base.header(), recent).unwrap(), tip);
-        prop_assert_eq!(&Tip::restore(tip.height(), tip.work(), base.header(), &stored).unwrap(), tip);
+        prop_assert_eq!(&Tip::restore(tip.height(), tip.work(), base.header().time, recent).unwrap(), tip);
+        prop_assert_eq!(&Tip::restore(tip.height(), tip.work(), base.header().time, &stored).unwrap(), tip);
     }
 
     #[test]
@@ -436,7 +442,7 @@ proptest! {
         for network in [Network::Bitcoin, Network::Signet, Network::Regtest] {
             let rules = rules(network);
             prop_assert!(genesis(network).extend(&rules, header).is_err());
-            let tip = Tip::restore(BitcoinHeight(height), Work::from_be_bytes([0; 32]), &header, &[header]).unwrap();
+            let tip = Tip::restore(BitcoinHeight(height), Work::from_be_bytes([0; 32]), header.time, &[header]).unwrap();
             let child = Header { prev_blockhash: tip.hash(), bits: tip.required_bits(&rules), ..header };
             let _judged = tip.extend(&rules, child);
         }

@@ -4,6 +4,7 @@
 
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header, Version};
+use bitcoin::consensus::encode;
 use bitcoin::constants::genesis_block;
 use bitcoin::hashes::Hash;
 use bitcoin::transaction;
@@ -135,6 +136,31 @@ fn a_transaction_as_long_as_an_inner_node_is_refused() {
 }
 
 #[test]
+fn nothing_is_provable_below_a_transaction_that_reads_as_a_node() {
+    // CVE-2017-12842. The id of this stranger was ground to be the end of a transaction of 64 bytes, which a block has.
+    let stranger = transaction(660_535, 22);
+    let mut bytes = [0; 64];
+    bytes[0] = 2; // Version.
+    bytes[4] = 1; // Number of inputs.
+    bytes[32..].copy_from_slice(&stranger.compute_txid().to_byte_array());
+    let forged: Transaction = encode::deserialize(&bytes).unwrap();
+    let block = block_of(vec![transaction(0, 22), forged]);
+
+    let left = TxMerkleNode::from_slice(&bytes[..32]).unwrap();
+    let proof = InclusionProof {
+        index: 3,
+        txid: stranger.compute_txid(),
+        siblings: vec![left, proof_at(&block, 1).siblings[0]],
+        block_hash: block.block_hash(),
+    };
+    assert_eq!(proof.verify(&stranger, &block.header), Ok(()));
+    assert_eq!(
+        proof.verify_unambiguous(&stranger, &block.header),
+        Err(InclusionError::HiddenTransaction { level: 1 })
+    );
+}
+
+#[test]
 fn a_proof_is_of_one_transaction_in_one_block() {
     let (block, other) = (block(4), block(5));
     let proof = proof_at(&block, 1);
@@ -198,6 +224,7 @@ proptest! {
             let proof = proof_at(&block, index);
             prop_assert_eq!(proof.index as usize, index);
             prop_assert_eq!(proof.verify(transaction, &block.header), Ok(()));
+            prop_assert_eq!(proof.verify_unambiguous(transaction, &block.header), Ok(()));
             let path = InclusionProof::parse_path(&proof.path_bytes()).unwrap();
             prop_assert_eq!(path, proof.siblings);
         }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bitcoin::secp256k1::schnorr::Signature;
 use eots::adaptor::{self, AdaptorSignature, EncryptionKey};
+use eots::curve::Curve;
+#[cfg(feature = "native")]
 use eots::curve::Native;
 
 use super::ValidDelegation;
@@ -105,8 +107,18 @@ pub enum CovenantSignatureError {
 
 impl ValidDelegation {
     /// Checks both signatures that the staker gives at registration.
+    #[cfg(feature = "native")]
     pub fn check_staker_signatures(
         &self,
+        signatures: &StakerSignatures,
+    ) -> Result<(), StakerSignatureError> {
+        self.check_staker_signatures_on(&Native, signatures)
+    }
+
+    /// Checks as [`Self::check_staker_signatures`], computing on the caller's curve.
+    pub fn check_staker_signatures_on(
+        &self,
+        curve: &impl Curve,
         signatures: &StakerSignatures,
     ) -> Result<(), StakerSignatureError> {
         let staker = self.keys.staker().0;
@@ -122,7 +134,7 @@ impl ValidDelegation {
                 &signatures.unbonding_slashing,
             ),
         ] {
-            if !sighash.is_signed_by(&staker, signature) {
+            if !sighash.is_signed_on(curve, &staker, signature) {
                 return Err(StakerSignatureError(part));
             }
         }
@@ -133,8 +145,18 @@ impl ValidDelegation {
     ///
     /// The signature that an expansion needs besides is checked by
     /// [`ValidExpansion::check_covenant_signature`](crate::expansion::ValidExpansion::check_covenant_signature).
+    #[cfg(feature = "native")]
     pub fn check_covenant_signatures(
         &self,
+        signatures: &CovenantSignatures,
+    ) -> Result<(), CovenantSignatureError> {
+        self.check_covenant_signatures_on(&Native, signatures)
+    }
+
+    /// Checks as [`Self::check_covenant_signatures`], computing on the caller's curve.
+    pub fn check_covenant_signatures_on(
+        &self,
+        curve: &impl Curve,
         signatures: &CovenantSignatures,
     ) -> Result<(), CovenantSignatureError> {
         let key = signatures.key;
@@ -142,6 +164,7 @@ impl ValidDelegation {
             return Err(CovenantSignatureError::NotAMember(key));
         }
         self.check_adaptor_signatures(
+            curve,
             key,
             SignedPart::Slashing,
             self.slashing_sighash,
@@ -149,11 +172,12 @@ impl ValidDelegation {
         )?;
         if !self
             .unbonding_sighash
-            .is_signed_by(&key.0, &signatures.unbonding)
+            .is_signed_on(curve, &key.0, &signatures.unbonding)
         {
             return Err(CovenantSignatureError::Unbonding(key));
         }
         self.check_adaptor_signatures(
+            curve,
             key,
             SignedPart::UnbondingSlashing,
             self.unbonding_slashing_sighash,
@@ -163,6 +187,7 @@ impl ValidDelegation {
 
     fn check_adaptor_signatures(
         &self,
+        curve: &impl Curve,
         key: CovenantKey,
         part: SignedPart,
         sighash: SlashingSighash,
@@ -181,7 +206,7 @@ impl ValidDelegation {
             let valid = EncryptionKey::from_x_only(&(*finality_provider).into()).is_ok_and(
                 |encryption_key| {
                     let message = sighash.to_bytes();
-                    adaptor::verify(&Native, &key.into(), &encryption_key, &message, signature)
+                    adaptor::verify(curve, &key.into(), &encryption_key, &message, signature)
                         .is_ok()
                 },
             );

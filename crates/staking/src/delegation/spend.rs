@@ -2,11 +2,13 @@
 
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::{Transaction, Witness};
-use eots::SecretKey;
-use eots::adaptor::DecryptionKey;
+#[cfg(feature = "native")]
+use eots::{SecretKey, adaptor::DecryptionKey};
 
 use super::{SignedPart, StakerSignatureError, ValidDelegation};
-use crate::quorum::{CovenantAdaptorSignatures, CovenantSignature, QuorumError, QuorumSignatures};
+#[cfg(feature = "native")]
+use crate::quorum::CovenantAdaptorSignatures;
+use crate::quorum::{CovenantSignature, QuorumError, QuorumSignatures};
 use crate::witness;
 
 /// Which of a delegation's two outputs is slashed.
@@ -56,6 +58,7 @@ impl ValidDelegation {
     /// has given away (spec 1.9); signatures beyond the quorum, and invalid ones, are left out.
     ///
     /// `staker` and `covenant` are the signatures of that output's slashing transaction.
+    #[cfg(feature = "native")]
     pub fn signed_slashing_tx(
         &self,
         output: SlashedOutput,
