@@ -49,7 +49,9 @@ pub struct Babylon {
 impl Babylon {
     /// Connects to the node and starts sending for the account of `account_key`.
     ///
-    /// One process may have one connection for each account: the connection keeps the account's sequence.
+    /// One process may have one connection for each account: the connection keeps the account's sequence. Where another
+    /// program uses the account too, both get through, only slower; but a message that both send at the same moment may
+    /// become one and the same transaction, and then takes effect once.
     ///
     /// # Errors
     ///
