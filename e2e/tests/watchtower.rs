@@ -4,6 +4,8 @@
 
 #[path = "watchtower/checkpoints.rs"]
 mod checkpoints;
+#[path = "watchtower/slashing.rs"]
+mod slashing;
 #[path = "watchtower/stakes.rs"]
 mod stakes;
 #[path = "watchtower/support.rs"]

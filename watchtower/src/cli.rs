@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use daemon::output::{Answer, CommandError};
 use daemon::program::{Context, Program};
 use keystore::PassphraseSource;
+use staking::keys::FinalityProviderKey;
 
 use crate::commands;
 use crate::config::{Config, PROGRAM, TEMPLATE};
@@ -25,6 +26,7 @@ impl Program for Watchtower {
             Command::Wallet { command } => commands::wallet::run(&context, command).await,
             Command::Start(options) => commands::start::run(&context, options).await,
             Command::Status => commands::status::run(&context).await,
+            Command::Slash { provider } => commands::slash::run(&context, &provider).await,
             Command::Parked { command } => commands::parked::run(&context, command),
         }
     }
@@ -54,6 +56,14 @@ pub enum Command {
     ///
     /// Example: watchtower status --json
     Status,
+
+    /// Slash the stakes of a finality provider now, from the evidence on the chain
+    ///
+    /// Example: watchtower slash 8d2f…
+    Slash {
+        /// Its EOTS key, 64 hex digits
+        provider: FinalityProviderKey,
+    },
 
     /// List what was given up on, and try it again
     Parked {

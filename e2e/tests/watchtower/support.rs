@@ -1,14 +1,18 @@
-//! What the scenarios do themselves: a finality provider, unbonding by a staker.
+//! What the scenarios do themselves: a finality provider that votes twice, unbonding by a staker.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use bitcoin::Transaction;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
-use chain::{Chain as _, CreateFinalityProvider, Message};
-use eots::{SecretKey, bip340};
+use chain::{AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message};
+use eots::commitment::{Tree, digest};
+use eots::randomness::{derive, public_range};
+use eots::{SecretKey, bip340, vote_message};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::ProofOfPossession;
 use staking::quorum::CovenantSignature;
-use testenv::scenario::{Stage, Stake, Staker};
+use staking::units::ChainHeight;
+use testenv::poll_until;
+use testenv::scenario::{DEADLINE, Stage, Stake, Staker};
 
 /// A registered finality provider whose key is in the test's hands.
 pub(crate) struct Provider {
@@ -59,4 +63,85 @@ pub(crate) fn unbonding_tx(
     Ok(stake
         .delegation
         .signed_unbonding_tx(&staker_signature, &covenant)?)
+}
+
+/// So many heights are committed to at once.
+const COMMITTED: u64 = 2_000;
+
+impl Provider {
+    /// Commits to public randomness from the next height on.
+    pub(crate) async fn commit(&self, stage: &Stage) -> anyhow::Result<ChainHeight> {
+        let start = ChainHeight(stage.chain.height().await?.0 + 2);
+        let commitment = self.tree(stage, start)?.commitment();
+        let digest = digest(start.0, COMMITTED, &commitment);
+        stage
+            .submit(Message::CommitPublicRandomness(CommitPublicRandomness {
+                finality_provider: self.key,
+                start,
+                count: COMMITTED,
+                commitment,
+                signature: bip340::sign(&self.secret, &digest, &rand::random()).into(),
+            }))
+            .await?;
+        Ok(start)
+    }
+
+    /// Votes for the chain's block and for another one at a height at which it has power.
+    pub(crate) async fn equivocate(
+        &self,
+        stage: &Stage,
+        committed_from: ChainHeight,
+    ) -> anyhow::Result<()> {
+        let height = poll_until(DEADLINE, "voting power", || async {
+            let height = stage.chain.height().await?;
+            let power = stage.chain.voting_power(&self.key, height).await?;
+            ensure!(power > 0, "none at {height}");
+            anyhow::Ok(height)
+        })
+        .await?;
+        let block = poll_until(DEADLINE, "the block to be open for votes", || async {
+            let block = stage.chain.finality_block(height).await?;
+            block.context("not indexed yet")
+        })
+        .await?;
+        for app_hash in [block.app_hash, [0xee; 32]] {
+            let vote = self.vote(stage, committed_from, height, app_hash)?;
+            stage.submit(vote).await?;
+        }
+        Ok(())
+    }
+
+    fn vote(
+        &self,
+        stage: &Stage,
+        committed_from: ChainHeight,
+        height: ChainHeight,
+        app_hash: [u8; 32],
+    ) -> anyhow::Result<Message> {
+        let chain_id = stage.chain.chain_id();
+        let tree = self.tree(stage, committed_from)?;
+        let index = height.0 - committed_from.0;
+        let range = tree.block_of(index)?;
+        let block: Vec<_> = public_range(
+            &self.secret,
+            chain_id,
+            committed_from.0 + range.start,
+            range.end - range.start,
+        )
+        .collect();
+        let nonce = derive(&self.secret, chain_id, height.0);
+        Ok(Message::AddFinalityVote(AddFinalityVote {
+            finality_provider: self.key,
+            height,
+            public_randomness: nonce.public(),
+            proof: tree.prove(index, &block)?,
+            app_hash,
+            signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
+        }))
+    }
+
+    fn tree(&self, stage: &Stage, start: ChainHeight) -> anyhow::Result<Tree> {
+        let leaves = public_range(&self.secret, stage.chain.chain_id(), start.0, COMMITTED);
+        Ok(Tree::from_leaves(leaves)?)
+    }
 }

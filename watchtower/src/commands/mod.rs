@@ -2,6 +2,7 @@
 
 pub mod init;
 pub mod parked;
+pub mod slash;
 pub mod start;
 pub mod status;
 pub mod wallet;

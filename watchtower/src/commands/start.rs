@@ -17,6 +17,7 @@ use crate::home::Home;
 use crate::keys;
 use crate::metrics::METRICS;
 use crate::role::spawn;
+use crate::slashing::Slasher;
 use crate::stakes::{Activation, Book, Unbonding, Watch};
 use crate::startup::{Account, Nodes};
 use crate::status::{Cell, CheckpointsStatus, HeadersStatus, SlashingStatus, StakesStatus, Status};
@@ -58,6 +59,18 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     }
     if config.roles.activation || config.roles.unbonding {
         watch_stakes(&service, &config, &home, &nodes, &database, &board)?;
+    }
+    if config.roles.slashing {
+        let slasher = Slasher::new(
+            nodes.bitcoin(),
+            nodes.chain(),
+            config.slashing.clone(),
+            config.stakes.page_size,
+            attempts(&home, "slashing")?,
+            &database,
+            board.slashing.clone(),
+        )?;
+        spawn(&service, "slashing", slasher);
     }
     if config.roles.checkpoints {
         let purse = purse::open(&database, &seed, config.bitcoin.network)?;

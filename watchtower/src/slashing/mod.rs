@@ -1,1 +1,323 @@
-//! Slashing transactions, made with the keys that equivocation gave away.
+//! The slasher: evidence of equivocation gives a key away, and with it every stake of that provider is slashed.
+//!
+//! ```text
+//! chain: evidence ──extract──> key ──┐
+//! chain: delegations, signatures ────┴─ Case ── where is it on bitcoin? ── decision ── slashing transaction
+//! ```
+//!
+//! Nothing here is a secret: anybody can do it. A slashing transaction is final in itself, so sending it twice is
+//! harmless, and each look at Bitcoin finds again what was dropped or undone by a reorg. What is final is noted, so
+//! that a restart does not begin from the start.
+
+pub mod case;
+pub mod culprit;
+pub mod decision;
+pub mod evidence;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::Txid;
+use bitcoin::hashes::Hash as _;
+use bitcoin_source::{BitcoinSource, SourceError};
+use chain::Chain;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+use staking::keys::FinalityProviderKey;
+use tokio::time::Instant;
+
+use crate::attempts::Attempts;
+use crate::config::SlashingConfig;
+use crate::metrics;
+use crate::role::{Role, RoundError};
+use crate::status::{Cell, SlashedDelegation, SlashingStatus};
+use crate::store::{StoreError, Table};
+
+use case::{Case, Progress};
+use culprit::{Culprit, all_evidence};
+
+/// Delegations looked at at once; the Bitcoin node's own limit is in its configuration.
+const CASES_AT_ONCE: usize = 8;
+
+/// How often to ask for a provider's delegations: the committee may still have been signing when it was slashed.
+const LISTING_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How often to look at delegations on which there is nothing to do.
+const QUIET_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Most delegations that the status lists.
+const MOST_LISTED: usize = 100;
+
+/// A slashing that is final.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finished {
+    slashing_txid: Txid,
+}
+
+/// A delegation that is watched.
+struct Watched {
+    /// Shared with the look that is under way.
+    case: Arc<Case>,
+    progress: Option<Progress>,
+    /// When to look again.
+    due: Instant,
+}
+
+/// A slashed provider's delegations.
+struct Docket {
+    culprit: Culprit,
+    cases: BTreeMap<Txid, Watched>,
+    listed: Option<Instant>,
+}
+
+/// Slashes.
+pub struct Slasher {
+    bitcoin: Arc<dyn BitcoinSource>,
+    chain: Arc<dyn Chain>,
+    config: SlashingConfig,
+    page_size: NonZeroU32,
+    dockets: BTreeMap<FinalityProviderKey, Docket>,
+    /// Providers whose evidence gives no key; each was logged once.
+    unconvicted: BTreeSet<FinalityProviderKey>,
+    finished: Table<Finished>,
+    attempts: Attempts,
+    status: Cell<SlashingStatus>,
+}
+
+impl Slasher {
+    /// Puts the role together.
+    pub fn new(
+        bitcoin: Arc<dyn BitcoinSource>,
+        chain: Arc<dyn Chain>,
+        config: SlashingConfig,
+        page_size: NonZeroU32,
+        attempts: Attempts,
+        database: &sled::Db,
+        status: Cell<SlashingStatus>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            bitcoin,
+            chain,
+            config,
+            page_size,
+            dockets: BTreeMap::new(),
+            unconvicted: BTreeSet::new(),
+            finished: Table::open(database, "slashing")?,
+            attempts,
+            status,
+        })
+    }
+
+    /// Opens a docket for every provider that was convicted since the last look.
+    async fn convict(&mut self) -> Result<(), RoundError> {
+        for evidence in all_evidence(&*self.chain).await? {
+            let key = evidence.finality_provider;
+            if self.dockets.contains_key(&key) {
+                continue;
+            }
+            match Culprit::convict(&evidence) {
+                Ok(culprit) => {
+                    let height = evidence.height;
+                    tracing::warn!(provider = %key, %height, "a finality provider has equivocated; its key is out");
+                    self.unconvicted.remove(&key);
+                    self.dockets.insert(
+                        key,
+                        Docket {
+                            culprit,
+                            cases: BTreeMap::new(),
+                            listed: None,
+                        },
+                    );
+                }
+                Err(error) => {
+                    if self.unconvicted.insert(key) {
+                        tracing::error!(provider = %key, %error, "evidence on the chain gives no key");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the list of a provider's delegations up to date.
+    async fn list(&mut self, key: FinalityProviderKey) -> Result<(), RoundError> {
+        let Some(docket) = self.dockets.get_mut(&key) else {
+            return Ok(());
+        };
+        if docket
+            .listed
+            .is_some_and(|listed| listed.elapsed() < LISTING_INTERVAL)
+        {
+            return Ok(());
+        }
+        let finished: BTreeSet<_> = self
+            .finished
+            .all()?
+            .into_iter()
+            .map(|(txid, _)| txid)
+            .collect();
+        let listed = docket
+            .culprit
+            .cases(&*self.chain, self.page_size, |txid| {
+                finished.contains(txid.as_byte_array().as_slice())
+            })
+            .await?;
+        for (txid, case) in listed {
+            match case {
+                Ok(case) => {
+                    // A newer listing may have more signatures.
+                    let known = docket.cases.remove(&txid);
+                    let (progress, due) =
+                        known.map_or((None, Instant::now()), |known| (known.progress, known.due));
+                    let watched = Watched {
+                        case: Arc::new(case),
+                        progress,
+                        due,
+                    };
+                    docket.cases.insert(txid, watched);
+                }
+                Err(reason) => self.attempts.park(txid, &reason)?,
+            }
+        }
+        docket.listed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Looks at all delegations of a provider that are due.
+    async fn advance(&mut self, key: FinalityProviderKey) -> Result<(), RoundError> {
+        let Some(docket) = self.dockets.get(&key) else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        let due: Vec<_> = docket
+            .cases
+            .iter()
+            .filter(|(txid, watched)| watched.due <= now && self.attempts.is_due(txid))
+            .map(|(txid, watched)| (*txid, Arc::clone(&watched.case)))
+            .collect();
+        let confirmations = self.config.final_confirmations.get();
+        let (bitcoin, secret) = (&*self.bitcoin, docket.culprit.secret());
+        let outcomes: Vec<(Txid, Progress)> = stream::iter(due)
+            .map(|(txid, case)| async move {
+                let progress = case.advance(bitcoin, secret, confirmations).await?;
+                Ok::<_, SourceError>((txid, progress))
+            })
+            .buffer_unordered(CASES_AT_ONCE)
+            .try_collect()
+            .await?;
+        for (txid, progress) in outcomes {
+            self.note(key, txid, progress)?;
+        }
+        Ok(())
+    }
+
+    fn note(
+        &mut self,
+        key: FinalityProviderKey,
+        txid: Txid,
+        progress: Progress,
+    ) -> Result<(), RoundError> {
+        let mut pause = self.config.check_interval();
+        match &progress {
+            Progress::Finished(slashing_txid) => {
+                tracing::info!(%txid, %slashing_txid, "a slashing is final");
+                let slashing_txid = *slashing_txid;
+                let finished = Finished { slashing_txid };
+                self.finished.put(txid.as_byte_array(), &finished)?;
+                self.attempts.finished(&txid);
+            }
+            Progress::Sent { .. } => self.attempts.finished(&txid),
+            Progress::Gone | Progress::NotOnBitcoin => {
+                self.attempts.finished(&txid);
+                pause = QUIET_INTERVAL;
+            }
+            Progress::Failed(reason) => self.attempts.failed(txid, reason)?,
+            Progress::Impossible(reason) => self.attempts.park(txid, reason)?,
+        }
+        let Some(docket) = self.dockets.get_mut(&key) else {
+            return Ok(());
+        };
+        if matches!(progress, Progress::Finished(_)) {
+            docket.cases.remove(&txid);
+        } else if let Some(watched) = docket.cases.get_mut(&txid) {
+            watched.progress = Some(progress);
+            watched.due = Instant::now() + pause;
+        }
+        Ok(())
+    }
+
+    async fn show(&self) -> Result<(), RoundError> {
+        let slashed = self.chain.finality_providers().await?;
+        let without_key = slashed
+            .iter()
+            .filter(|provider| provider.slashed_at.is_some())
+            .filter(|provider| !self.dockets.contains_key(&provider.key))
+            .map(|provider| provider.key.to_string())
+            .collect();
+        let watched = || self.dockets.values().flat_map(|docket| &docket.cases);
+        let is_sent = |watched: &Watched| matches!(watched.progress, Some(Progress::Sent { .. }));
+        let status = SlashingStatus {
+            slashed_providers: self.dockets.keys().map(ToString::to_string).collect(),
+            without_key,
+            delegations: watched()
+                .take(MOST_LISTED)
+                .filter_map(|(txid, watched)| {
+                    Some(SlashedDelegation {
+                        staking_txid: *txid,
+                        state: watched.progress.as_ref()?.to_string(),
+                    })
+                })
+                .collect(),
+            unconfirmed: watched().filter(|(_, watched)| is_sent(watched)).count(),
+            finished: self.finished.all()?.len(),
+        };
+        metrics::SLASHING_UNCONFIRMED.set(metrics::count(status.unconfirmed));
+        self.status.update(|shown| *shown = status);
+        Ok(())
+    }
+}
+
+impl Role for Slasher {
+    fn interval(&self) -> Duration {
+        self.config.check_interval()
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        self.attempts.refresh()?;
+        self.convict().await?;
+        let providers: Vec<_> = self.dockets.keys().copied().collect();
+        for key in providers {
+            self.list(key).await?;
+            self.advance(key).await?;
+        }
+        self.show().await
+    }
+}
+
+/// Slashes every stake of one provider now; used by hand, beside a running watchtower or without one.
+///
+/// Returns how far each is. Nothing is noted: asking again looks again.
+pub async fn slash_now(
+    bitcoin: &dyn BitcoinSource,
+    chain: &dyn Chain,
+    culprit: &Culprit,
+    page_size: NonZeroU32,
+    final_confirmations: u32,
+) -> Result<BTreeMap<Txid, Progress>, RoundError> {
+    let cases = culprit.cases(chain, page_size, |_| false).await?;
+    let mut outcomes = BTreeMap::new();
+    for (txid, case) in cases {
+        let progress = match case {
+            Ok(case) => {
+                case.advance(bitcoin, culprit.secret(), final_confirmations)
+                    .await?
+            }
+            Err(reason) => Progress::Impossible(reason),
+        };
+        outcomes.insert(txid, progress);
+    }
+    Ok(outcomes)
+}

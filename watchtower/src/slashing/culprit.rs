@@ -1,0 +1,76 @@
+//! A finality provider that equivocated, and the delegations to it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use bitcoin::Txid;
+use chain::{Chain, ChainError, Delegation, Evidence};
+use eots::SecretKey;
+use staking::keys::FinalityProviderKey;
+use staking::units::ChainHeight;
+
+use super::case::Case;
+use super::evidence::{EvidenceError, extract_key};
+use crate::attempts::Reason;
+
+/// A provider whose secret key is known.
+#[derive(Debug)]
+pub struct Culprit {
+    /// Its public key.
+    pub key: FinalityProviderKey,
+    secret: SecretKey,
+}
+
+impl Culprit {
+    /// The provider that evidence of the chain convicts.
+    pub fn convict(evidence: &Evidence) -> Result<Self, EvidenceError> {
+        Ok(Self {
+            key: evidence.finality_provider,
+            secret: extract_key(evidence)?,
+        })
+    }
+
+    /// The key that it gave away.
+    pub fn secret(&self) -> &SecretKey {
+        &self.secret
+    }
+
+    /// Every delegation to it, as a case or with the reason why it is none. Those that `skip` names are left out.
+    pub async fn cases(
+        &self,
+        chain: &dyn Chain,
+        page_size: NonZeroU32,
+        skip: impl Fn(&Txid) -> bool,
+    ) -> Result<BTreeMap<Txid, Result<Case, Reason>>, ChainError> {
+        let params = chain.staking_params().await?;
+        let mut cases = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = chain.delegations_to(&self.key, after, page_size).await?;
+            for invalid in &page.invalid {
+                let (provider, reason) = (self.key, &invalid.reason);
+                tracing::error!(%provider, reason, "a delegation to a slashed provider cannot be read");
+            }
+            for delegation in &page.delegations {
+                let txid = delegation.staking_txid();
+                if !skip(&txid) && has_signatures(delegation) {
+                    cases.insert(txid, Case::new(delegation, &params));
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(cases),
+            }
+        }
+    }
+}
+
+/// Evidence against every provider that has some.
+pub async fn all_evidence(chain: &dyn Chain) -> Result<Vec<Evidence>, ChainError> {
+    chain.evidences(ChainHeight(0)).await
+}
+
+/// Without the committee's signatures nobody can slash; where they are still to come, a later look finds them.
+fn has_signatures(delegation: &Delegation) -> bool {
+    delegation.status != chain::DelegationStatus::Pending
+}
