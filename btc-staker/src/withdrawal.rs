@@ -19,6 +19,9 @@ use crate::life::{Observation, Place, Position, Stake};
 /// What the first witness adds to a transaction: marker and flag.
 const SEGWIT_MARKER: Weight = Weight::from_wu(2);
 
+/// Name of the output of a bonded stake.
+const STAKING: &str = "staking";
+
 /// An output of a stake that its owner can take back, now or later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -46,7 +49,7 @@ pub struct Unsigned {
 #[non_exhaustive]
 pub enum WithdrawalError {
     /// The timelock is not over.
-    #[error("the {output} output of stake {txid} is locked for {} more", Blocks(*blocks))]
+    #[error("the {output} output of stake {txid} is locked for another {}", Blocks(*blocks))]
     TooEarly {
         /// The stake.
         txid: Txid,
@@ -68,10 +71,15 @@ pub enum WithdrawalError {
 impl From<WithdrawalError> for CommandError {
     fn from(error: WithdrawalError) -> Self {
         match &error {
-            WithdrawalError::TooEarly { .. } => Self::caused_by(Exit::Failed, "too-early", &error)
-                .with_hint(
-                    "withdraw again later; `btc-staker unbond` shortens the wait of a bonded stake",
-                ),
+            WithdrawalError::TooEarly { output, .. } => {
+                let answer = Self::caused_by(Exit::Failed, "too-early", &error);
+                match *output {
+                    STAKING => answer.with_hint(
+                        "withdraw again later; `btc-staker unbond` shortens the wait for a small fee",
+                    ),
+                    _ => answer.with_hint("withdraw again later"),
+                }
+            }
             WithdrawalError::Nothing { .. } => {
                 Self::caused_by(Exit::Failed, "nothing-to-withdraw", &error)
             }
@@ -89,7 +97,7 @@ fn sources(stake: &Stake) -> Vec<Source> {
             outpoint: delegation.staking_outpoint(),
             output: staking.tx_out().clone(),
             leaf: staking.timelock().clone(),
-            name: "staking",
+            name: STAKING,
         },
         Source {
             outpoint: delegation.unbonding_outpoint(),
