@@ -116,11 +116,16 @@ impl ParkedDirectory {
 }
 
 /// All parked items in the directory at `path`, oldest first; none where there is no directory.
+///
+/// A file that cannot be read, as after a power cut, stands for its item all the same, with the rule `unreadable`.
 pub fn list(path: &Path) -> io::Result<Vec<ParkedItem>> {
     let mut parked = Vec::new();
     for id in ids(path)? {
         match fs::read(path.join(&id).with_extension(ENDING)) {
-            Ok(content) => parked.push(serde_json::from_slice(&content)?),
+            Ok(content) => {
+                let item = serde_json::from_slice(&content);
+                parked.push(item.unwrap_or_else(|error| unreadable(id, &error)));
+            }
             // Retried or resolved between the two looks.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -138,6 +143,15 @@ pub fn retry(path: &Path, id: &str) -> io::Result<bool> {
     }
     remove(path, id)?;
     Ok(true)
+}
+
+fn unreadable(id: String, error: &serde_json::Error) -> ParkedItem {
+    ParkedItem {
+        id,
+        rule: "unreadable".to_owned(),
+        message: format!("its file cannot be read: {error}"),
+        since: 0,
+    }
 }
 
 fn is_id(text: &str) -> bool {
@@ -218,6 +232,25 @@ mod tests {
         assert!(!parked.contains("aa") && parked.contains("bb"));
         parked.retain(|id| id != "bb").unwrap();
         assert!(parked.is_empty() && list(directory.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_hides_no_other_item() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut parked = ParkedDirectory::open(directory.path()).unwrap();
+        parked.park("aa", "fee", "too low", at(1)).unwrap();
+        fs::write(directory.path().join("bb.json"), "").unwrap();
+        let listed: Vec<_> = list(directory.path())
+            .unwrap()
+            .into_iter()
+            .map(|item| (item.id, item.rule))
+            .collect();
+        let expected = [("bb", "unreadable"), ("aa", "fee")];
+        assert_eq!(
+            listed,
+            expected.map(|(id, rule)| (id.to_owned(), rule.to_owned()))
+        );
+        assert!(retry(directory.path(), "bb").unwrap());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which items of a queue may be tried now, which wait after a failure, and which are given up on and why.
+//! Which items of a queue may be tried now, and which wait after a failure.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,7 +8,8 @@ use super::Backoff;
 /// The failures of items that are tried again and again.
 ///
 /// Only items that failed take room: an item that was never heard of is due. The owner of the queue decides what an
-/// item is (`K`), asks [`Self::is_due`] before a try and reports how it went.
+/// item is (`K`), asks [`Self::is_due`] before a try and reports how it went. An item that can never succeed is not kept
+/// here but [parked](crate::parked).
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -21,14 +22,13 @@ use super::Backoff;
 /// schedule.failed("txid", now, 1.0, "node does not answer");
 /// assert!(!schedule.is_due(&"txid", now));
 /// assert!(schedule.is_due(&"txid", now + Duration::from_secs(1)));
-/// schedule.park("txid", now, "slashing rate is wrong");
-/// assert!(!schedule.is_due(&"txid", now + Duration::from_hours(1)));
+/// schedule.forget(&"txid"); // It succeeded, or it is to be tried again at once.
+/// assert!(schedule.is_due(&"txid", now));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Schedule<K> {
     backoff: Backoff,
     waiting: BTreeMap<K, Waiting>,
-    parked: BTreeMap<K, Parked>,
 }
 
 /// An item that failed and is tried again.
@@ -42,39 +42,24 @@ pub struct Waiting {
     pub reason: String,
 }
 
-/// An item that is not tried again unless somebody asks for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
-    /// Why it cannot succeed.
-    pub reason: String,
-    /// Since when.
-    pub since: Instant,
-}
-
 impl<K: Ord> Schedule<K> {
     /// Creates an empty schedule.
     pub fn new(backoff: Backoff) -> Self {
         Self {
             backoff,
             waiting: BTreeMap::new(),
-            parked: BTreeMap::new(),
         }
     }
 
-    /// Whether the item may be tried: it has not failed, or its pause is over, and it is not parked.
+    /// Whether the item may be tried: it has not failed, or its pause is over.
     pub fn is_due(&self, item: &K, now: Instant) -> bool {
-        !self.parked.contains_key(item)
-            && self
-                .waiting
-                .get(item)
-                .is_none_or(|waiting| waiting.due <= now)
+        self.waiting
+            .get(item)
+            .is_none_or(|waiting| waiting.due <= now)
     }
 
-    /// Records a failure that may heal; `jitter` is that of [`Backoff::pause`]. A parked item stays parked.
+    /// Records a failure that may heal; `jitter` is that of [`Backoff::pause`].
     pub fn failed(&mut self, item: K, now: Instant, jitter: f64, reason: impl Into<String>) {
-        if self.parked.contains_key(&item) {
-            return;
-        }
         let failures = self.failures(&item).saturating_add(1);
         let due = now + self.backoff.pause(failures, jitter);
         self.waiting.insert(
@@ -87,26 +72,16 @@ impl<K: Ord> Schedule<K> {
         );
     }
 
-    /// Records that the item can never succeed. The first reason is kept.
-    pub fn park(&mut self, item: K, now: Instant, reason: impl Into<String>) {
-        self.waiting.remove(&item);
-        self.parked.entry(item).or_insert_with(|| Parked {
-            reason: reason.into(),
-            since: now,
-        });
-    }
-
-    /// Forgets the item: it succeeded, it is gone, or it is to be tried again at once.
+    /// Forgets the item: it succeeded, it is gone or parked, or it is to be tried again at once.
     ///
-    /// Returns whether it was waiting or parked.
+    /// Returns whether it was waiting.
     pub fn forget(&mut self, item: &K) -> bool {
-        self.waiting.remove(item).is_some() | self.parked.remove(item).is_some()
+        self.waiting.remove(item).is_some()
     }
 
     /// Forgets every item that `keep` does not ask for, such as those that have left the queue.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.waiting.retain(|item, _| keep(item));
-        self.parked.retain(|item, _| keep(item));
     }
 
     /// How often in a row the item failed.
@@ -114,19 +89,9 @@ impl<K: Ord> Schedule<K> {
         self.waiting.get(item).map_or(0, |waiting| waiting.failures)
     }
 
-    /// When the next waiting item is due; `None` where none waits.
-    pub fn next_due(&self) -> Option<Instant> {
-        self.waiting.values().map(|waiting| waiting.due).min()
-    }
-
     /// The items that wait after a failure.
     pub fn waiting(&self) -> impl Iterator<Item = (&K, &Waiting)> {
         self.waiting.iter()
-    }
-
-    /// The items that were given up on, with the reason.
-    pub fn parked(&self) -> impl Iterator<Item = (&K, &Parked)> {
-        self.parked.iter()
     }
 }
 
@@ -144,37 +109,11 @@ mod tests {
     };
 
     #[test]
-    fn a_parked_item_keeps_its_first_reason_until_it_is_asked_for() {
-        let now = Instant::now();
-        let mut schedule = Schedule::new(BACKOFF);
-        schedule.failed(1, now, 1.0, "no answer");
-        schedule.park(1, now, "wrong script");
-        schedule.park(1, now, "wrong fee");
-        schedule.failed(1, now, 1.0, "no answer");
-        let parked: Vec<_> = schedule.parked().collect();
-        assert_eq!(
-            parked,
-            [(
-                &1,
-                &Parked {
-                    reason: "wrong script".into(),
-                    since: now
-                }
-            )]
-        );
-        assert_eq!(schedule.next_due(), None);
-        assert!(schedule.forget(&1));
-        assert!(schedule.is_due(&1, now));
-        assert!(!schedule.forget(&1));
-    }
-
-    #[test]
     fn items_that_left_the_queue_take_no_room() {
         let now = Instant::now();
         let mut schedule = Schedule::new(BACKOFF);
         for item in 0..10 {
             schedule.failed(item, now, 1.0, "no answer");
-            schedule.park(item + 10, now, "wrong script");
         }
         schedule.retain(|item| item % 10 == 0);
         assert_eq!(
@@ -184,16 +123,11 @@ mod tests {
                 .collect::<Vec<_>>(),
             [0]
         );
-        assert_eq!(
-            schedule.parked().map(|(item, _)| *item).collect::<Vec<_>>(),
-            [10]
-        );
     }
 
     #[derive(Debug, Clone)]
     enum Event {
         Failed(u8, f64),
-        Parked(u8),
         Forgotten(u8),
         Passes(u64),
     }
@@ -202,7 +136,6 @@ mod tests {
         let item = 0_u8..4;
         prop_oneof![
             (item.clone(), 0.0..=1.0).prop_map(|(item, jitter)| Event::Failed(item, jitter)),
-            item.clone().prop_map(Event::Parked),
             item.prop_map(Event::Forgotten),
             (0_u64..100).prop_map(Event::Passes),
         ]
@@ -218,7 +151,6 @@ mod tests {
             for event in events {
                 match event {
                     Event::Failed(item, jitter) => schedule.failed(item, now, jitter, "x"),
-                    Event::Parked(item) => schedule.park(item, now, "y"),
                     Event::Forgotten(item) => {
                         schedule.forget(&item);
                         prop_assert!(schedule.is_due(&item, now));
@@ -231,10 +163,6 @@ mod tests {
                     prop_assert!(waiting.failures > 0);
                     prop_assert_eq!(schedule.is_due(item, now), waiting.due <= now);
                     prop_assert!(schedule.is_due(item, waiting.due));
-                }
-                for (item, _) in schedule.parked() {
-                    prop_assert!(!schedule.is_due(item, now + Duration::from_secs(1 << 30)));
-                    prop_assert!(schedule.waiting().all(|(waiting, _)| waiting != item));
                 }
             }
         }
