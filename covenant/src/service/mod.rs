@@ -1,7 +1,7 @@
 //! The service: polls the chain for pending delegations, has them signed and hands the signatures in.
 //!
 //! A pass reads all pages of pending delegations. [`decide`] says what to do with each; what is to be signed goes to the
-//! signer, several at once, and what was signed goes to the [`submission`] queue, which sends it in batches with several
+//! signer, several at once, and what was signed goes to the submission queue, which sends it in batches with several
 //! transactions in flight. Passes do not wait for any of that: [`Memory`] keeps a delegation from being begun twice, lets
 //! what failed pause on its own, and holds what can never be signed.
 
