@@ -75,6 +75,10 @@ impl Provider {
     }
 
     /// A vote for `app_hash` made with the key behind the program's back.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the scenario needs a vote that no signer would make"
+    )]
     async fn vote(
         &self,
         stage: &Stage,

@@ -63,6 +63,10 @@ impl CovenantSecret {
     }
 
     /// Signs slashing so that only the secret key of `finality_provider` brings the signature out. It was verified.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one door to a signature of slashing: a type says that nothing else is signed"
+    )]
     pub fn sign_slashing(
         &self,
         sighash: SlashingSighash,

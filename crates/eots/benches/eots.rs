@@ -1,6 +1,10 @@
 //! What a finality provider and a covenant member do most, against the targets of docs/performance.md.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "signing itself is measured, with keys of no value"
+)]
 
 use std::hint::black_box;
 

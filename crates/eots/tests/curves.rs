@@ -2,6 +2,10 @@
 
 #![cfg(feature = "native")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "signing itself is tested, with keys of no value"
+)]
 
 use eots::adaptor::{self, AdaptorSignature, EncryptionKey};
 use eots::curve::recovery::Inputs;

@@ -164,6 +164,10 @@ pub fn prove_possession(secret: &SecretKey, address: &str) -> Result<ProofOfPoss
 }
 
 /// Signs what the record permits: the nonce is used here, once, after the record is durable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one door to a vote: only the record gives permits"
+)]
 fn sign(secret: &SecretKey, permit: &Permit) -> Result<[u8; 32], ChallengeOverflow> {
     let vote = permit.vote();
     let randomness = derive(secret, vote.identity.chain.as_str(), vote.height);

@@ -47,6 +47,10 @@ mod tests {
 
     use super::*;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "evidence is made, with a key of no value"
+    )]
     fn evidence(secret: &SecretKey) -> Evidence {
         let nonce = || randomness::derive(secret, "chain-test", 7);
         let vote = |app_hash| sign(secret, nonce(), &vote_message(7, app_hash)).unwrap();
