@@ -63,6 +63,8 @@ pub struct Service {
     stop: CancellationToken,
     address: SocketAddr,
     status: StatusPage,
+    /// Keeps `/ready` from saying yes before everything that the service depends on is known.
+    startup: Dependency,
     // Given back when the service has stopped.
     _lock: InstanceLock,
 }
@@ -100,6 +102,7 @@ impl Service {
         let endpoint = Endpoint::bind(http).await?;
 
         let readiness = Readiness::default();
+        let startup = readiness.dependency("startup");
         let supervisor = Supervisor::new(stop.clone(), readiness.clone());
         let address = endpoint.address();
         let status = StatusPage::default();
@@ -117,6 +120,7 @@ impl Service {
             stop,
             address,
             status,
+            startup,
             _lock: lock,
         })
     }
@@ -168,12 +172,15 @@ impl Service {
 
     /// Tells the service manager that the service is ready and runs until it is told to stop and all tasks have ended.
     ///
+    /// `/ready` says no until then, so add the dependencies before.
+    ///
     /// # Errors
     ///
     /// As [`Supervisor::finish`].
     pub async fn run(self) -> Result<Answer, CommandError> {
         tokio::spawn(systemd::keep_alive());
         systemd::ready();
+        self.startup.ok();
         tracing::info!("started");
         self.stop.cancelled().await;
         systemd::stopping();

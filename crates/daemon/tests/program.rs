@@ -262,6 +262,7 @@ fn a_service_tells_whether_it_lives_and_whether_it_is_ready() {
     fs::write(service.home().path().join("oil"), "").unwrap();
     let report = service.wait_for("/ready", 200, "\"ready\":true");
     let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["dependencies"]["startup"]["condition"], "ok");
     assert_eq!(
         report["dependencies"]["oil"]["last_error"]["message"],
         "the can is empty"
