@@ -81,6 +81,22 @@ impl Network {
         })
     }
 
+    /// The two Bitcoin transactions that carry an epoch's checkpoint, as they were reported to the chain.
+    ///
+    /// # Errors
+    ///
+    /// When none were, or bitcoind has no such transactions.
+    pub async fn checkpoint_transactions(&self, epoch: u64) -> anyhow::Result<[Mined; 2]> {
+        let submissions = self.chain.submissions(epoch).await?;
+        let submission = submissions.first().context("no submission")?;
+        let [first, second] = submission.parts.map(|(block, position)| {
+            let block = self.bitcoind.rpc().get_block(&block)?;
+            let found = block.txdata.get(usize::try_from(position)?);
+            self.mined(found.context("no such transaction")?.compute_txid())
+        });
+        Ok([first?, second?])
+    }
+
     /// What babylond calls the state of a delegation: `PENDING`, `VERIFIED`, `ACTIVE`, `UNBONDED`, `EXPIRED`.
     ///
     /// # Errors

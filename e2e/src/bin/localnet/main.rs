@@ -53,11 +53,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut output = std::io::stderr();
-            let _ = writeln!(
-                output,
-                "\nlocalnet failed: {error:#}\nlogs: see `files kept in` above"
-            );
+            let _ = writeln!(std::io::stderr(), "\nlocalnet failed: {error:#}");
             ExitCode::FAILURE
         }
     }

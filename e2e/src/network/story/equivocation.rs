@@ -126,16 +126,17 @@ impl Network {
             let height = evidence.context("no evidence")?.height;
             let known = self.chain.finality_provider(&provider.key).await?;
             let slashed_at = known.and_then(|known| known.slashed_at);
-            anyhow::Ok((height, slashed_at.context("it is not slashed")?))
+            let slashed_at = slashed_at.context("it is not slashed")?;
+            // Power is counted at the beginning of a block.
+            let now = self.chain_height().await?;
+            let power = self.chain.voting_power(&provider.key, now).await?;
+            ensure!(
+                power == 0,
+                "it has {power} sat of voting power at height {now}"
+            );
+            anyhow::Ok((height, slashed_at))
         })
         .await?;
-        let power = self
-            .voting_power(provider.key, self.chain_height().await?)
-            .await?;
-        ensure!(
-            power.to_sat() == 0,
-            "a slashed provider has {power} of voting power"
-        );
         Ok(told(
             audience,
             Slashed {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bitcoin::Amount;
 use staking::units::BlockInterval;
 
-use super::{Audience, Network};
+use super::{Audience, Network, Provider};
 
 pub use ending::{Unbonded, Withdrawn};
 pub use equivocation::{Equivocated, Slashed};
@@ -25,8 +25,12 @@ pub use votes::{Finalized, Timestamped, Voted};
 /// How long one step may take on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// Half a bitcoin, for a month of blocks as short as these.
+/// What is staked with honest providers.
 const AMOUNT: Amount = Amount::from_sat(50_000_000);
+
+/// What is staked with the provider that is slashed: less than a third of the power, so that blocks which it does not
+/// vote for any more become final all the same.
+const MINORITY: Amount = Amount::from_sat(10_000_000);
 
 /// How long the story's stakes are locked unless they are unbonded.
 const STAKING_TIME: u16 = 5_000;
@@ -79,7 +83,7 @@ pub async fn life_of_a_stake(
     let provider = &network.providers[0];
     audience.chapter("A stake: from the wallet to final blocks, and back to the wallet");
     let begun = network
-        .register_stake(terms(provider.key)?, audience)
+        .register_stake(terms(provider, AMOUNT)?, audience)
         .await?;
     let stake = network.see_active(begun, audience).await?;
     let timestamped = network.see_timestamped(provider, audience).await?;
@@ -112,9 +116,11 @@ pub async fn equivocation(
 ) -> anyhow::Result<EquivocationStory> {
     let [honest, equivocator] = &network.providers;
     audience.chapter("Equivocation: a provider votes for two blocks at one height");
-    let first = network.register_stake(terms(honest.key)?, audience).await?;
+    let first = network
+        .register_stake(terms(honest, AMOUNT)?, audience)
+        .await?;
     let second = network
-        .register_stake(terms(equivocator.key)?, audience)
+        .register_stake(terms(equivocator, MINORITY)?, audience)
         .await?;
     let honest = network.see_active(first, audience).await?;
     let betrayed = network.see_active(second, audience).await?;
@@ -140,10 +146,10 @@ pub async fn equivocation(
     })
 }
 
-fn terms(provider: staking::keys::FinalityProviderKey) -> anyhow::Result<StakeTerms> {
+fn terms(provider: &Provider, amount: Amount) -> anyhow::Result<StakeTerms> {
     Ok(StakeTerms {
-        provider,
-        amount: AMOUNT,
+        provider: provider.key,
+        amount,
         staking_time: BlockInterval::new(STAKING_TIME)?,
     })
 }

@@ -8,13 +8,13 @@ use staking::units::ChainHeight;
 
 use super::DEADLINE;
 use crate::network::audience::{told, wait};
-use crate::network::{Audience, Fact, Network, Provider};
+use crate::network::{Audience, Fact, Mined, Network, Provider};
 
 /// Blocks in a row that have to become final.
 const FINAL_BLOCKS: u64 = 3;
 
 /// A commitment to public randomness is anchored in Bitcoin, so that it counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Timestamped {
     /// Who committed.
     pub provider: FinalityProviderKey,
@@ -22,6 +22,8 @@ pub struct Timestamped {
     pub heights: (ChainHeight, ChainHeight),
     /// Epoch of the commitment; its checkpoint is final on Bitcoin.
     pub epoch: u64,
+    /// The two transactions that carry the checkpoint.
+    pub checkpoint: [Mined; 2],
 }
 
 /// A finality provider with voting power has voted.
@@ -77,6 +79,7 @@ impl Network {
                 provider: provider.key,
                 heights: (commit.start, ChainHeight(commit.start.0 + commit.count - 1)),
                 epoch: commit.epoch,
+                checkpoint: self.checkpoint_transactions(commit.epoch).await?,
             },
         ))
     }
@@ -152,6 +155,7 @@ impl Fact for Timestamped {
 
     fn details(&self) -> Vec<(&'static str, String)> {
         let (first, last) = self.heights;
+        let [first_part, second_part] = self.checkpoint;
         vec![
             ("finality provider", self.provider.to_string()),
             ("randomness", format!("for the heights {first} to {last}")),
@@ -159,6 +163,8 @@ impl Fact for Timestamped {
                 "epoch",
                 format!("{}, its checkpoint is final on Bitcoin", self.epoch),
             ),
+            ("checkpoint, part 1", first_part.txid.to_string()),
+            ("checkpoint, part 2", second_part.txid.to_string()),
         ]
     }
 }
