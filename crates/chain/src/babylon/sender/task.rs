@@ -91,6 +91,8 @@ impl<S: TransactionService> Task<S> {
             if self.queue.is_empty() && self.flights.is_empty() {
                 // Another program may use the account while this one is idle.
                 self.account = None;
+                // An old hindrance must not use up the patience with the next one.
+                self.hindered_since = None;
                 match self.inbox.recv().await {
                     Some(items) => self.queue.extend(items),
                     None => return,

@@ -147,6 +147,24 @@ async fn a_mempool_that_stays_full_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_hindrance_does_not_shorten_the_patience_with_the_next() {
+    let (chain, sender) = start(|_| ());
+    chain.state().full = true;
+    let (outcomes, ()) = tokio::join!(submit(&sender, &["a"]), async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        chain.state().unreachable = true;
+    });
+    assert!(outcomes[0].is_err(), "{outcomes:?}");
+    chain.state().unreachable = false;
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    let (outcomes, ()) = tokio::join!(submit(&sender, &["b"]), async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        chain.state().full = false;
+    });
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unreachable_node_is_reported_at_once_and_used_again_later() {
     let (chain, sender) = start(|_| ());
     chain.state().unreachable = true;
