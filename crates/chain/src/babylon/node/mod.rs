@@ -95,7 +95,9 @@ impl Node {
                 reason,
             },
             Failure::Refused(rejection) => ChainError::Rejected(rejection),
-            Failure::Other(reason) => ChainError::InvalidAnswer { query, reason },
+            Failure::TooLarge(reason) | Failure::Other(reason) => {
+                ChainError::InvalidAnswer { query, reason }
+            }
         }
     }
 }

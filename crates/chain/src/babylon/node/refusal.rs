@@ -22,6 +22,8 @@ pub(super) enum Failure {
     Unreachable(String),
     /// The chain refused.
     Refused(Rejection),
+    /// The answer is larger than a message may be: ask for less.
+    TooLarge(String),
     /// Anything else, an answer that cannot be decoded among it.
     Other(String),
 }
@@ -61,8 +63,18 @@ impl From<&Status> for Failure {
                 code: SDK_NOT_FOUND,
                 log: status.message().to_owned(),
             }),
+            None if is_too_large(status) => Self::TooLarge(status.message().to_owned()),
             None => Self::Other(format!("{:?}: {}", status.code(), status.message())),
         }
+    }
+}
+
+/// Whether our side or the node's (grpc-go) refused an answer for its size.
+fn is_too_large(status: &Status) -> bool {
+    match status.code() {
+        Code::OutOfRange => true,
+        Code::ResourceExhausted => status.message().contains("larger than max"),
+        _ => false,
     }
 }
 
@@ -119,6 +131,21 @@ mod tests {
             let failure = Failure::from(&Status::unknown(words));
             assert_eq!(failure, Failure::Other(format!("Unknown: {words}")));
         }
+    }
+
+    #[test]
+    fn an_answer_beyond_the_size_limit_of_either_side_is_too_large() {
+        for status in [
+            Status::out_of_range(
+                "Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes",
+            ),
+            Status::resource_exhausted("trying to send message larger than max (9 vs. 8)"),
+        ] {
+            let failure = Failure::from(&status);
+            assert!(matches!(failure, Failure::TooLarge(_)), "{failure:?}");
+        }
+        let busy = Failure::from(&Status::resource_exhausted("too many requests"));
+        assert!(matches!(busy, Failure::Other(_)), "{busy:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use tracing::warn;
 
+use super::refusal::Failure;
 use super::{Node, PAGE_SIZE, client, invalid, next_key, page};
 use crate::babylon::read;
 use crate::{ChainError, Delegation, DelegationStatus, FinalityProvider, Page, PageKey};
@@ -78,15 +79,17 @@ impl Node {
             Some(DelegationStatus::Unbonded) => WireStatus::Unbonded,
             Some(DelegationStatus::Expired) => WireStatus::Expired,
         };
-        let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
-        let request = QueryBtcDelegationsRequest {
-            status: status.into(),
-            pagination: Some(page(page_key(after), limit.get().into())),
-        };
-        let answer = self
-            .ask(client.btc_delegations(request))
-            .await
-            .map_err(|failure| self.error("BTCDelegations", failure))?;
+        let key = page_key(after);
+        let answer = page_that_fits(limit, |limit| {
+            let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
+            let request = QueryBtcDelegationsRequest {
+                status: status.into(),
+                pagination: Some(page(key.clone(), limit)),
+            };
+            async move { self.ask(client.btc_delegations(request)).await }
+        })
+        .await
+        .map_err(|failure| self.error("BTCDelegations", failure))?;
         Ok(read::page(
             answer.btc_delegations,
             next_key(answer.pagination),
@@ -99,15 +102,20 @@ impl Node {
         after: Option<PageKey>,
         limit: NonZeroU32,
     ) -> Result<Page, ChainError> {
-        let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
-        let request = QueryFinalityProviderDelegationsRequest {
-            fp_btc_pk_hex: finality_provider.to_string(),
-            pagination: Some(page(page_key(after), limit.get().into())),
-        };
-        let answer = self
-            .ask(client.finality_provider_delegations(request))
-            .await
-            .map_err(|failure| self.error("FinalityProviderDelegations", failure))?;
+        let key = page_key(after);
+        let answer = page_that_fits(limit, |limit| {
+            let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
+            let request = QueryFinalityProviderDelegationsRequest {
+                fp_btc_pk_hex: finality_provider.to_string(),
+                pagination: Some(page(key.clone(), limit)),
+            };
+            async move {
+                self.ask(client.finality_provider_delegations(request))
+                    .await
+            }
+        })
+        .await
+        .map_err(|failure| self.error("FinalityProviderDelegations", failure))?;
         let delegations = answer
             .btc_delegator_delegations
             .into_iter()
@@ -168,6 +176,49 @@ impl Node {
     }
 }
 
+/// Asks for a page of `limit` delegations, and for half as many each time the answer is too large to be read: stakers
+/// choose how long their transactions are, and long ones must not hide the others.
+async fn page_that_fits<T, A: Future<Output = Result<T, Failure>>>(
+    limit: NonZeroU32,
+    ask: impl Fn(u64) -> A,
+) -> Result<T, Failure> {
+    let mut limit = limit.get();
+    loop {
+        match ask(limit.into()).await {
+            Err(Failure::TooLarge(_)) if limit > 1 => limit /= 2,
+            answer => return answer,
+        }
+    }
+}
+
 fn page_key(after: Option<PageKey>) -> Vec<u8> {
     after.map(|key| key.0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(fits: u64) -> Result<u64, Failure> {
+        page_that_fits(NonZeroU32::new(200).unwrap(), |limit| async move {
+            if limit <= fits {
+                Ok(limit)
+            } else {
+                Err(Failure::TooLarge("too large".to_owned()))
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_too_large_is_asked_for_in_parts() {
+        assert_eq!(ask(1_000).await, Ok(200));
+        assert_eq!(ask(30).await, Ok(25));
+        assert_eq!(ask(1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_single_delegation_beyond_the_limit_is_reported() {
+        assert!(matches!(ask(0).await, Err(Failure::TooLarge(_))));
+    }
 }
