@@ -2,169 +2,32 @@
 //!
 //! Scenarios that leave the chain as they found it share one chain and follow each other.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    unreachable_pub
+)]
 
+#[path = "finality/provider.rs"]
+mod provider;
+
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bitcoin::Amount;
-use chain::{AddFinalityVote, Chain as _, FinalityBlock, Message};
-use eots::commitment::Tree;
-use eots::randomness::{derive, public_range};
-use eots::{SecretKey, vote_message};
+use chain::Chain as _;
+use eots::SecretKey;
 use serde_json::{Value, json};
-use sign_guard::{ChainDomain, Identity, SignGuard, Verdict};
-use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 use testenv::programs::FinalityProviderProgram;
 use testenv::scenario::{DEADLINE, Stage};
-use testenv::{BabylondSettings, Daemon, poll_until};
+use testenv::{BabylondSettings, poll_until};
 
-const STAKE: Amount = Amount::from_sat(1_000_000);
-
-/// A provider at work, with the key in the test's hands.
-struct Provider {
-    program: FinalityProviderProgram,
-    daemon: Daemon,
-    secret: SecretKey,
-    key: FinalityProviderKey,
-}
-
-impl Provider {
-    /// Registers a provider and starts it.
-    async fn start(stage: &Stage) -> anyhow::Result<Self> {
-        let program = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
-        let secret = SecretKey::from_bytes(&rand::random())?;
-        let (key, account) = program.import_key("main", &secret).await?;
-        stage.babylond.fund(&account, 100_000_000).await?;
-        program.register("main").await?;
-        let daemon = program.start()?;
-        Ok(Self {
-            program,
-            daemon,
-            secret,
-            key,
-        })
-    }
-
-    /// Starts a provider and brings it to voting power: commitment, timestamp, stake.
-    async fn with_power(stage: &Stage, value: Amount) -> anyhow::Result<Self> {
-        let provider = Self::start(stage).await?;
-        provider.wait_for_commit(stage).await?;
-        stage.finalize_current_epoch().await?;
-        let staker = stage.staker().await?;
-        stage.active_stake(&staker, provider.key, value).await?;
-        Ok(provider)
-    }
-
-    async fn wait_for_commit(&self, stage: &Stage) -> anyhow::Result<()> {
-        poll_until(DEADLINE, "a commitment to public randomness", || async {
-            let commits = stage.chain.public_randomness_commits(&self.key).await?;
-            ensure!(!commits.is_empty(), "none yet");
-            anyhow::Ok(())
-        })
-        .await
-    }
-
-    async fn status(&self) -> anyhow::Result<Value> {
-        let status = self.program.command(&["status"]).await?.result()?;
-        status
-            .pointer("/providers/0")
-            .cloned()
-            .context("no provider in the status")
-    }
-
-    /// A vote for `app_hash` made with the key behind the program's back.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the scenario needs a vote that no signer would make"
-    )]
-    async fn vote(
-        &self,
-        stage: &Stage,
-        height: ChainHeight,
-        app_hash: [u8; 32],
-    ) -> anyhow::Result<Message> {
-        let chain_id = stage.chain.chain_id();
-        let commits = stage.chain.public_randomness_commits(&self.key).await?;
-        let commit = commits
-            .iter()
-            .find(|commit| (commit.start.0..commit.start.0 + commit.count).contains(&height.0))
-            .context("the height is not covered")?;
-        let leaves: Vec<_> =
-            public_range(&self.secret, chain_id, commit.start.0, commit.count).collect();
-        let tree = Tree::from_leaves(leaves.iter().copied())?;
-        let index = height.0 - commit.start.0;
-        let block = tree.block_of(index)?;
-        let block = &leaves[usize::try_from(block.start)?..usize::try_from(block.end)?];
-        let nonce = derive(&self.secret, chain_id, height.0);
-        let public_randomness = nonce.public();
-        Ok(Message::AddFinalityVote(AddFinalityVote {
-            finality_provider: self.key,
-            height,
-            public_randomness,
-            proof: tree.prove(index, block)?,
-            app_hash,
-            signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
-        }))
-    }
-}
-
-async fn wait_for_vote(
-    stage: &Stage,
-    key: FinalityProviderKey,
-    height: ChainHeight,
-) -> anyhow::Result<()> {
-    poll_until(DEADLINE, &format!("a vote for height {height}"), || async {
-        ensure!(stage.chain.votes(height).await?.contains(&key), "none yet");
-        anyhow::Ok(())
-    })
-    .await
-}
-
-async fn wait_until_final(stage: &Stage, height: ChainHeight) -> anyhow::Result<FinalityBlock> {
-    poll_until(
-        DEADLINE,
-        &format!("height {height} to be final"),
-        || async {
-            let block = stage
-                .chain
-                .finality_block(height)
-                .await?
-                .context("not indexed")?;
-            ensure!(block.finalized, "it is not");
-            anyhow::Ok(block)
-        },
-    )
-    .await
-}
-
-async fn wait_for_height(stage: &Stage, height: ChainHeight) -> anyhow::Result<()> {
-    stage.babylond.wait_for_height(height.0, DEADLINE).await
-}
-
-async fn tip(stage: &Stage) -> anyhow::Result<ChainHeight> {
-    Ok(stage.chain.height().await?)
-}
-
-/// Every height at which the provider had power, up to `to`, has its vote.
-async fn assert_no_gap(
-    stage: &Stage,
-    key: FinalityProviderKey,
-    to: ChainHeight,
-) -> anyhow::Result<()> {
-    let from = stage
-        .chain
-        .finality_activated_at()
-        .await?
-        .context("not activated")?;
-    for height in (from.0..=to.0).map(ChainHeight) {
-        if stage.chain.voting_power(&key, height).await? > 0 {
-            wait_for_vote(stage, key, height).await?;
-        }
-    }
-    Ok(())
-}
+use provider::{
+    Provider, STAKE, assert_no_gap, tip, wait_for_height, wait_for_vote, wait_until_final,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_votes_through_restarts_kills_and_refusals() {
@@ -190,6 +53,9 @@ async fn a_provider_votes_through_restarts_kills_and_refusals() {
     f02_a_refused_height_is_skipped(&stage, &mut provider)
         .await
         .context("F02")
+        .unwrap();
+    a_key_that_has_moved_signs_in_one_place_only(&stage, &mut provider)
+        .await
         .unwrap();
     assert_eq!(stage.chain.evidences(ChainHeight(0)).await.unwrap(), []);
 }
@@ -253,6 +119,7 @@ async fn f16_votes_that_are_there_do_not_stop_the_others(
     let first = ChainHeight(tip(stage).await?.0 + 1);
     let last = ChainHeight(first.0 + 5);
     wait_for_height(stage, ChainHeight(last.0 + 1)).await?;
+    // As if it had been killed after sending: the votes are in the record and on the chain, and it does not know.
     let mut votes = Vec::new();
     for height in [ChainHeight(first.0 + 1), ChainHeight(first.0 + 3)] {
         let block = stage
@@ -260,6 +127,7 @@ async fn f16_votes_that_are_there_do_not_stop_the_others(
             .finality_block(height)
             .await?
             .context("not indexed")?;
+        provider.record(stage, height, block.app_hash)?;
         votes.push(provider.vote(stage, height, block.app_hash).await?);
     }
     // The duplicate is refused alone, within one submission too.
@@ -287,12 +155,39 @@ async fn f16_votes_that_are_there_do_not_stop_the_others(
 
 async fn a_second_process_on_the_same_home_refuses(provider: &Provider) -> anyhow::Result<()> {
     let second = provider.program.command(&["start"]).await?;
+    ensure!(second.status().code() == Some(6), "{second}");
     let error = second.error()?;
     let message = error
         .get("message")
         .and_then(Value::as_str)
         .unwrap_or_default();
     ensure!(message.contains("another process"), "error: {error}");
+    Ok(())
+}
+
+/// The key goes to a new home whose record is lost; then the old home, whose record is intact, is started by mistake.
+async fn a_key_that_has_moved_signs_in_one_place_only(
+    stage: &Stage,
+    provider: &mut Provider,
+) -> anyhow::Result<()> {
+    provider.daemon.terminate(DEADLINE).await?;
+    let moved = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
+    moved.import_key("main", &provider.secret).await?;
+    fs::copy(
+        provider.program.home().join("keys/main-account.key"),
+        moved.home().join("keys/main-account.key"),
+    )?;
+    let adopting = moved.start_with(&["--adopt-chain-watermark"])?;
+    let next = ChainHeight(tip(stage).await?.0 + 2);
+    wait_for_vote(stage, provider.key, next).await?;
+
+    let behind = provider.program.command(&["start"]).await?;
+    ensure!(behind.status().code() == Some(6), "{behind}");
+    ensure!(
+        behind.error()?.get("code") == Some(&json!("signing-record-behind")),
+        "{behind}"
+    );
+    drop(adopting);
     Ok(())
 }
 
@@ -322,23 +217,7 @@ async fn f02_a_refused_height_is_skipped(
 ) -> anyhow::Result<()> {
     provider.daemon.terminate(DEADLINE).await?;
     let height = ChainHeight(tip(stage).await?.0 + 2);
-    {
-        let record = SignGuard::open(&provider.program.home().join("data/signing-record.redb"))?;
-        let chain: ChainDomain = stage.chain.chain_id().parse()?;
-        let identity = Identity {
-            public_key: provider.key.to_bytes(),
-            chain,
-        };
-        let other = sign_guard::Vote {
-            identity,
-            height: height.0,
-            app_hash: [0xab; 32],
-        };
-        ensure!(
-            matches!(record.check_and_record(&other)?, Verdict::New(_)),
-            "recorded before"
-        );
-    }
+    provider.record(stage, height, [0xab; 32])?;
     provider.daemon.restart()?;
     wait_for_vote(stage, provider.key, ChainHeight(height.0 + 1)).await?;
     wait_for_vote(stage, provider.key, ChainHeight(height.0 + 3)).await?;
@@ -470,5 +349,45 @@ async fn f10_outdated_heights_are_dropped_and_a_separate_signer_goes_on() {
     wait_for_vote(&stage, late.key, next).await.unwrap();
     assert!(!stage.chain.votes(missed).await.unwrap().contains(&late.key));
     let status = late.status().await.unwrap();
-    assert_eq!(status["problem"], Value::Null, "status: {status}");
+    assert_eq!(status["problems"], json!({}), "status: {status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_cannot_start_keeps_no_other_from_voting() {
+    let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    let names = ["good", "damaged", "keyless", "elsewhere"];
+    let program = FinalityProviderProgram::new(&stage.babylond, &names).unwrap();
+    let secret = SecretKey::from_bytes(&rand::random()).unwrap();
+    let (key, account) = program.import_key("good", &secret).await.unwrap();
+    stage.babylond.fund(&account, 100_000_000).await.unwrap();
+    program.register("good").await.unwrap();
+    // Not registered, and one of them without an account that exists.
+    program.make_keys("damaged").await.unwrap();
+    fs::write(program.home().join("keys/damaged.key"), "{}").unwrap();
+    program.make_keys("elsewhere").await.unwrap();
+
+    let _daemon = program.start().unwrap();
+    poll_until(DEADLINE, "a commitment to public randomness", || async {
+        let commits = stage.chain.public_randomness_commits(&key).await?;
+        ensure!(!commits.is_empty(), "none yet");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+    stage.finalize_current_epoch().await.unwrap();
+    let staker = stage.staker().await.unwrap();
+    stage.active_stake(&staker, key, STAKE).await.unwrap();
+    let next = ChainHeight(tip(&stage).await.unwrap().0 + 1);
+    wait_for_vote(&stage, key, next).await.unwrap();
+
+    let status = program.command(&["status"]).await.unwrap();
+    let status = status.result().unwrap();
+    let problem = |index: usize, concern: &str| {
+        let problem = &status["providers"][index]["problems"][concern];
+        problem.as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(status["providers"][0]["problems"], json!({}), "{status}");
+    assert!(problem(1, "start").contains("damaged.key"), "{status}");
+    assert!(problem(2, "start").contains("keyless"), "{status}");
+    assert!(problem(3, "votes").contains("register"), "{status}");
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use chain::babylon::Decimal;
 use clap::{Args, Subcommand};
 use daemon::output::{Answer, CommandError};
 use daemon::program::{Context, Program};
 
 use crate::commands;
 use crate::config::{Config, PROGRAM, TEMPLATE};
+use crate::record::UnknownVotes;
 
 /// The program.
 pub struct FinalityProvider;
@@ -67,7 +69,7 @@ pub enum Command {
     /// Example: finality-provider signer --home ~/fp-signer
     Signer(SignerOptions),
 
-    /// Show power, votes, runway and standing of every provider
+    /// Show standing, power, votes, runway and problems of every provider
     ///
     /// Example: finality-provider status --json
     Status,
@@ -141,14 +143,14 @@ pub struct RegisterDetails {
     #[arg(long)]
     pub moniker: String,
     /// Commission rate, such as 0.05 for 5 %
-    #[arg(long)]
-    pub commission: String,
+    #[arg(long, value_name = "RATE")]
+    pub commission: Decimal,
     /// Rate that the commission may never exceed; can never be changed
-    #[arg(long, default_value = "0.2")]
-    pub max_commission: String,
+    #[arg(long, value_name = "RATE", default_value = "0.2")]
+    pub max_commission: Decimal,
     /// Most that the rate may change in a day; can never be changed
-    #[arg(long, default_value = "0.01")]
-    pub max_commission_change: String,
+    #[arg(long, value_name = "RATE", default_value = "0.01")]
+    pub max_commission_change: Decimal,
     /// Web site
     #[arg(long, default_value = "")]
     pub website: String,
@@ -176,9 +178,20 @@ pub struct SignerOptions {
 /// What to do about a missing signing record.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct RecordOptions {
-    /// Make a new signing record although keys have voted: refuse everything up to the highest vote on the chain
+    /// Sign with keys whose earlier votes this home has no record of: above the chain's present height only
     ///
-    /// Only for a key that no other machine uses any more and whose record is lost.
+    /// For a key whose record is lost and that no other machine uses any more, once and by hand. Votes between the last
+    /// one on the chain and its present height are lost.
     #[arg(long)]
     pub adopt_chain_watermark: bool,
+}
+
+impl From<RecordOptions> for UnknownVotes {
+    fn from(options: RecordOptions) -> Self {
+        if options.adopt_chain_watermark {
+            Self::AdoptChainWatermark
+        } else {
+            Self::Refuse
+        }
+    }
 }

@@ -10,9 +10,11 @@ use daemon::{http, telemetry};
 use keystore::PassphraseSource;
 use proto::endpoint::Endpoint;
 use serde::Deserialize;
+use sign_guard::ChainDomain;
 use staking::keys::FinalityProviderKey;
 
 use crate::randomness::CommitPolicy;
+use crate::signer::MOST_COMMITTED;
 
 /// The program's name, as its files and environment variables use it.
 pub const PROGRAM: &str = "finality-provider";
@@ -75,7 +77,7 @@ pub struct KeysConfig {
 pub struct RandomnessConfig {
     /// Commit again when fewer covered heights than this remain.
     pub commit_ahead: NonZeroU64,
-    /// Heights in one commitment.
+    /// Heights in one commitment; at most [`MOST_COMMITTED`].
     pub commit_count: NonZeroU32,
     /// How often the runway is looked at. Seconds.
     pub check_interval_seconds: NonZeroU32,
@@ -166,26 +168,67 @@ impl ProviderConfig {
 impl Settings for Config {
     fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = self.http.broken_rules("http");
-        let mut names = BTreeSet::new();
+        if let Err(error) = self.babylon.chain_id.parse::<ChainDomain>() {
+            broken.push(BrokenRule::new("babylon.chain_id", error.to_string()));
+        }
+        if self.randomness.commit_count.get() > MOST_COMMITTED {
+            broken.push(BrokenRule::new(
+                "randomness.commit_count",
+                format!("{} is above {MOST_COMMITTED}", self.randomness.commit_count),
+            ));
+        }
+        let mut taken = BTreeSet::new();
         for (index, provider) in self.providers.iter().enumerate() {
-            let key = format!("provider.{index}.name");
-            if !is_name(&provider.name) {
-                broken.push(BrokenRule::new(
-                    key,
-                    format!("`{}` is no name: use a to z, 0 to 9 and -", provider.name),
-                ));
-            } else if !names.insert(&provider.name) {
-                broken.push(BrokenRule::new(
-                    key,
-                    format!("`{}` is used twice", provider.name),
-                ));
+            broken.extend(self.broken_rules_of(index, provider, &mut taken));
+        }
+        broken
+    }
+}
+
+impl Config {
+    /// `taken` is what only one provider may have.
+    fn broken_rules_of(
+        &self,
+        index: usize,
+        provider: &ProviderConfig,
+        taken: &mut BTreeSet<(&'static str, String)>,
+    ) -> Vec<BrokenRule> {
+        let rule = |key, text: String| BrokenRule::new(format!("provider.{index}.{key}"), text);
+        let mut broken = Vec::new();
+        if !is_name(&provider.name) {
+            let text = format!("`{}` is no name: use a to z, 0 to 9 and -", provider.name);
+            broken.push(rule("name", text));
+        }
+        // Files of the same name would only say the same again.
+        if !taken.insert(("name", provider.name.clone())) {
+            broken.push(rule("name", format!("`{}` is used twice", provider.name)));
+            return broken;
+        }
+        // Two tasks with one key would be in each other's way, and two with one account too.
+        let here = Path::new("");
+        let public_key = provider.public_key.map(|key| key.to_string());
+        for (key, kind, value) in [
+            ("public_key", "public key", public_key),
+            (
+                "key_file",
+                "file",
+                Some(provider.key_file(here).display().to_string()),
+            ),
+            (
+                "account_key_file",
+                "file",
+                Some(provider.account_key_file(here).display().to_string()),
+            ),
+        ] {
+            if let Some(value) = value
+                && !taken.insert((kind, value.clone()))
+            {
+                broken.push(rule(key, format!("`{value}` is used twice")));
             }
-            if self.signer.endpoint.is_some() && provider.public_key.is_none() {
-                broken.push(BrokenRule::new(
-                    format!("provider.{index}.public_key"),
-                    "is needed because `signer.endpoint` puts the key into another process",
-                ));
-            }
+        }
+        if self.signer.endpoint.is_some() && provider.public_key.is_none() {
+            let text = "is needed because `signer.endpoint` puts the key into another process";
+            broken.push(rule("public_key", text.to_owned()));
         }
         broken
     }

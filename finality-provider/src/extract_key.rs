@@ -52,13 +52,24 @@ impl fmt::Display for ExtractedKey {
 ///
 /// Refuses what is not one object with exactly the fields of [`TwoVotes`].
 pub fn read_votes(input: impl Read) -> Result<TwoVotes, CommandError> {
-    serde_json::from_reader(input.take(MOST_BYTES)).map_err(|error| {
-        CommandError::new(Exit::Usage, "malformed-input", format!("the two votes: {error}"))
-            .with_hint(
-                "give one JSON object on stdin with `public_key`, `height`, `public_randomness`, `app_hash`, \
-                 `signature`, `fork_app_hash` and `fork_signature`",
-            )
-    })
+    let unreadable = |message: String| {
+        CommandError::new(Exit::Usage, "malformed-input", message).with_hint(
+            "give one JSON object on stdin with `public_key`, `height`, `public_randomness`, `app_hash`, `signature`, \
+             `fork_app_hash` and `fork_signature`",
+        )
+    };
+    let mut json = serde_json::Deserializer::from_reader(input.take(MOST_BYTES));
+    let votes = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.into_inner();
+        unreadable(match path.as_str() {
+            "." => problem.to_string(),
+            field => format!("field `{field}`: {problem}"),
+        })
+    })?;
+    json.end()
+        .map_err(|error| unreadable(format!("after the object: {error}")))?;
+    Ok(votes)
 }
 
 /// Computes the key.

@@ -1,5 +1,7 @@
 //! The key files of a provider: its EOTS key and its account's key.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use chain::babylon::AccountKey;
@@ -99,9 +101,12 @@ pub fn account_key(
 
 /// Writes the two key files of a provider; returns its public key and its account's address.
 ///
+/// An account key that is there is kept, if the passphrase opens it: it may be what was left when this was interrupted,
+/// or an account that has coins already.
+///
 /// # Errors
 ///
-/// Refuses existing files; an EOTS key file is the last thing written, so that a half-made pair can be told.
+/// Refuses an existing EOTS key file, which is the last thing written.
 pub fn create(
     config: &Config,
     provider: &ProviderConfig,
@@ -111,23 +116,38 @@ pub fn create(
 ) -> Result<(FinalityProviderKey, String), CommandError> {
     let eots_path = provider.key_file(home);
     let account_path = provider.account_key_file(home);
+    check_absent(&eots_path)?;
     let public = FinalityProviderKey::from_slice(eots.public_key().as_bytes())
         .map_err(|error| damaged(&eots_path, &error))?;
-    if eots_path.exists() {
-        return Err(KeyFileError::Exists { path: eots_path }.into());
+    if provider
+        .public_key
+        .is_some_and(|expected| expected != public)
+    {
+        return Err(damaged(
+            &eots_path,
+            &"`public_key` in the configuration is another key's",
+        ));
     }
-    let account_secret = random_secret();
-    let account = AccountKey::from_secret(&account_secret)
-        .map_err(|error| damaged(&account_path, &error))?
-        .address(&config.babylon.account_prefix)
-        .map_err(|error| damaged(&account_path, &error))?;
-    write(
-        &account_path,
-        &provider.name,
-        account.text(),
-        account_secret,
-        passphrase,
-    )?;
+    let prefix = &config.babylon.account_prefix;
+    let account = if account_path.exists() {
+        account_key(provider, home, passphrase)?
+            .address(prefix)
+            .map_err(|error| damaged(&account_path, &error))?
+    } else {
+        let secret = random_secret();
+        let address = AccountKey::from_secret(&secret)
+            .map_err(|error| damaged(&account_path, &error))?
+            .address(prefix)
+            .map_err(|error| damaged(&account_path, &error))?;
+        write(
+            &account_path,
+            &provider.name,
+            address.text(),
+            secret,
+            passphrase,
+        )?;
+        address
+    };
     write(
         &eots_path,
         &provider.name,
@@ -136,6 +156,15 @@ pub fn create(
         passphrase,
     )?;
     Ok((public, account.text().to_owned()))
+}
+
+/// Refuses a path where a key file is.
+pub fn check_absent(path: &Path) -> Result<(), CommandError> {
+    if path.symlink_metadata().is_ok() {
+        let path = path.to_owned();
+        return Err(KeyFileError::Exists { path }.into());
+    }
+    Ok(())
 }
 
 /// 32 bytes that are a secret key.
@@ -157,6 +186,16 @@ fn write(
     secret: Zeroizing<[u8; 32]>,
     passphrase: &Passphrase,
 ) -> Result<(), CommandError> {
+    if let Some(directory) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| {
+                let message = format!("{} cannot be created: {error}", directory.display());
+                CommandError::new(Exit::Failed, "directory-not-created", message)
+            })?;
+    }
     let secret = Secret::Key(keystore::SecretKey::new(secret));
     let key = NewKey {
         label,

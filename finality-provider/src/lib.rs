@@ -1,9 +1,10 @@
 //! The program of finality providers.
 //!
 //! A provider does two things, for ever: it commits to public randomness ahead of time, and it votes for every block
-//! of the chain for which it has voting power. [`provider`] observes the chain, decides with the pure functions of
-//! [`randomness`] and [`votes`], and acts; everything that touches a key goes through [`signer`], whose record
-//! (`sign-guard`) is durable before a signature exists. Providers of one process share nothing but the process.
+//! of the chain for which it has voting power. [`startup`] brings each provider of the configuration to work on its own;
+//! [`provider`] observes the chain, decides with the pure functions of [`randomness`] and [`votes`], and acts;
+//! everything that touches a key goes through [`signer`], whose [`record`] (`sign-guard`) is durable before a signature
+//! exists. Providers of one process share nothing but the process and that record.
 
 pub mod cli;
 pub mod commands;
@@ -14,5 +15,8 @@ pub mod keys;
 pub mod metrics;
 pub mod provider;
 pub mod randomness;
+pub mod record;
 pub mod signer;
+pub mod startup;
+pub mod upkeep;
 pub mod votes;

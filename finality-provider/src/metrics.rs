@@ -10,14 +10,38 @@ const LABEL: &str = "provider";
 pub const VOTES: Metric<Counter> =
     Metric::counter("fp_votes_submitted_total", "Votes taken by the chain").by_configured(LABEL);
 
-/// Votes that the chain refused and that were needed.
-pub const VOTES_LOST: Metric<Counter> =
-    Metric::counter("fp_votes_refused_total", "Votes refused by the chain").by_configured(LABEL);
+/// Votes that were due and will never be taken.
+pub const VOTES_LOST: Metric<Counter> = Metric::counter(
+    "fp_votes_lost_total",
+    "Votes that were due and that chain or signer refused for good",
+)
+.by_configured(LABEL);
 
-/// Signatures that the signer refused: each would have been a second one at its height, or the record failed.
-pub const SIGNATURES_REFUSED: Metric<Counter> = Metric::counter(
+/// Signatures that would have been a second one at their height: the node shows another block than was signed.
+pub const DOUBLE_SIGN_REFUSED: Metric<Counter> = Metric::counter(
     "fp_double_sign_refused_total",
-    "Signatures refused by the signing record",
+    "Second signatures at one height that the signer refused",
+)
+.by_configured(LABEL);
+
+/// Heights up to the tip that are not dealt with.
+pub const VOTE_LAG: Metric<Gauge> = Metric::gauge(
+    "fp_vote_lag_blocks",
+    "Heights up to the tip that the provider has not dealt with",
+)
+.by_configured(LABEL);
+
+/// Missed votes in the chain's window.
+pub const MISSED: Metric<Gauge> = Metric::gauge(
+    "fp_votes_missed_window",
+    "Votes missed in the chain's present window; too many jail the provider",
+)
+.by_configured(LABEL);
+
+/// When the chain last took a vote.
+pub const LAST_VOTE: Metric<Gauge> = Metric::gauge(
+    "fp_last_vote_timestamp_seconds",
+    "When the chain last took a vote, in seconds since 1970; 0 before the first",
 )
 .by_configured(LABEL);
 
@@ -28,13 +52,6 @@ pub const RUNWAY: Metric<Gauge> = Metric::gauge(
 )
 .by_configured(LABEL);
 
-/// How far the newest vote is below the tip.
-pub const VOTE_LAG: Metric<Gauge> = Metric::gauge(
-    "fp_vote_lag_blocks",
-    "Blocks between the tip and the newest vote",
-)
-.by_configured(LABEL);
-
 /// Voting power in satoshi.
 pub const POWER: Metric<Gauge> = Metric::gauge(
     "fp_voting_power_sat",
@@ -42,32 +59,71 @@ pub const POWER: Metric<Gauge> = Metric::gauge(
 )
 .by_configured(LABEL);
 
+/// Balance of the account that pays fees.
+pub const FEE_BALANCE: Metric<Gauge> = Metric::gauge(
+    "fp_fee_account_balance_ubbn",
+    "Balance of the provider's account in the fee denomination's smallest unit",
+)
+.by_configured(LABEL);
+
 /// 1 while the provider is jailed.
 pub const JAILED: Metric<Gauge> =
     Metric::gauge("fp_jailed", "1 while the provider is jailed").by_configured(LABEL);
+
+/// Until when it is jailed.
+pub const JAILED_UNTIL: Metric<Gauge> = Metric::gauge(
+    "fp_jailed_until_seconds",
+    "Until when the provider stays jailed at least, in seconds since 1970; 0 while it is not",
+)
+.by_configured(LABEL);
 
 /// 1 once the provider is slashed.
 pub const SLASHED: Metric<Gauge> =
     Metric::gauge("fp_slashed", "1 once the provider is slashed").by_configured(LABEL);
 
-/// All of them.
+/// Highest height that a key may have signed.
+pub const SIGNED_TO: Metric<Gauge> = Metric::gauge(
+    "signer_watermark_height",
+    "Highest height that the provider's key may have signed here",
+)
+.by_configured(LABEL);
+
+/// Metrics of a process that votes.
 pub const METRICS: &[&dyn Declaration] = &[
     &VOTES,
     &VOTES_LOST,
-    &SIGNATURES_REFUSED,
-    &RUNWAY,
+    &DOUBLE_SIGN_REFUSED,
     &VOTE_LAG,
+    &MISSED,
+    &LAST_VOTE,
+    &RUNWAY,
     &POWER,
+    &FEE_BALANCE,
     &JAILED,
+    &JAILED_UNTIL,
     &SLASHED,
+    &SIGNED_TO,
 ];
+
+/// Metrics of a process that only signs.
+pub const SIGNER_METRICS: &[&dyn Declaration] = &[&SIGNED_TO];
 
 /// Makes a provider's series present.
 pub fn register(provider: &str) {
-    VOTES.register_for(provider);
-    VOTES_LOST.register_for(provider);
-    SIGNATURES_REFUSED.register_for(provider);
-    for gauge in [RUNWAY, VOTE_LAG, POWER, JAILED, SLASHED] {
+    for counter in [VOTES, VOTES_LOST, DOUBLE_SIGN_REFUSED] {
+        counter.register_for(provider);
+    }
+    for gauge in [
+        VOTE_LAG,
+        MISSED,
+        LAST_VOTE,
+        RUNWAY,
+        POWER,
+        FEE_BALANCE,
+        JAILED,
+        JAILED_UNTIL,
+        SLASHED,
+    ] {
         gauge.register_for(provider);
     }
 }
@@ -79,18 +135,19 @@ pub fn register(provider: &str) {
 )]
 pub fn show(status: &ProviderStatus) {
     let name = status.name.as_str();
-    let lag = status
-        .last_vote
-        .map_or(0, |vote| status.tip.0.saturating_sub(vote.0));
-    RUNWAY.set_for(name, status.runway as f64);
-    VOTE_LAG.set_for(name, lag as f64);
-    POWER.set_for(name, status.power as f64);
-    JAILED.set_for(
-        name,
-        f64::from(u8::from(status.standing == Standing::Jailed)),
-    );
-    SLASHED.set_for(
-        name,
-        f64::from(u8::from(status.standing == Standing::Slashed)),
-    );
+    let is = |standing| f64::from(u8::from(status.standing == standing));
+    let balance = status.fee_balance.as_deref().unwrap_or("0");
+    for (gauge, value) in [
+        (VOTE_LAG, status.lag as f64),
+        (MISSED, status.missed_in_window.unwrap_or(0) as f64),
+        (LAST_VOTE, status.last_vote_at.unwrap_or(0) as f64),
+        (RUNWAY, status.runway as f64),
+        (POWER, status.power as f64),
+        (FEE_BALANCE, balance.parse().unwrap_or(0.0)),
+        (JAILED, is(Standing::Jailed)),
+        (JAILED_UNTIL, status.jailed_until.unwrap_or(0) as f64),
+        (SLASHED, is(Standing::Slashed)),
+    ] {
+        gauge.set_for(name, value);
+    }
 }

@@ -41,17 +41,23 @@ pub struct PlannedCommit {
     pub count: u64,
 }
 
-/// Last height that `commit` covers.
-pub fn last_height(commit: &PublicRandomnessCommit) -> ChainHeight {
-    ChainHeight(
-        commit
-            .start
-            .0
-            .saturating_add(commit.count.saturating_sub(1)),
-    )
+impl PlannedCommit {
+    /// Last height that it covers.
+    pub fn last_height(&self) -> ChainHeight {
+        last(self.start, self.count)
+    }
 }
 
-/// Number of heights above the tip for which randomness is committed without a gap from here.
+/// Last height that `commit` covers.
+pub fn last_height(commit: &PublicRandomnessCommit) -> ChainHeight {
+    last(commit.start, commit.count)
+}
+
+fn last(start: ChainHeight, count: u64) -> ChainHeight {
+    ChainHeight(start.0.saturating_add(count.saturating_sub(1)))
+}
+
+/// Number of heights from the tip to the last one for which randomness is committed.
 pub fn runway(tip: ChainHeight, covered_to: Option<ChainHeight>) -> u64 {
     covered_to.map_or(0, |end| end.0.saturating_sub(tip.0))
 }

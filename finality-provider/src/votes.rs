@@ -27,7 +27,7 @@ pub enum Decision {
     Vote(FinalityBlock),
     /// Nothing can be gained here any more.
     Skip(SkipReason),
-    /// Ask again later, and about nothing above it.
+    /// Ask again later.
     Wait,
 }
 
@@ -44,35 +44,62 @@ pub enum SkipReason {
     NoPublicRandomness,
     /// Finality voting began above this height.
     BeforeActivation,
+    /// The chain takes no votes for this height, long after it should.
+    NotIndexed,
 }
 
-/// Decides about `height`, given the chain's `tip`, the height at which votes began (`activated`), and the number of
-/// blocks for which a vote still counts for liveness (`timeout`, spec 3.12).
-pub fn decide(
-    height: ChainHeight,
-    tip: ChainHeight,
-    activated: ChainHeight,
-    timeout: u64,
-    seen: &Observation,
-) -> Decision {
-    if height < activated {
+/// What holds for all heights of one round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The chain's tip.
+    pub tip: ChainHeight,
+    /// Height at which votes began.
+    pub activated: ChainHeight,
+    /// Number of blocks for which a vote still counts for liveness (spec 3.12).
+    pub timeout: u64,
+}
+
+/// For how many blocks a "no" of the chain may be due to a node that is a little behind, or to something that is still
+/// under way. After that it is final, so that one height cannot hold up the others for ever.
+const PATIENCE: u64 = 10;
+
+impl Window {
+    /// Whether what the chain denies for `height` may still change.
+    pub fn may_change(&self, height: ChainHeight) -> bool {
+        self.age(height) <= PATIENCE
+    }
+
+    fn age(&self, height: ChainHeight) -> u64 {
+        self.tip.0.saturating_sub(height.0)
+    }
+}
+
+/// Decides about `height`.
+pub fn decide(height: ChainHeight, window: &Window, seen: &Observation) -> Decision {
+    if height < window.activated {
         return Decision::Skip(SkipReason::BeforeActivation);
     }
+    let denied = |reason| {
+        if window.may_change(height) {
+            Decision::Wait
+        } else {
+            Decision::Skip(reason)
+        }
+    };
     let Some(block) = seen.block else {
-        return Decision::Wait;
+        return denied(SkipReason::NotIndexed);
     };
-    let skip = if seen.voted {
-        SkipReason::AlreadyVoted
+    if seen.voted {
+        Decision::Skip(SkipReason::AlreadyVoted)
     } else if seen.power == 0 {
-        SkipReason::NoVotingPower
-    } else if block.finalized && tip.0.saturating_sub(height.0) > timeout {
-        SkipReason::AlreadyFinal
-    } else if !seen.covered {
-        SkipReason::NoPublicRandomness
+        Decision::Skip(SkipReason::NoVotingPower)
+    } else if block.finalized && window.age(height) > window.timeout {
+        Decision::Skip(SkipReason::AlreadyFinal)
+    } else if seen.covered {
+        Decision::Vote(block)
     } else {
-        return Decision::Vote(block);
-    };
-    Decision::Skip(skip)
+        denied(SkipReason::NoPublicRandomness)
+    }
 }
 
 /// Where a provider begins when it starts: below this every block is final and too old to matter.
@@ -92,9 +119,13 @@ pub fn first_height(
 mod tests {
     use super::*;
 
-    const TIP: ChainHeight = ChainHeight(100);
     const ACTIVATED: ChainHeight = ChainHeight(10);
     const TIMEOUT: u64 = 3;
+    const WINDOW: Window = Window {
+        tip: ChainHeight(100),
+        activated: ACTIVATED,
+        timeout: TIMEOUT,
+    };
 
     fn block(height: u64, finalized: bool) -> FinalityBlock {
         FinalityBlock {
@@ -114,7 +145,7 @@ mod tests {
     }
 
     fn decision(height: u64, seen: &Observation) -> Decision {
-        decide(ChainHeight(height), TIP, ACTIVATED, TIMEOUT, seen)
+        decide(ChainHeight(height), &WINDOW, seen)
     }
 
     #[test]
@@ -164,13 +195,31 @@ mod tests {
                 Decision::Skip(SkipReason::AlreadyVoted),
             ),
             (
+                "never indexed",
+                89,
+                Observation {
+                    block: None,
+                    ..due(89)
+                },
+                Decision::Skip(SkipReason::NotIndexed),
+            ),
+            (
                 "no randomness",
+                89,
+                Observation {
+                    covered: false,
+                    ..due(89)
+                },
+                Decision::Skip(SkipReason::NoPublicRandomness),
+            ),
+            (
+                "randomness whose timestamp the node may not know yet",
                 90,
                 Observation {
                     covered: false,
                     ..due(90)
                 },
-                Decision::Skip(SkipReason::NoPublicRandomness),
+                Decision::Wait,
             ),
             (
                 "final and past the liveness timeout",

@@ -133,7 +133,12 @@ impl FinalityProviderProgram {
 
     /// Starts the service.
     pub fn start(&self) -> anyhow::Result<Daemon> {
-        self.program()?.arg("start").start()
+        self.start_with(&[])
+    }
+
+    /// Starts the service with more arguments.
+    pub fn start_with(&self, arguments: &[&str]) -> anyhow::Result<Daemon> {
+        self.program()?.arg("start").args(arguments).start()
     }
 
     /// Starts the signer as a process of its own.

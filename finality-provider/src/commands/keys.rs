@@ -1,7 +1,9 @@
 //! `keys …`.
 
 use std::fmt;
-use std::io::{Read, stdin};
+use std::fs::File;
+use std::io::{self, Read, stdin};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use daemon::output::{Answer, CommandError, Exit};
@@ -13,10 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::cli::KeysCommand;
 use crate::config::{Config, ProviderConfig};
-use crate::keys::{create, new_passphrase, provider, public_key, random_secret};
+use crate::keys::{check_absent, create, new_passphrase, provider, public_key, random_secret};
 
 /// Longest file that can hold 64 hex digits and some white space.
-const MOST_BYTES: u64 = 1024;
+const MOST_BYTES: usize = 1024;
 
 #[derive(Serialize)]
 struct Keys {
@@ -79,6 +81,8 @@ fn make(
     secret: &SecretKey,
 ) -> Result<Answer, CommandError> {
     let provider = provider(config, name)?;
+    // Before anybody is asked for a passphrase.
+    check_absent(&provider.key_file(home))?;
     let passphrase = new_passphrase(config)?;
     let (public, account) = create(config, provider, home, secret, &passphrase)?;
     Ok(Keys {
@@ -100,15 +104,29 @@ fn show(provider: &ProviderConfig, home: &Path) -> Result<Keys, CommandError> {
 
 /// Reads 64 hex digits; what they are never appears in an error.
 fn read_secret(path: &Path) -> Result<SecretKey, CommandError> {
-    let mut text = Zeroizing::new(String::new());
+    // Reserved at once: growing would leave copies behind that nobody wipes.
+    let mut text = Zeroizing::new(String::with_capacity(2 * MOST_BYTES));
+    let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
     let read = if path == Path::new("-") {
-        stdin().lock().take(MOST_BYTES).read_to_string(&mut text)
+        stdin().lock().take(most).read_to_string(&mut text)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
+        File::open(path).and_then(|file| {
+            let mode = file.metadata()?.permissions().mode() & 0o7777;
+            if mode & 0o077 != 0 {
+                let problem =
+                    format!("its mode is {mode:04o}, so others may have read it; make it 0600");
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+            }
+            file.take(most).read_to_string(&mut text)
+        })
     };
     read.map_err(|error| {
         let message = format!("{} cannot be read: {error}", path.display());
-        CommandError::new(Exit::Failed, "secret-not-read", message)
+        let exit = match error.kind() {
+            io::ErrorKind::PermissionDenied => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        CommandError::new(exit, "secret-not-read", message)
     })?;
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), bytes.as_mut_slice()).map_err(|_| {

@@ -10,33 +10,17 @@ pub mod start;
 pub mod status;
 pub mod unjail;
 
-use std::path::Path;
-use std::sync::Arc;
-
 use chain::{Chain, ChainError, Message, Receipt};
 use daemon::output::{CommandError, Exit};
-use keystore::Passphrase;
+use proto::endpoint::Endpoint;
 
 use crate::config::Config;
-use crate::connect::{self, MissingRecord};
-use crate::signer::{EotsSigner, Remote};
+use crate::signer::Remote;
 
-/// The signer that the configuration names: another process, or the keys of this home.
-async fn own_signer(
-    config: &Config,
-    home: &Path,
-    passphrase: &Passphrase,
-    chain: &dyn Chain,
-    missing: MissingRecord,
-) -> Result<Arc<dyn EotsSigner>, CommandError> {
-    if let Some(endpoint) = &config.signer.endpoint {
-        let remote = Remote::new(endpoint.clone(), &config.babylon.chain_id);
-        return Ok(Arc::new(remote.map_err(|error| {
-            CommandError::caused_by(Exit::Unreachable, "signer-unreachable", &error)
-        })?));
-    }
-    let embedded = connect::embedded_signer(config, home, passphrase, chain, missing).await?;
-    Ok(Arc::new(embedded))
+/// The signer in another process.
+fn remote_signer(config: &Config, endpoint: &Endpoint) -> Result<Remote, CommandError> {
+    Remote::new(endpoint.clone(), &config.babylon.chain_id)
+        .map_err(|error| CommandError::caused_by(Exit::Unreachable, "signer-unreachable", &error))
 }
 
 /// Sends one message and waits until it is in a block.

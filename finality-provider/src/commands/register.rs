@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chain::babylon::Decimal;
 use chain::{CreateFinalityProvider, Message, Receipt};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
@@ -11,7 +12,9 @@ use crate::cli::RegisterDetails;
 use crate::config::Config;
 use crate::connect;
 use crate::keys::{eots_key, passphrase, provider, public_key};
-use crate::signer::{EotsSigner, Remote, SignerError, prove_possession};
+use crate::signer::{EotsSigner, SignerError, prove_possession};
+
+use super::{remote_signer, submit_one};
 
 #[derive(Serialize)]
 struct Registered {
@@ -40,6 +43,7 @@ impl fmt::Display for Registered {
 
 /// Registers a provider; one that is registered for its account already is left as it is.
 pub async fn run(context: &Context, details: RegisterDetails) -> Result<Answer, CommandError> {
+    check(&details)?;
     let config: Config = context.config()?;
     let home = context.home()?;
     let provider = provider(&config, &details.name)?;
@@ -67,9 +71,9 @@ pub async fn run(context: &Context, details: RegisterDetails) -> Result<Answer, 
         ));
     }
     let proof_of_possession = if let Some(endpoint) = &config.signer.endpoint {
-        let remote = Remote::new(endpoint.clone(), &config.babylon.chain_id);
-        let signer = remote.map_err(|error| signer_error(&error))?;
-        let proof = signer.sign_proof_of_possession(key, chain.account()).await;
+        let proof = remote_signer(&config, endpoint)?
+            .sign_proof_of_possession(key, chain.account())
+            .await;
         proof.map_err(|error| signer_error(&error))?
     } else {
         let (_, secret) = eots_key(provider, home, &passphrase)?;
@@ -82,13 +86,48 @@ pub async fn run(context: &Context, details: RegisterDetails) -> Result<Answer, 
         website: details.website.clone(),
         details: details.details.clone(),
         commission: (
-            details.commission.clone(),
-            details.max_commission.clone(),
-            details.max_commission_change.clone(),
+            details.commission.to_string(),
+            details.max_commission.to_string(),
+            details.max_commission_change.to_string(),
         ),
     });
-    let receipt = super::submit_one(&*chain, message).await?;
+    let receipt = submit_one(&*chain, message).await?;
     Ok(answer(Some(receipt)).into())
+}
+
+/// The chain's own rules (spec 2.3, 2.12), before anything is unlocked or asked.
+fn check(details: &RegisterDetails) -> Result<(), CommandError> {
+    let refused = |broken: String| Err(CommandError::new(Exit::Usage, "usage", broken));
+    for (option, text, range) in [
+        ("moniker", &details.moniker, 1..=70),
+        ("website", &details.website, 0..=140),
+        ("details", &details.details, 0..=280),
+    ] {
+        if !range.contains(&text.len()) {
+            let (least, most) = range.into_inner();
+            return refused(format!(
+                "--{option} has {} bytes; {least} to {most} are allowed",
+                text.len()
+            ));
+        }
+    }
+    let one = Decimal::from_thousandths(1_000);
+    let most = details.max_commission;
+    for (option, rate, limit, name) in [
+        ("max-commission", most, one, "1"),
+        ("commission", details.commission, most, "--max-commission"),
+        (
+            "max-commission-change",
+            details.max_commission_change,
+            most,
+            "--max-commission",
+        ),
+    ] {
+        if rate > limit {
+            return refused(format!("--{option} {rate} is above {name} ({limit})"));
+        }
+    }
+    Ok(())
 }
 
 fn signer_error(error: &SignerError) -> CommandError {

@@ -1,164 +1,189 @@
 //! `start`: all enabled providers of the configuration, until stopped.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::babylon::AccountKey;
 use chain::{Chain, ChainError};
-use daemon::output::{Answer, CommandError};
+use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
-use daemon::retry::Backoff;
 use daemon::service::Service;
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use daemon::supervisor::Supervisor;
+use keystore::Passphrase;
+use staking::keys::FinalityProviderKey;
+use tracing::info_span;
 
-use super::own_signer;
-use crate::cli::{RecordOptions, StartOptions};
-use crate::config::Config;
-use crate::connect::{self, MissingRecord};
+use super::remote_signer;
+use crate::cli::StartOptions;
+use crate::config::{Config, ProviderConfig};
+use crate::connect::{chain_domain, chain_for};
 use crate::keys::{account_key, passphrase, public_key};
-use crate::metrics::{METRICS, register, show};
-use crate::provider::{Provider, RoundError, StatusCell, VotingProgress};
-
-/// Pauses of a loop whose rounds fail; short, because a vote is in time for a few blocks only.
-const ROUNDS: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    longest: Duration::from_secs(10),
+use crate::metrics::{METRICS, register};
+use crate::provider::{
+    Committer, Concern, Next, Provider, StatusCell, Voter, Worker, spawn as spawn_worker,
 };
+use crate::record::{SigningRecord, UnknownVotes};
+use crate::signer::{Embedded, EotsSigner};
+use crate::startup::{Admission, Refusals, Setting, StartError, spawn};
+use crate::upkeep;
 
-/// Pauses between attempts to reach the chain at the start.
-const CONNECT: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    longest: Duration::from_secs(10),
-};
-
-impl From<RecordOptions> for MissingRecord {
-    fn from(options: RecordOptions) -> Self {
-        if options.adopt_chain_watermark {
-            Self::AdoptChainWatermark
-        } else {
-            Self::Refuse
-        }
-    }
+/// Where the keys of all providers are.
+enum Keys {
+    Here(Embedded),
+    Elsewhere(Arc<dyn EotsSigner>),
 }
 
 /// Runs the providers, each in tasks of its own: what fails for one is retried there and touches no other.
 pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, CommandError> {
     let config: Config = context.config()?;
     let home = context.home()?;
+    let unknown = UnknownVotes::from(options.record);
+    if config.signer.endpoint.is_some() && unknown == UnknownVotes::AdoptChainWatermark {
+        return Err(CommandError::new(
+            Exit::Usage,
+            "record-elsewhere",
+            "--adopt-chain-watermark is about the signing record, which `signer.endpoint` puts into another process",
+        )
+        .with_hint("give it to `finality-provider signer`"));
+    }
     let passphrase = passphrase(&config)?;
-    let service = Service::start(context, &config.log, &config.http, METRICS).await?;
-    let chain = until_connected(&service, || connect::chain_without_account(&config)).await?;
-    let missing = MissingRecord::from(options.record);
-    let signer = own_signer(&config, home, &passphrase, &*chain, missing).await?;
+    let setting = Setting::new(config, home, passphrase);
+    let entries = setting.enabled()?;
+    let config = &setting.config;
 
+    let service = Service::start(context, &config.log, &config.http, METRICS).await?;
+    let keys = match &config.signer.endpoint {
+        Some(endpoint) => Keys::Elsewhere(Arc::new(remote_signer(config, endpoint)?)),
+        None => Keys::Here(Embedded::new(SigningRecord::open(
+            home,
+            chain_domain(config)?,
+        )?)),
+    };
+    if let Keys::Here(signer) = &keys {
+        upkeep::start(&service, &setting, signer.clone());
+    }
+    let refusals = Refusals::watch(&service, entries.len());
     let mut statuses = Vec::new();
-    for entry in config.providers.iter().filter(|provider| provider.enabled) {
-        let key = public_key(entry, home)?;
-        let account = account_key(entry, home, &passphrase)?;
-        let chain: Arc<dyn Chain> =
-            until_connected(&service, || connect::chain_for(&config, account.clone())).await?;
+    for entry in entries {
         register(&entry.name);
-        let policy = config.randomness.policy();
-        let provider = Arc::new(Provider::new(
-            &entry.name,
-            key,
-            chain,
-            Arc::clone(&signer),
-            policy,
-        ));
-        statuses.push(provider.status());
-        spawn(&service, &config, &entry.name, &provider);
+        let key = public_key(&entry, home).ok();
+        let status = StatusCell::new(&entry.name, key.map(|key| key.to_string()));
+        statuses.push(status.clone());
+        let name = entry.name.clone();
+        let source = match &keys {
+            Keys::Elsewhere(signer) => Source::Elsewhere(Arc::clone(signer)),
+            Keys::Here(signer) => {
+                let setting = Arc::clone(&setting);
+                let admission = Admission::new(setting, entry.clone(), signer.clone(), unknown);
+                Source::Here(Box::new(admission), signer.clone())
+            }
+        };
+        let start = Start {
+            setting: Arc::clone(&setting),
+            source,
+            account: None,
+            refusals: refusals.clone(),
+            status,
+            supervisor: service.supervisor().clone(),
+            randomness: service.dependency(format!("{name} randomness")),
+            votes: service.dependency(format!("{name} votes")),
+            entry,
+        };
+        spawn(&service, &name, start);
     }
     service.show_status(move || statuses.iter().map(StatusCell::get).collect::<Vec<_>>());
     service.run().await
 }
 
-/// Starts a provider's two loops.
-fn spawn(service: &Service, config: &Config, name: &str, provider: &Arc<Provider>) {
-    let interval = config.randomness.check_interval();
-    let dependency = service.dependency(format!("{name} randomness"));
-    let committing = Arc::clone(provider);
-    service.spawn_restarting(format!("{name} randomness"), ROUNDS, move |stop| {
-        let (provider, dependency) = (Arc::clone(&committing), dependency.clone());
-        async move {
-            while !stop.is_cancelled() {
-                settle(&dependency, provider.commit().await)?;
-                show(&provider.status().get());
-                pause(&stop, interval).await;
-            }
-            Ok::<_, RoundError>(())
-        }
-    });
-
-    let interval = config.voting.poll_interval();
-    let dependency = service.dependency(format!("{name} votes"));
-    let voting = Arc::clone(provider);
-    service.spawn_restarting(format!("{name} votes"), ROUNDS, move |stop| {
-        let (provider, dependency) = (Arc::clone(&voting), dependency.clone());
-        async move {
-            let mut progress = VotingProgress::default();
-            while !stop.is_cancelled() {
-                progress = settle(&dependency, provider.vote(progress).await)?;
-                show(&provider.status().get());
-                pause(&stop, interval).await;
-            }
-            Ok::<_, RoundError>(())
-        }
-    });
+/// Where one provider's key comes from.
+enum Source {
+    Here(Box<Admission>, Embedded),
+    Elsewhere(Arc<dyn EotsSigner>),
 }
 
-/// Tells readiness how a round went.
-fn settle<T>(dependency: &Dependency, round: Result<T, RoundError>) -> Result<T, RoundError> {
-    match &round {
-        Ok(_) => dependency.ok(),
-        Err(error) => dependency.degraded(error.to_string()),
+/// One provider on its way to work.
+struct Start {
+    setting: Arc<Setting>,
+    entry: ProviderConfig,
+    source: Source,
+    account: Option<AccountKey>,
+    refusals: Refusals,
+    status: StatusCell,
+    supervisor: Supervisor,
+    randomness: Dependency,
+    votes: Dependency,
+}
+
+impl Start {
+    async fn start(&mut self) -> Result<(), StartError> {
+        let account = self.account().await?;
+        let chain: Arc<dyn Chain> = chain_for(&self.setting.config, account).await?;
+        let (key, signer) = match &mut self.source {
+            Source::Elsewhere(signer) => {
+                let key = public_key(&self.entry, &self.setting.home)?;
+                (key, Arc::clone(signer))
+            }
+            Source::Here(admission, signer) => {
+                let key = admission.admit(&*chain).await?;
+                (key, Arc::new(signer.clone()) as Arc<dyn EotsSigner>)
+            }
+        };
+        self.work(key, chain, signer);
+        Ok(())
     }
-    round
-}
 
-async fn pause(stop: &CancellationToken, interval: Duration) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = sleep(interval) => {}
+    async fn account(&mut self) -> Result<AccountKey, CommandError> {
+        if let Some(account) = &self.account {
+            return Ok(account.clone());
+        }
+        let (entry, home) = (self.entry.clone(), self.setting.home.clone());
+        let open = move |passphrase: &Passphrase| account_key(&entry, &home, passphrase);
+        let account = self.setting.unlock(open).await?;
+        Ok(self.account.insert(account).clone())
     }
-}
 
-/// Connects, again and again while the node does not answer; any other failure is the configuration's.
-pub(super) async fn until_connected<T, F>(
-    service: &Service,
-    mut connect: impl FnMut() -> F,
-) -> Result<T, CommandError>
-where
-    F: Future<Output = Result<T, ChainError>>,
-{
-    let dependency = service.dependency("chain");
-    let mut failures = 0;
-    loop {
-        match connect().await {
-            Ok(connected) => {
-                dependency.ok();
-                return Ok(connected);
-            }
-            Err(error @ ChainError::Unreachable { .. }) => {
-                failures += 1;
-                tracing::warn!(%error, "waiting for the chain");
-                dependency.degraded(error.to_string());
-            }
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = service.stop().cancelled() => return Err(stopped()),
-            () = sleep(CONNECT.pause(failures, 0.5)) => {}
-        }
+    fn work(&self, key: FinalityProviderKey, chain: Arc<dyn Chain>, signer: Arc<dyn EotsSigner>) {
+        let config = &self.setting.config;
+        let name = &self.entry.name;
+        tracing::info!(finality_provider = %key, account = chain.account(), "starts to work");
+        let provider = Provider::new(key, chain, signer, self.status.clone());
+        let span = info_span!("provider", name);
+        let randomness = &config.randomness;
+        spawn_worker(
+            &self.supervisor,
+            span.clone(),
+            format!("{name} randomness"),
+            self.randomness.clone(),
+            Committer::new(
+                provider.clone(),
+                randomness.policy(),
+                randomness.check_interval(),
+            ),
+        );
+        spawn_worker(
+            &self.supervisor,
+            span,
+            format!("{name} votes"),
+            self.votes.clone(),
+            Voter::new(provider, config.voting.poll_interval()),
+        );
     }
 }
 
-fn stopped() -> CommandError {
-    CommandError::new(
-        daemon::output::Exit::Failed,
-        "stopped-early",
-        "told to stop while waiting for the chain",
-    )
+impl Worker for Start {
+    type Error = ChainError;
+
+    fn interval(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn round(&mut self) -> Result<Next, ChainError> {
+        let attempt = self.start().await;
+        self.refusals.next(attempt)
+    }
+
+    fn ended(&mut self, problem: Option<String>) {
+        self.status.set_problem(Concern::Start, problem);
+    }
 }

@@ -1,15 +1,20 @@
 //! `status`: from the running service where there is one, otherwise from key files and the chain.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
+use chain::{Chain, ChainError};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::{Deserialize, Serialize};
+use staking::units::ChainHeight;
 
-use crate::config::Config;
+use crate::config::{Config, ProviderConfig};
 use crate::connect;
 use crate::keys::public_key;
-use crate::provider::{ProviderStatus, standing};
+use crate::provider::{Concern, ProviderStatus, Standing, standing, time_left, unix_seconds};
 use crate::randomness::{last_height, runway};
 
 #[derive(Serialize, Deserialize)]
@@ -24,20 +29,41 @@ impl fmt::Display for Report {
             writeln!(f, "the service is not running; this is what the chain says")?;
         }
         for status in &self.providers {
-            writeln!(f, "{} ({})", status.name, status.key)?;
-            writeln!(f, "  standing    {}", status.standing)?;
-            writeln!(f, "  power       {} sat", status.power)?;
-            match status.last_vote {
-                Some(height) => writeln!(f, "  last vote   {height} (tip {})", status.tip)?,
-                None => writeln!(f, "  last vote   none yet (tip {})", status.tip)?,
-            }
-            writeln!(f, "  randomness  {} blocks ahead", status.runway)?;
-            if let Some(problem) = &status.problem {
-                writeln!(f, "  problem     {problem}")?;
-            }
+            show(status, f)?;
         }
         Ok(())
     }
+}
+
+fn show(status: &ProviderStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let key = status.key.as_deref().unwrap_or("no readable key");
+    writeln!(f, "{} ({key})", status.name)?;
+    write!(f, "  standing    {}", status.standing)?;
+    if let Some(until) = status.jailed_until {
+        let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until));
+        if let Some(until) = until.filter(|_| status.standing == Standing::Jailed) {
+            write!(f, ", {}", time_left(until, SystemTime::now()))?;
+        }
+    }
+    if let Some(height) = status.slashed_at {
+        write!(f, " at height {height}")?;
+    }
+    writeln!(f, "\n  power       {} sat", status.power)?;
+    match status.last_vote {
+        Some(height) => writeln!(f, "  last vote   {height} (tip {})", status.tip)?,
+        None => writeln!(f, "  last vote   none yet (tip {})", status.tip)?,
+    }
+    if let Some(missed) = status.missed_in_window {
+        writeln!(f, "  missed      {missed} votes in the chain's window")?;
+    }
+    writeln!(f, "  randomness  {} blocks ahead", status.runway)?;
+    if let Some(balance) = &status.fee_balance {
+        writeln!(f, "  fees        {balance} left")?;
+    }
+    for (concern, problem) in &status.problems {
+        writeln!(f, "  problem     {concern}: {problem}")?;
+    }
+    Ok(())
 }
 
 /// Shows every provider of the configuration.
@@ -60,25 +86,53 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
     let tip = chain.height().await?;
     let mut providers = Vec::new();
     for entry in &config.providers {
-        let key = public_key(entry, home)?;
-        let known = chain.finality_provider(&key).await?;
-        let commits = chain.public_randomness_commits(&key).await?;
-        let randomness_to = commits.iter().map(last_height).max();
-        providers.push(ProviderStatus {
-            name: entry.name.clone(),
-            key: key.to_string(),
-            standing: standing(known.as_ref()),
-            power: chain.voting_power(&key, tip).await?,
-            tip,
-            last_vote: known.and_then(|known| known.highest_voted_height),
-            randomness_to,
-            runway: runway(tip, randomness_to),
-            ..ProviderStatus::default()
-        });
+        providers.push(seen_from_outside(&*chain, entry, home, tip).await?);
     }
     Ok(Report {
         running: false,
         providers,
     }
     .into())
+}
+
+/// What key file and chain tell of a provider.
+async fn seen_from_outside(
+    chain: &dyn Chain,
+    entry: &ProviderConfig,
+    home: &Path,
+    tip: ChainHeight,
+) -> Result<ProviderStatus, ChainError> {
+    let status = ProviderStatus {
+        name: entry.name.clone(),
+        tip,
+        ..ProviderStatus::default()
+    };
+    let key = match public_key(entry, home) {
+        Ok(key) => key,
+        Err(error) => {
+            return Ok(ProviderStatus {
+                problems: BTreeMap::from([(Concern::Start, error.message)]),
+                ..status
+            });
+        }
+    };
+    let known = chain.finality_provider(&key).await?;
+    let info = chain.signing_info(&key).await?;
+    let commits = chain.public_randomness_commits(&key).await?;
+    let randomness_to = commits.iter().map(last_height).max();
+    Ok(ProviderStatus {
+        key: Some(key.to_string()),
+        standing: standing(known.as_ref()),
+        jailed_until: info
+            .as_ref()
+            .and_then(|info| info.jailed_until)
+            .map(unix_seconds),
+        slashed_at: known.as_ref().and_then(|known| known.slashed_at),
+        power: chain.voting_power(&key, tip).await?,
+        last_vote: known.and_then(|known| known.highest_voted_height),
+        missed_in_window: info.map(|info| info.missed_blocks),
+        randomness_to,
+        runway: runway(tip, randomness_to),
+        ..status
+    })
 }

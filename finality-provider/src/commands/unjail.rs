@@ -12,6 +12,7 @@ use super::submit_one;
 use crate::config::Config;
 use crate::connect;
 use crate::keys::{passphrase, provider, public_key};
+use crate::provider::time_left;
 
 #[derive(Serialize)]
 struct Unjailed {
@@ -46,6 +47,13 @@ pub async fn run(context: &Context, name: &str) -> Result<Answer, CommandError> 
         )
         .with_hint("register it with `finality-provider register`"));
     };
+    if let Some(height) = known.slashed_at {
+        return Err(CommandError::new(
+            Exit::Refused,
+            "slashed",
+            format!("finality provider {key} was slashed at height {height}, which is for ever"),
+        ));
+    }
     if !known.jailed {
         return Ok(Unjailed {
             name: name.to_owned(),
@@ -57,11 +65,12 @@ pub async fn run(context: &Context, name: &str) -> Result<Answer, CommandError> 
         .signing_info(&key)
         .await?
         .and_then(|info| info.jailed_until);
-    if let Some(wait) = until.and_then(|until| until.duration_since(SystemTime::now()).ok()) {
+    let now = SystemTime::now();
+    if let Some(until) = until.filter(|until| *until > now) {
         return Err(CommandError::new(
             Exit::Pending,
             "jailed-longer",
-            format!("{name} stays jailed for another {} s", wait.as_secs()),
+            format!("{name} stays jailed {}", time_left(until, now)),
         ));
     }
     let receipt = submit_one(&*chain, Message::UnjailFinalityProvider(key)).await?;

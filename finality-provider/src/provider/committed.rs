@@ -1,22 +1,19 @@
 //! What one provider has committed to, rebuilt from its key: nothing about commitments is stored.
 //!
-//! Rebuilding also shows that the key and chain id at hand are those of the commitment; a vote under other randomness
+//! Rebuilding also shows whether the key and chain id at hand are those of the commitment; a vote under other randomness
 //! would be refused, and a commitment to it would make later votes impossible.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use chain::PublicRandomnessCommit;
+use chain::{ChainError, PublicRandomnessCommit};
 use eots::PublicRandomness;
-use eots::commitment::{Proof, Tree, TreeError};
+use eots::commitment::{BLOCK_LEAVES, Block, Proof, Tree, TreeError};
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
 use crate::randomness::last_height;
-use crate::signer::{EotsSigner, HeightRange, SignerError};
-
-/// Heights asked of the signer at a time: 320 kB of randomness, far below what one gRPC answer may carry.
-const HEIGHTS_AT_A_TIME: u32 = 10_000;
+use crate::signer::{EotsSigner, HeightRange, MOST_COMMITTED, MOST_RANDOMNESS, SignerError};
 
 /// Why a commitment cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,8 +21,8 @@ const HEIGHTS_AT_A_TIME: u32 = 10_000;
 pub enum CommittedError {
     /// The chain's commitment is not the one this key makes under this chain id.
     #[error(
-        "the commitment of {count} heights from {start} on the chain was not made with this key under this chain id; \
-         is `key_file` the key you registered, and was `chain_id` changed?"
+        "the commitment of {count} heights from {start} on the chain was not made with this key by this program's rule \
+         under this chain id; was `chain_id` changed, or was it made by other software?"
     )]
     Foreign {
         /// First height committed to.
@@ -41,11 +38,22 @@ pub enum CommittedError {
     Tree(#[from] TreeError),
 }
 
+/// One commitment of the chain, and what we know of it.
 struct Entry {
     commit: PublicRandomnessCommit,
-    tree: Tree,
-    /// The leaves of the block proven from last: votes go upwards, so the next one is most likely there too.
-    block: Option<(Range<u64>, Vec<PublicRandomness>)>,
+    content: Content,
+}
+
+enum Content {
+    /// No vote has needed it yet.
+    NotLookedAt,
+    /// Another key's, chain's or program's: no vote of ours can be under it.
+    Foreign,
+    Ours {
+        tree: Tree,
+        /// The leaves of the block proven from last: votes go upwards, so the next one is most likely there too.
+        block: Option<(Range<u64>, Vec<PublicRandomness>)>,
+    },
 }
 
 /// The commitments of one provider that still matter, by first height.
@@ -62,34 +70,31 @@ impl Committed {
         }
     }
 
-    /// Takes over the chain's list: rebuilds what is new, forgets what ends below `needed_from`.
-    pub(super) async fn refresh(
+    /// Takes over what of the chain's list covers any of `heights`, and forgets the rest.
+    ///
+    /// # Errors
+    ///
+    /// Refuses commitments that overlap: the chain takes none, and proving under them could cost any amount of work.
+    pub(super) fn take_over(
         &mut self,
-        signer: &dyn EotsSigner,
         commits: &[PublicRandomnessCommit],
-        needed_from: ChainHeight,
-    ) -> Result<(), CommittedError> {
-        self.entries
-            .retain(|_, entry| last_height(&entry.commit) >= needed_from);
-        for commit in commits
-            .iter()
-            .filter(|commit| last_height(commit) >= needed_from)
-        {
-            let known = self
-                .entries
-                .get(&commit.start)
-                .is_some_and(|entry| entry.commit == *commit);
-            if !known {
-                let tree = rebuild(signer, self.key, commit).await?;
-                self.entries.insert(
-                    commit.start,
-                    Entry {
-                        commit: *commit,
-                        tree,
-                        block: None,
-                    },
-                );
+        heights: &RangeInclusive<ChainHeight>,
+    ) -> Result<(), ChainError> {
+        check_disjoint(commits)?;
+        let mut former = std::mem::take(&mut self.entries);
+        for commit in commits {
+            if commit.start > *heights.end() || last_height(commit) < *heights.start() {
+                continue;
             }
+            let content = match former.remove(&commit.start) {
+                Some(entry) if entry.commit == *commit => entry.content,
+                _ => Content::NotLookedAt,
+            };
+            let entry = Entry {
+                commit: *commit,
+                content,
+            };
+            self.entries.insert(commit.start, entry);
         }
         Ok(())
     }
@@ -100,7 +105,7 @@ impl Committed {
         (last_height(&entry.commit) >= height).then_some(&entry.commit)
     }
 
-    /// The public randomness of `height` with the proof that it was committed to; `None` where it was not.
+    /// The public randomness of `height` with the proof that it was committed to; `None` where no commitment covers it.
     pub(super) async fn prove(
         &mut self,
         signer: &dyn EotsSigner,
@@ -109,30 +114,68 @@ impl Committed {
         let Some((_, entry)) = self.entries.range_mut(..=height).next_back() else {
             return Ok(None);
         };
-        if last_height(&entry.commit) < height {
+        let commit = entry.commit;
+        if last_height(&commit) < height {
             return Ok(None);
         }
-        let start = entry.commit.start.0;
-        let index = height.0 - start;
-        let range = entry.tree.block_of(index)?;
-        let leaves = match entry.block.take() {
+        if let Content::NotLookedAt = entry.content {
+            entry.content = match rebuild(signer, self.key, &commit).await {
+                Ok(tree) => Content::Ours { tree, block: None },
+                Err(CommittedError::Foreign { .. }) => Content::Foreign,
+                Err(error) => return Err(error),
+            };
+        }
+        let Content::Ours { tree, block } = &mut entry.content else {
+            return Err(foreign(&commit));
+        };
+        let index = height.0 - commit.start.0;
+        let range = tree.block_of(index)?;
+        let leaves = match block.take() {
             Some((cached, leaves)) if cached == range => leaves,
             _ => {
-                randomness(
-                    signer,
-                    self.key,
-                    start + range.start,
-                    range.end - range.start,
-                )
-                .await?
+                let start = ChainHeight(commit.start.0 + range.start);
+                // A block has 256 leaves.
+                let count = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);
+                randomness(signer, self.key, HeightRange { start, count }).await?
             }
         };
-        let proof = entry.tree.prove(index, &leaves)?;
+        let proof = tree.prove(index, &leaves)?;
         let in_block = usize::try_from(index - range.start).unwrap_or(usize::MAX);
         let leaf = leaves.get(in_block).copied();
-        entry.block = Some((range, leaves));
+        *block = Some((range, leaves));
         Ok(leaf.map(|leaf| (leaf, proof)))
     }
+}
+
+/// Shows that a commitment of the chain was made with `key` under the signer's chain id.
+///
+/// # Errors
+///
+/// [`CommittedError::Foreign`] where it was not.
+pub(super) async fn check(
+    signer: &dyn EotsSigner,
+    key: FinalityProviderKey,
+    commit: &PublicRandomnessCommit,
+) -> Result<(), CommittedError> {
+    rebuild(signer, key, commit).await.map(|_| ())
+}
+
+fn check_disjoint(commits: &[PublicRandomnessCommit]) -> Result<(), ChainError> {
+    let mut sorted: Vec<_> = commits.iter().collect();
+    sorted.sort_by_key(|commit| commit.start);
+    let overlap = sorted
+        .iter()
+        .zip(sorted.iter().skip(1))
+        .find(|(lower, upper)| last_height(lower) >= upper.start);
+    overlap.map_or(Ok(()), |(lower, upper)| {
+        Err(ChainError::InvalidAnswer {
+            query: "public randomness commitments",
+            reason: format!(
+                "{} heights from {} overlap with {} from {}",
+                lower.count, lower.start, upper.count, upper.start
+            ),
+        })
+    })
 }
 
 async fn rebuild(
@@ -140,45 +183,57 @@ async fn rebuild(
     key: FinalityProviderKey,
     commit: &PublicRandomnessCommit,
 ) -> Result<Tree, CommittedError> {
-    let leaves = randomness(signer, key, commit.start.0, commit.count).await?;
-    let tree = Tree::from_leaves(leaves)?;
+    // We make no longer ones; deriving what a lying node claims could take for ever.
+    let ours = u32::try_from(commit.count).is_ok_and(|count| count <= MOST_COMMITTED);
+    let Some(end) = commit.start.0.checked_add(commit.count).filter(|_| ours) else {
+        return Err(foreign(commit));
+    };
+    let block_leaves = usize::try_from(BLOCK_LEAVES).unwrap_or(usize::MAX);
+    let mut blocks = Vec::new();
+    let mut start = commit.start.0;
+    while start < end {
+        let left = u32::try_from(end - start).unwrap_or(u32::MAX);
+        let range = HeightRange {
+            start: ChainHeight(start),
+            count: left.min(MOST_RANDOMNESS),
+        };
+        let leaves = randomness(signer, key, range).await?;
+        for block in leaves.chunks(block_leaves) {
+            blocks.push(Block::new(block)?);
+        }
+        start += u64::from(range.count);
+    }
+    if blocks.is_empty() {
+        return Err(foreign(commit));
+    }
+    let tree = Tree::from_blocks(blocks)?;
     if tree.commitment() == commit.commitment {
         Ok(tree)
     } else {
-        Err(CommittedError::Foreign {
-            start: commit.start,
-            count: commit.count,
-        })
+        Err(foreign(commit))
+    }
+}
+
+fn foreign(commit: &PublicRandomnessCommit) -> CommittedError {
+    CommittedError::Foreign {
+        start: commit.start,
+        count: commit.count,
     }
 }
 
 async fn randomness(
     signer: &dyn EotsSigner,
     key: FinalityProviderKey,
-    start: u64,
-    count: u64,
+    range: HeightRange,
 ) -> Result<Vec<PublicRandomness>, SignerError> {
-    let mut leaves = Vec::new();
-    let mut done = 0;
-    while done < count {
-        let step = u32::try_from(count - done)
-            .unwrap_or(u32::MAX)
-            .min(HEIGHTS_AT_A_TIME);
-        let range = HeightRange {
-            start: ChainHeight(start.saturating_add(done)),
-            count: step,
-        };
-        let part = signer.public_randomness(key, range).await?;
-        if part.len() != usize::try_from(step).unwrap_or(usize::MAX) {
-            return Err(SignerError::InvalidAnswer(format!(
-                "{} heights of public randomness were asked for from {}, {} came",
-                step,
-                range.start,
-                part.len()
-            )));
-        }
-        leaves.extend(part);
-        done += u64::from(step);
+    let leaves = signer.public_randomness(key, range).await?;
+    if u32::try_from(leaves.len()) == Ok(range.count) {
+        return Ok(leaves);
     }
-    Ok(leaves)
+    Err(SignerError::InvalidAnswer(format!(
+        "{} heights of public randomness were asked for from {}, {} came",
+        range.count,
+        range.start,
+        leaves.len()
+    )))
 }

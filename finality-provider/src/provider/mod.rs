@@ -1,27 +1,31 @@
 //! One finality provider at work.
 //!
-//! Two loops share what the provider has committed to: [`Provider::commit`] keeps the runway of public randomness
-//! long enough, [`Provider::vote`] casts the votes that are due. Each round asks the chain, decides with a pure
-//! function, and acts; a round that fails is the loop's to repeat, and nothing it did needs undoing.
+//! Two workers share nothing but what can be seen: the [`Committer`] keeps the runway of public randomness long enough,
+//! the [`Voter`] casts the votes that are due. Each round asks the chain, decides with a pure function, and acts; a
+//! round that fails is repeated, and nothing it did needs undoing.
 
+mod ballot;
 mod committed;
 mod committer;
+mod outcome;
 mod status;
 mod voter;
+mod work;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use chain::{Chain, ChainError, FinalityProvider};
 use staking::keys::FinalityProviderKey;
-use tokio::sync::Mutex;
+use staking::units::ChainHeight;
 
-use crate::randomness::CommitPolicy;
 use crate::signer::{EotsSigner, SignerError};
-use committed::Committed;
 
 pub use committed::CommittedError;
-pub use status::{ProviderStatus, Standing, StatusCell};
-pub use voter::VotingProgress;
+pub use committer::Committer;
+pub use status::{Concern, ProviderStatus, Standing, StatusCell};
+pub use voter::Voter;
+pub use work::{Next, Worker, repeat, spawn};
 
 /// Why a round ended early.
 #[derive(Debug, thiserror::Error)]
@@ -36,54 +40,116 @@ pub enum RoundError {
     /// A commitment cannot be used.
     #[error(transparent)]
     Committed(#[from] CommittedError),
+    /// Somebody else votes with this key.
+    #[error(
+        "the chain has a vote of this provider for height {voted}, but its signer has signed nothing above {signed_to}: \
+         another machine votes with the same key. Nothing is signed here until it is stopped; two votes for different \
+         blocks burn the stake"
+    )]
+    UsedElsewhere {
+        /// Highest vote on the chain.
+        voted: ChainHeight,
+        /// Highest height that our signer may have signed.
+        signed_to: ChainHeight,
+    },
+    /// The signer has not taken the provider's key in.
+    #[error(
+        "the signer does not sign for this provider: is its key file there, and what does the signer's log say?"
+    )]
+    NotHeld,
+    /// The chain asks for more than we ever commit to at once.
+    #[error("{count} heights cannot be committed to at once, the most is {most}")]
+    TooManyHeights {
+        /// What the chain or the configuration asks for.
+        count: u64,
+        /// The most.
+        most: u32,
+    },
 }
 
-/// A finality provider and what it works with.
+/// A finality provider and what it works with. Clones are the same provider.
+#[derive(Clone)]
 pub struct Provider {
-    name: String,
     key: FinalityProviderKey,
     chain: Arc<dyn Chain>,
     signer: Arc<dyn EotsSigner>,
-    policy: CommitPolicy,
-    committed: Mutex<Committed>,
     status: StatusCell,
 }
 
 impl Provider {
-    /// A provider called `name` that votes on `chain` with a key that `signer` holds.
+    /// A provider that votes on `chain` with a key that `signer` holds, and tells `status` how it is doing.
     pub fn new(
-        name: &str,
         key: FinalityProviderKey,
         chain: Arc<dyn Chain>,
         signer: Arc<dyn EotsSigner>,
-        policy: CommitPolicy,
+        status: StatusCell,
     ) -> Self {
         Self {
-            name: name.to_owned(),
             key,
             chain,
             signer,
-            policy,
-            committed: Mutex::new(Committed::new(key)),
-            status: StatusCell::new(name, key.to_string()),
+            status,
         }
     }
 
-    /// Its EOTS key.
-    pub fn key(&self) -> FinalityProviderKey {
-        self.key
+    /// Asks the chain what the provider may do.
+    async fn look(&self) -> Result<Look, ChainError> {
+        let known = self.chain.finality_provider(&self.key).await?;
+        let standing = standing(known.as_ref());
+        let mut jailed_until = None;
+        if standing == Standing::Jailed {
+            let info = self.chain.signing_info(&self.key).await?;
+            jailed_until = info.and_then(|info| info.jailed_until);
+        }
+        let voted = known.as_ref().and_then(|known| known.highest_voted_height);
+        self.status.update(|status| {
+            if status.standing != standing {
+                tracing::info!(%standing, "the provider's standing on the chain");
+            }
+            status.standing = standing;
+            status.jailed_until = jailed_until.map(unix_seconds);
+            status.slashed_at = known.and_then(|known| known.slashed_at);
+            status.last_vote = status.last_vote.max(voted);
+        });
+        Ok(Look {
+            standing,
+            jailed_until,
+            voted,
+        })
     }
+}
 
-    /// Where its state can be read while it works.
-    pub fn status(&self) -> StatusCell {
-        self.status.clone()
-    }
+/// What the chain says of a provider.
+struct Look {
+    standing: Standing,
+    /// Where it is jailed and the chain says so.
+    jailed_until: Option<SystemTime>,
+    /// Highest height at which the chain has its vote.
+    voted: Option<ChainHeight>,
+}
 
-    /// Asks the chain what the provider may do; a jailed one may still commit, a slashed one nothing.
-    async fn standing(&self) -> Result<Standing, ChainError> {
-        Ok(standing(
-            self.chain.finality_provider(&self.key).await?.as_ref(),
-        ))
+impl Look {
+    /// What keeps the provider from working, and whether that can end.
+    fn obstacle(&self) -> Option<Next> {
+        match self.standing {
+            Standing::Registered => None,
+            Standing::Unknown | Standing::Unregistered => Some(Next::Waiting(
+                "the chain does not know this provider: register it with `finality-provider register`"
+                    .to_owned(),
+            )),
+            Standing::Jailed => Some(Next::Waiting(format!(
+                "jailed, {}: find out why votes were missed, then `finality-provider unjail`",
+                self.jailed_until.map_or_else(
+                    || "and the chain does not say for how long".to_owned(),
+                    |until| time_left(until, SystemTime::now())
+                )
+            ))),
+            Standing::Slashed => Some(Next::End(Some(
+                "slashed, for ever: two votes for one height were published and its key is public; take it out of the \
+                 configuration"
+                    .to_owned(),
+            ))),
+        }
     }
 }
 
@@ -95,4 +161,21 @@ pub fn standing(known: Option<&FinalityProvider>) -> Standing {
         Some(provider) if provider.jailed => Standing::Jailed,
         Some(_) => Standing::Registered,
     }
+}
+
+/// How long it is from `now` until a jail ends, in words.
+pub fn time_left(until: SystemTime, now: SystemTime) -> String {
+    match until.duration_since(now) {
+        Ok(left) if left.as_secs() > 0 => {
+            let minutes = left.as_secs().div_ceil(60);
+            format!("for another {} h {} min", minutes / 60, minutes % 60)
+        }
+        _ => "its time is over".to_owned(),
+    }
+}
+
+/// Seconds since 1970.
+pub fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
 }

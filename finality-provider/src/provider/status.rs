@@ -1,5 +1,6 @@
 //! How one provider is doing, for `/status`, for metrics and for people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,31 +36,68 @@ impl fmt::Display for Standing {
     }
 }
 
+/// What a provider's problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Concern {
+    /// Keys, signing record, connection: it does not work yet.
+    Start,
+    /// Commitments to public randomness.
+    Randomness,
+    /// All votes.
+    Votes,
+    /// A single vote; the others go on.
+    Vote,
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Randomness => "randomness",
+            Self::Votes => "votes",
+            Self::Vote => "a vote",
+        })
+    }
+}
+
 /// A provider's state as last seen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ProviderStatus {
     /// Its name in the configuration.
     pub name: String,
-    /// Its EOTS key, hex.
-    pub key: String,
+    /// Its EOTS key, hex; `None` where the key file cannot be read.
+    pub key: Option<String>,
     /// What it can do at present.
     pub standing: Standing,
+    /// Until when it stays jailed at least, in seconds since 1970.
+    pub jailed_until: Option<u64>,
+    /// Height at which it was slashed.
+    pub slashed_at: Option<ChainHeight>,
     /// Voting power at the newest height looked at, in satoshi.
     pub power: u64,
     /// The chain's tip when last asked.
     pub tip: ChainHeight,
-    /// Newest height voted for since the start of the process.
+    /// Heights up to the tip that are not dealt with yet.
+    pub lag: u64,
+    /// Newest height voted for.
     pub last_vote: Option<ChainHeight>,
+    /// When the chain last took a vote since the start of the process, in seconds since 1970.
+    pub last_vote_at: Option<u64>,
     /// Votes accepted since the start of the process.
     pub votes: u64,
+    /// Votes missed in the chain's present window; too many of them jail.
+    pub missed_in_window: Option<u64>,
     /// Last height for which randomness is committed.
     pub randomness_to: Option<ChainHeight>,
     /// Covered heights above the tip.
     pub runway: u64,
-    /// Signatures the signer refused to give since the start of the process.
+    /// What the account has for fees, in the smallest unit; as text, because it can be above 2^53.
+    pub fee_balance: Option<String>,
+    /// Signatures that would have been a second one at their height, refused since the start of the process.
     pub refused: u64,
-    /// What went wrong last, until something goes right again.
-    pub problem: Option<String>,
+    /// What is wrong at present, by what it is about. A single vote's problem stays until a vote is taken.
+    pub problems: BTreeMap<Concern, String>,
 }
 
 /// One provider's status, written by its tasks and read by whoever asks.
@@ -68,7 +106,7 @@ pub struct StatusCell(Arc<Mutex<ProviderStatus>>);
 
 impl StatusCell {
     /// Starts out knowing only who it is.
-    pub fn new(name: &str, key: String) -> Self {
+    pub fn new(name: &str, key: Option<String>) -> Self {
         Self(Arc::new(Mutex::new(ProviderStatus {
             name: name.to_owned(),
             key,
@@ -82,6 +120,16 @@ impl StatusCell {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Notes a problem, or that there is none any more.
+    pub fn set_problem(&self, concern: Concern, problem: Option<String>) {
+        self.update(|status| {
+            match problem {
+                Some(problem) => status.problems.insert(concern, problem),
+                None => status.problems.remove(&concern),
+            };
+        });
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut ProviderStatus)) {

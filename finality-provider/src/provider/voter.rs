@@ -1,228 +1,192 @@
-//! Casts the votes that are due.
+//! Finds out which votes are due, and has them cast.
 
-use chain::{AddFinalityVote, ChainError, FinalityBlock, FinalityParams, Message, Rejection};
-use eots::Signature;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use chain::{ChainError, FinalityBlock, PublicRandomnessCommit};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use staking::units::ChainHeight;
 
-use super::{Provider, RoundError, Standing};
-use crate::metrics::{SIGNATURES_REFUSED, VOTES, VOTES_LOST};
-use crate::signer::{Refusal, SignerError, Vote};
-use crate::votes::{Decision, Observation, SkipReason, decide, first_height};
+use super::committed::Committed;
+use super::work::{Next, Worker};
+use super::{Concern, Provider, RoundError};
+use crate::metrics::show;
+use crate::votes::{Decision, Observation, SkipReason, Window, decide, first_height};
 
 /// Heights looked at in one round; the votes of one round travel together.
 const HEIGHTS_IN_A_ROUND: u64 = 200;
 
-/// Error codes of votes that the chain will never take and does not need (spec 2.17, module `finality`).
-const DUPLICATE_VOTE: u32 = 1109;
-const FINAL_AND_TIMESTAMPED: u32 = 1116;
+/// Heights asked about at the same time.
+const CONCURRENT_HEIGHTS: usize = 16;
 
-/// How far a provider has come; everything below `next` needs nothing more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct VotingProgress {
+/// Casts the votes of one provider, from the first height that is open upwards.
+pub struct Voter {
+    pub(super) provider: Provider,
+    interval: Duration,
+    pub(super) committed: Committed,
+    /// Everything below needs nothing more. Unknown at the start, and after a time without voting: the chain tells.
     next: Option<ChainHeight>,
 }
 
-impl Provider {
-    /// Votes for every height from `progress` to the tip for which a vote is due, as far as one round goes.
-    ///
-    /// Returns how far everything is settled. A height that failed for now is not: the next round begins with it,
-    /// and the votes above it that did land are found on the chain and skipped.
-    pub async fn vote(&self, progress: VotingProgress) -> Result<VotingProgress, RoundError> {
-        let standing = self.standing().await?;
-        self.status.update(|status| status.standing = standing);
-        if standing != Standing::Registered {
-            return Ok(progress);
+impl Voter {
+    /// Looks for new blocks every `interval`.
+    pub fn new(provider: Provider, interval: Duration) -> Self {
+        let committed = Committed::new(provider.key);
+        Self {
+            provider,
+            interval,
+            committed,
+            next: None,
         }
-        let Some(activated) = self.chain.finality_activated_at().await? else {
-            return Ok(progress);
+    }
+
+    /// What holds for this round, and its heights; `None` where there is nothing new.
+    async fn window(&self) -> Result<Option<(Window, RangeInclusive<ChainHeight>)>, ChainError> {
+        let chain = &self.provider.chain;
+        let tip = chain.height().await?;
+        self.provider.status.update(|status| status.tip = tip);
+        if self.next.is_some_and(|next| next > tip) {
+            return Ok(None);
+        }
+        let (activated, params) =
+            try_join!(chain.finality_activated_at(), chain.finality_params())?;
+        let Some(activated) = activated else {
+            return Ok(None);
         };
-        let params = self.chain.finality_params().await?;
-        let activated = activated.max(params.activation_height);
-        let tip = self.chain.height().await?;
-        self.status.update(|status| status.tip = tip);
-        let next = if let Some(next) = progress.next {
+        let window = Window {
+            tip,
+            activated: activated.max(params.activation_height),
+            timeout: params.finality_vote_timeout,
+        };
+        let near = |next: &ChainHeight| tip.0 - next.0 < HEIGHTS_IN_A_ROUND;
+        let first = if let Some(next) = self.next.filter(near) {
             next
         } else {
-            let last_finalized = self.chain.last_finalized_block().await?;
-            first_height(activated, last_finalized, params.finality_vote_timeout)
+            // Far behind: what has become final meanwhile needs no vote.
+            let last_finalized = chain.last_finalized_block().await?;
+            let first = first_height(window.activated, last_finalized, window.timeout);
+            self.next.map_or(first, |next| next.max(first))
         };
-        let due = self.due(next, tip, activated, &params).await?;
-        let settled_below = self.cast(&due.blocks, due.settled_below).await?;
-        Ok(VotingProgress {
-            next: Some(settled_below),
-        })
+        let last = ChainHeight(tip.0.min(first.0.saturating_add(HEIGHTS_IN_A_ROUND - 1)));
+        Ok((first <= last).then_some((window, first..=last)))
     }
 
-    /// Looks at the heights from `next` to the tip, at most a round of them.
+    /// Looks at all `heights`, and says for which blocks a vote is due and below which height all is settled.
     async fn due(
-        &self,
-        next: ChainHeight,
-        tip: ChainHeight,
-        activated: ChainHeight,
-        params: &FinalityParams,
-    ) -> Result<Due, RoundError> {
-        let finalized_epoch = self.chain.last_finalized_epoch().await?;
-        let commits = self.chain.public_randomness_commits(&self.key).await?;
-        self.committed
-            .lock()
-            .await
-            .refresh(&*self.signer, &commits, next)
-            .await?;
-
-        let end = tip.0.min(next.0.saturating_add(HEIGHTS_IN_A_ROUND - 1));
-        let mut due = Due {
-            blocks: Vec::new(),
-            settled_below: next,
+        &mut self,
+        window: &Window,
+        heights: &RangeInclusive<ChainHeight>,
+    ) -> Result<(Vec<FinalityBlock>, ChainHeight), RoundError> {
+        let chain = &self.provider.chain;
+        let key = &self.provider.key;
+        let (finalized_epoch, commits) = try_join!(
+            chain.last_finalized_epoch(),
+            chain.public_randomness_commits(key)
+        )?;
+        self.committed.take_over(&commits, heights)?;
+        let counts = |commit: &PublicRandomnessCommit| {
+            finalized_epoch != 0 && commit.epoch <= finalized_epoch
         };
-        for height in (next.0..=end).map(ChainHeight) {
-            let seen = self.observe(height, finalized_epoch).await?;
-            match decide(height, tip, activated, params.finality_vote_timeout, &seen) {
-                Decision::Vote(block) => due.blocks.push(block),
-                Decision::Skip(SkipReason::NoPublicRandomness) => {
-                    tracing::warn!(%height, "no timestamped public randomness covers this height");
-                }
-                Decision::Skip(reason) => tracing::debug!(%height, ?reason, "no vote needed"),
-                Decision::Wait => break,
-            }
-            due.settled_below = ChainHeight(height.0 + 1);
-        }
-        Ok(due)
-    }
 
-    async fn observe(
-        &self,
-        height: ChainHeight,
-        finalized_epoch: u64,
-    ) -> Result<Observation, RoundError> {
-        let block = self.chain.finality_block(height).await?;
-        let power = self.chain.voting_power(&self.key, height).await?;
-        self.status.update(|status| status.power = power);
-        // Asked only where it can change the decision: it is the longest of the three answers.
-        let voted = power > 0 && self.chain.votes(height).await?.contains(&self.key);
-        let covered = self
-            .committed
-            .lock()
-            .await
-            .covering(height)
-            .is_some_and(|commit| finalized_epoch != 0 && commit.epoch <= finalized_epoch);
-        Ok(Observation {
-            block,
-            power,
-            voted,
-            covered,
-        })
-    }
-
-    /// Signs and sends votes for `blocks`; returns the height below which everything is settled.
-    async fn cast(
-        &self,
-        blocks: &[FinalityBlock],
-        settled_below: ChainHeight,
-    ) -> Result<ChainHeight, RoundError> {
-        if blocks.is_empty() {
-            return Ok(settled_below);
-        }
-        let votes: Vec<Vote> = blocks
-            .iter()
-            .map(|block| Vote {
-                height: block.height,
-                app_hash: block.app_hash,
+        let numbers = heights.start().0..=heights.end().0;
+        let seen: Vec<Observation> = stream::iter(numbers.clone().map(ChainHeight))
+            .map(|height| {
+                let covered = self.committed.covering(height).is_some_and(counts);
+                observe(&self.provider, height, covered)
             })
-            .collect();
-        let signatures = self.signer.sign_votes(self.key, &votes).await?;
-        let mut messages = Vec::new();
-        for (vote, signature) in votes.iter().zip(signatures) {
-            match signature {
-                Ok(signature) => messages.push(self.message(*vote, signature).await?),
-                Err(refusal) => self.refused(*vote, &refusal)?,
-            }
-        }
-        let heights: Vec<ChainHeight> = messages.iter().map(|vote| vote.height).collect();
-        let messages = messages.into_iter().map(Message::AddFinalityVote).collect();
-        let outcomes = self.chain.submit(messages).await;
-
-        let mut unsettled = None;
-        for (height, outcome) in heights.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(_) => self.accepted(height),
-                Err(ChainError::Rejected(rejection)) => self.rejected(height, &rejection),
-                Err(error) => {
-                    tracing::warn!(%height, %error, "vote not taken; trying again");
-                    unsettled = Some(unsettled.unwrap_or(height).min(height));
-                }
-            }
-        }
-        Ok(unsettled.unwrap_or(settled_below))
-    }
-
-    async fn message(
-        &self,
-        vote: Vote,
-        signature: Signature,
-    ) -> Result<AddFinalityVote, RoundError> {
-        let proven = self
-            .committed
-            .lock()
-            .await
-            .prove(&*self.signer, vote.height)
+            .buffered(CONCURRENT_HEIGHTS)
+            .try_collect()
             .await?;
-        let Some((public_randomness, proof)) = proven else {
-            return Err(ChainError::InvalidAnswer {
-                query: "public randomness commitments",
-                reason: format!("the commitment covering height {} is gone", vote.height),
+        if let Some(newest) = seen.last() {
+            self.provider
+                .status
+                .update(|status| status.power = newest.power);
+        }
+
+        let mut due = Vec::new();
+        let mut open = None;
+        for (height, seen) in numbers.map(ChainHeight).zip(&seen) {
+            match decide(height, window, seen) {
+                Decision::Vote(block) => due.push(block),
+                Decision::Wait => open = Some(open.unwrap_or(height)),
+                Decision::Skip(
+                    reason @ (SkipReason::NoPublicRandomness | SkipReason::NotIndexed),
+                ) => tracing::warn!(%height, ?reason, "no vote is possible"),
+                Decision::Skip(reason) => tracing::debug!(%height, ?reason, "no vote needed"),
             }
-            .into());
-        };
-        Ok(AddFinalityVote {
-            finality_provider: self.key,
-            height: vote.height,
-            public_randomness,
-            proof,
-            app_hash: vote.app_hash,
-            signature,
-        })
-    }
-
-    fn accepted(&self, height: ChainHeight) {
-        VOTES.increment_for(&self.name);
-        self.status.update(|status| {
-            status.votes += 1;
-            status.last_vote = status.last_vote.max(Some(height));
-            status.problem = None;
-        });
-    }
-
-    /// The chain would refuse the same vote again, so its height is settled either way.
-    fn rejected(&self, height: ChainHeight, rejection: &Rejection) {
-        if rejection.codespace == "finality"
-            && [DUPLICATE_VOTE, FINAL_AND_TIMESTAMPED].contains(&rejection.code)
-        {
-            tracing::debug!(%height, "the chain needs no vote any more");
-            return;
         }
-        VOTES_LOST.increment_for(&self.name);
-        tracing::error!(%height, %rejection, "vote lost");
-        self.status.update(|status| {
-            status.problem = Some(format!("vote for height {height}: {rejection}"));
-        });
-    }
-
-    /// A height that was signed otherwise before is lost but stops nothing; a record that cannot be read stops all.
-    fn refused(&self, vote: Vote, refusal: &Refusal) -> Result<(), RoundError> {
-        self.status.update(|status| {
-            status.refused += 1;
-            status.problem = Some(refusal.to_string());
-        });
-        SIGNATURES_REFUSED.increment_for(&self.name);
-        tracing::error!(height = %vote.height, %refusal, "no vote: the signer refused");
-        match refusal {
-            Refusal::Equivocation(_) | Refusal::BelowWatermark(_) => Ok(()),
-            _ => Err(SignerError::Refused(refusal.clone()).into()),
-        }
+        let settled_below = open.unwrap_or(ChainHeight(heights.end().0.saturating_add(1)));
+        Ok((due, settled_below))
     }
 }
 
-struct Due {
-    blocks: Vec<FinalityBlock>,
-    settled_below: ChainHeight,
+impl Worker for Voter {
+    type Error = RoundError;
+
+    fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    async fn round(&mut self) -> Result<Next, RoundError> {
+        let look = self.provider.look().await?;
+        if let Some(next) = look.obstacle() {
+            self.next = None;
+            return Ok(next);
+        }
+        let Some((window, heights)) = self.window().await? else {
+            return Ok(Next::Round);
+        };
+        let (due, settled_below) = self.due(&window, &heights).await?;
+        let mut outcome = (None, None);
+        if !due.is_empty() {
+            self.check_alone(look.voted).await?;
+            let ballots = self.ballots(due).await?;
+            let votes = self.sign(ballots).await?;
+            outcome = self.cast(votes, &window).await;
+        }
+        let (open, hindered) = outcome;
+        self.next = Some(open.map_or(settled_below, |open| open.min(settled_below)));
+        match hindered {
+            Some(error) => Err(error.into()),
+            None => Ok(Next::Round),
+        }
+    }
+
+    fn ended(&mut self, problem: Option<String>) {
+        let next = self.next;
+        self.provider.status.update(|status| {
+            status.lag = next.map_or(0, |next| {
+                status.tip.0.saturating_add(1).saturating_sub(next.0)
+            });
+        });
+        self.provider.status.set_problem(Concern::Votes, problem);
+        show(&self.provider.status.get());
+    }
+}
+
+/// Asks the chain about one height.
+async fn observe(
+    provider: &Provider,
+    height: ChainHeight,
+    covered: bool,
+) -> Result<Observation, ChainError> {
+    let Provider { key, chain, .. } = provider;
+    let (block, power) = try_join!(
+        chain.finality_block(height),
+        chain.voting_power(key, height)
+    )?;
+    if let Some(block) = block.filter(|block| block.height != height) {
+        return Err(ChainError::InvalidAnswer {
+            query: "finality block",
+            reason: format!("height {height} was asked for, {} came", block.height),
+        });
+    }
+    // Asked only where it can change the decision: it is the longest of the three answers.
+    let voted = power > 0 && chain.votes(height).await?.contains(key);
+    Ok(Observation {
+        block,
+        power,
+        voted,
+        covered,
+    })
 }

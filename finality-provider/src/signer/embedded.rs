@@ -1,7 +1,9 @@
 //! The signer itself: keys in memory, every vote through the signing record.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
@@ -11,56 +13,106 @@ use eots::{ChallengeOverflow, PublicRandomness, SecretKey, Signature, bip340, vo
 use rand::RngCore;
 use rand::rngs::OsRng;
 use rayon::prelude::*;
-use sign_guard::{ChainDomain, Identity, Permit, SignError, SignGuard, StorageError};
+use sign_guard::{Permit, SignError, StorageError};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::{AccountAddress, AccountAddressError, ProofOfPossession};
 use tokio::task::spawn_blocking;
 
-use super::{EotsSigner, HeightRange, Refusal, SignedCommitment, SignerError, Vote};
+use super::{
+    EotsSigner, HeightRange, HeldKey, MOST_COMMITTED, MOST_RANDOMNESS, MOST_VOTES, Refusal,
+    SignedCommitment, SignerError, Vote,
+};
+use crate::record::{OnChain, RecordError, SigningRecord, UnknownVotes};
 
 /// Signs for one chain with the keys of one or more providers.
 #[derive(Clone)]
 pub struct Embedded(Arc<Inner>);
 
 struct Inner {
-    chain: ChainDomain,
-    keys: BTreeMap<FinalityProviderKey, SecretKey>,
-    guard: SignGuard,
+    record: SigningRecord,
+    keys: RwLock<BTreeMap<FinalityProviderKey, Arc<SecretKey>>>,
 }
 
 impl Embedded {
-    /// A signer for `chain` whose votes `guard` records; every key must be registered there.
-    pub fn new(
-        chain: ChainDomain,
-        keys: impl IntoIterator<Item = (FinalityProviderKey, SecretKey)>,
-        guard: SignGuard,
-    ) -> Self {
+    /// A signer without keys, whose votes `record` records.
+    pub fn new(record: SigningRecord) -> Self {
         Self(Arc::new(Inner {
-            chain,
-            keys: keys.into_iter().collect(),
-            guard,
+            record,
+            keys: RwLock::default(),
         }))
     }
 
+    /// Signs with `secret` from now on, if the record and what the chain says of the key allow it.
+    pub async fn admit(
+        &self,
+        key: FinalityProviderKey,
+        secret: SecretKey,
+        chain: OnChain,
+        unknown: UnknownVotes,
+    ) -> Result<(), RecordError> {
+        let inner = Arc::clone(&self.0);
+        in_background(move || {
+            // Held over the admission, so that of two with the same key one is refused.
+            let mut keys = inner.keys.write().unwrap_or_else(PoisonError::into_inner);
+            if keys.contains_key(&key) {
+                return Err(RecordError::Twice(key));
+            }
+            inner.record.admit(key, chain, unknown)?;
+            keys.insert(key, Arc::new(secret));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets votes that nobody will ask for again.
+    pub async fn prune(&self) -> Result<(), SignerError> {
+        let inner = Arc::clone(&self.0);
+        let pruned = in_background(move || inner.record.prune()).await;
+        pruned.map_err(|error| unavailable(&error).into())
+    }
+
     /// Runs `work`, which computes for long or waits for the disk, where it holds up nobody else.
-    async fn blocking<T: Send + 'static>(
+    async fn sign_with<T: Send + 'static>(
         &self,
         key: FinalityProviderKey,
         work: impl FnOnce(&Inner, &SecretKey) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, SignerError> {
         let inner = Arc::clone(&self.0);
-        let worked = spawn_blocking(move || work(&inner, inner.key(key)?)).await;
-        worked
-            .map_err(|error| SignerError::InvalidAnswer(format!("the signer failed: {error}")))?
+        in_background(move || work(&inner, &*inner.key(key)?))
+            .await
             .map_err(Into::into)
     }
 }
 
 impl Inner {
-    fn key(&self, key: FinalityProviderKey) -> Result<&SecretKey, Refusal> {
-        self.keys
-            .get(&key)
-            .ok_or_else(|| Refusal::UnknownKey(format!("the signer has no key for provider {key}")))
+    fn key(&self, key: FinalityProviderKey) -> Result<Arc<SecretKey>, Refusal> {
+        // Each change is one insertion: a panic leaves the map whole.
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&key).cloned().ok_or_else(|| {
+            Refusal::UnknownKey(format!(
+                "the signer has no key for finality provider {key}, or has not admitted it yet"
+            ))
+        })
+    }
+
+    fn held(&self) -> Result<Vec<HeldKey>, Refusal> {
+        let keys: Vec<_> = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            keys.keys().copied().collect()
+        };
+        keys.into_iter()
+            .map(|key| {
+                let signed_to = self
+                    .record
+                    .signed_to(key)
+                    .map_err(|error| unavailable(&error))?;
+                Ok(HeldKey {
+                    key,
+                    // Held means registered.
+                    signed_to: signed_to.ok_or_else(no_record)?,
+                })
+            })
+            .collect()
     }
 
     fn sign_votes(
@@ -69,21 +121,11 @@ impl Inner {
         secret: &SecretKey,
         votes: &[Vote],
     ) -> Result<Vec<Result<Signature, Refusal>>, Refusal> {
-        let identity = Identity {
-            public_key: key.to_bytes(),
-            chain: self.chain.clone(),
-        };
-        let votes: Vec<_> = votes
-            .iter()
-            .map(|vote| sign_guard::Vote {
-                identity: identity.clone(),
-                height: vote.height.0,
-                app_hash: vote.app_hash,
-            })
-            .collect();
+        let blocks = votes.iter().map(|vote| (vote.height, vote.app_hash));
         let signed = self
-            .guard
-            .sign_all(&votes, |permit| sign(secret, &permit))
+            .record
+            .sign_all(key, blocks, |permit| sign(secret, &permit))
+            .ok_or_else(no_record)?
             .map_err(|error| unavailable(&error))?;
         Ok(signed.into_iter().map(outcome).collect())
     }
@@ -91,8 +133,11 @@ impl Inner {
 
 #[async_trait]
 impl EotsSigner for Embedded {
-    async fn public_keys(&self) -> Result<Vec<FinalityProviderKey>, SignerError> {
-        Ok(self.0.keys.keys().copied().collect())
+    async fn keys(&self) -> Result<Vec<HeldKey>, SignerError> {
+        let inner = Arc::clone(&self.0);
+        in_background(move || inner.held())
+            .await
+            .map_err(Into::into)
     }
 
     async fn public_randomness(
@@ -100,9 +145,9 @@ impl EotsSigner for Embedded {
         key: FinalityProviderKey,
         range: HeightRange,
     ) -> Result<Vec<PublicRandomness>, SignerError> {
-        self.blocking(key, move |inner, secret| {
-            check_range(range)?;
-            Ok(leaves(secret, inner.chain.as_str(), range))
+        self.sign_with(key, move |inner, secret| {
+            check_range(range, MOST_RANDOMNESS)?;
+            Ok(leaves(secret, inner.record.chain().as_str(), range))
         })
         .await
     }
@@ -114,9 +159,9 @@ impl EotsSigner for Embedded {
     ) -> Result<SignedCommitment, SignerError> {
         let mut aux = [0; 32];
         OsRng.fill_bytes(&mut aux);
-        self.blocking(key, move |inner, secret| {
-            check_range(range)?;
-            let commitment = commitment(secret, inner.chain.as_str(), range)
+        self.sign_with(key, move |inner, secret| {
+            check_range(range, MOST_COMMITTED)?;
+            let commitment = commitment(secret, inner.record.chain().as_str(), range)
                 .map_err(|error| Refusal::InvalidRequest(error.to_string()))?;
             let digest = digest(range.start.0, range.count.into(), &commitment);
             let signature = bip340::sign(secret, &digest, &aux).into();
@@ -133,8 +178,11 @@ impl EotsSigner for Embedded {
         key: FinalityProviderKey,
         votes: &[Vote],
     ) -> Result<Vec<Result<Signature, Refusal>>, SignerError> {
+        if votes.len() > MOST_VOTES {
+            return Err(invalid("votes", votes.len(), MOST_VOTES).into());
+        }
         let votes = votes.to_vec();
-        self.blocking(key, move |inner, secret| {
+        self.sign_with(key, move |inner, secret| {
             inner.sign_votes(key, secret, &votes)
         })
         .await
@@ -146,7 +194,7 @@ impl EotsSigner for Embedded {
         address: &str,
     ) -> Result<ProofOfPossession, SignerError> {
         let address = address.to_owned();
-        self.blocking(key, move |_, secret| prove_possession(secret, &address))
+        self.sign_with(key, move |_, secret| prove_possession(secret, &address))
             .await
     }
 }
@@ -198,7 +246,14 @@ fn unavailable(error: &StorageError) -> Refusal {
     Refusal::RecordUnavailable(format!("{error}: {cause}"))
 }
 
-fn check_range(range: HeightRange) -> Result<(), Refusal> {
+fn no_record() -> Refusal {
+    Refusal::RecordUnavailable("the signer has no signing record".to_owned())
+}
+
+fn check_range(range: HeightRange, most: u32) -> Result<(), Refusal> {
+    if range.count > most {
+        return Err(invalid("count", range.count, most));
+    }
     if range.count > 0 && range.start.0.checked_add(range.count.into()).is_some() {
         return Ok(());
     }
@@ -206,6 +261,24 @@ fn check_range(range: HeightRange) -> Result<(), Refusal> {
         "{} heights from {} are no range of heights",
         range.count, range.start
     )))
+}
+
+fn invalid(field: &str, found: impl fmt::Display, most: impl fmt::Display) -> Refusal {
+    Refusal::InvalidRequest(format!(
+        "field `{field}`: {found} at once; at most {most} are allowed"
+    ))
+}
+
+/// Runs `work` on a thread that may block. A panic there goes on here.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // Only a runtime that is shutting down cancels it; then nobody waits for the answer.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// Public randomness of all heights in the range, on all cores.

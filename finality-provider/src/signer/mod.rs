@@ -20,6 +20,18 @@ pub use embedded::{Embedded, prove_possession};
 pub use remote::Remote;
 pub use service::serve;
 
+/// Most heights in one commitment: four months of blocks of ten seconds, derived in half a minute on one core.
+///
+/// We never make a longer one, so a longer one on the chain is not ours, and nobody can have us derive it.
+pub const MOST_COMMITTED: u32 = 1_000_000;
+
+/// Most heights of public randomness asked for at once: 0.6 MB, far below what one gRPC answer may carry. A whole number
+/// of a commitment tree's blocks.
+pub const MOST_RANDOMNESS: u32 = 16_384;
+
+/// Most votes asked for at once.
+pub const MOST_VOTES: usize = 1_000;
+
 /// A block to vote for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vote {
@@ -91,11 +103,20 @@ pub enum SignerError {
     InvalidAnswer(String),
 }
 
+/// A key that may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldKey {
+    /// The key.
+    pub key: FinalityProviderKey,
+    /// Highest height that it may have signed here; a vote above it was made elsewhere.
+    pub signed_to: ChainHeight,
+}
+
 /// Holds keys and signs with them.
 #[async_trait]
 pub trait EotsSigner: Send + Sync {
-    /// The providers it can sign for.
-    async fn public_keys(&self) -> Result<Vec<FinalityProviderKey>, SignerError>;
+    /// The keys that may sign, and how far each has come.
+    async fn keys(&self) -> Result<Vec<HeldKey>, SignerError>;
 
     /// Public randomness of the heights in `range`, in their order.
     async fn public_randomness(
@@ -111,7 +132,7 @@ pub trait EotsSigner: Send + Sync {
         range: HeightRange,
     ) -> Result<SignedCommitment, SignerError>;
 
-    /// Votes; each answer is the vote's signature or why there is none, in the order asked.
+    /// Signs votes; each answer is the vote's signature or why there is none, in the order asked.
     ///
     /// A signature is only given out after its record is durable; asking for the same vote again brings the same one.
     async fn sign_votes(

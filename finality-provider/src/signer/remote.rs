@@ -8,21 +8,22 @@ use eots::commitment::Commitment;
 use eots::{PublicRandomness, Signature};
 use proto::btcmesh::finality::v1::eots_signer_client::EotsSignerClient;
 use proto::btcmesh::finality::v1::{
-    GetPublicKeysRequest, PublicRandomnessRequest, Refusal as WireRefusal, RefusalReason,
+    GetKeysRequest, PublicRandomnessRequest, Refusal as WireRefusal, RefusalReason,
     SignCommitmentRequest, SignProofOfPossessionRequest, SignVotesRequest, Vote as WireVote,
     public_randomness_response, sign_commitment_response, sign_proof_of_possession_response,
     vote_outcome,
 };
 use proto::endpoint::Endpoint;
-use proto::field::{each, required};
+use proto::field::{FieldError, each, required};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::ProofOfPossession;
+use staking::units::ChainHeight;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{EotsSigner, HeightRange, Refusal, SignedCommitment, SignerError, Vote};
+use super::{EotsSigner, HeightRange, HeldKey, Refusal, SignedCommitment, SignerError, Vote};
 
-/// Committing to 50,000 heights takes the signer a second or two.
+/// Committing to 50,000 heights takes the signer a second or two, to the most that it takes half a minute.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Client of a signer process that serves one chain's votes.
@@ -62,19 +63,24 @@ impl Remote {
 
 #[async_trait]
 impl EotsSigner for Remote {
-    async fn public_keys(&self) -> Result<Vec<FinalityProviderKey>, SignerError> {
-        let answer = self
-            .client
-            .clone()
-            .get_public_keys(GetPublicKeysRequest {})
-            .await;
-        let keys = answer
-            .map_err(|status| self.failed(&status))?
-            .into_inner()
-            .public_keys;
-        keys.iter()
-            .map(|key| FinalityProviderKey::from_slice(key).map_err(invalid("public_keys")))
-            .collect()
+    async fn keys(&self) -> Result<Vec<HeldKey>, SignerError> {
+        let answer = self.client.clone().get_keys(GetKeysRequest {}).await;
+        let answer = answer.map_err(|status| self.failed(&status))?.into_inner();
+        if answer.chain_id != self.chain_id {
+            let message = format!(
+                "the signer signs for chain `{}`, the configuration says `{}`",
+                answer.chain_id, self.chain_id
+            );
+            return Err(Refusal::UnknownChain(message).into());
+        }
+        each("keys", answer.keys, |held| {
+            let key = FinalityProviderKey::from_slice(&held.public_key);
+            Ok(HeldKey {
+                key: key.map_err(|error| FieldError::new("public_key", error))?,
+                signed_to: ChainHeight(held.signed_to),
+            })
+        })
+        .map_err(invalid("GetKeys"))
     }
 
     async fn public_randomness(

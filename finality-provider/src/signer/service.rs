@@ -8,7 +8,7 @@ use proto::btcmesh::finality::v1::eots_signer_server::{
     EotsSigner as EotsSignerService, EotsSignerServer,
 };
 use proto::btcmesh::finality::v1::{
-    GetPublicKeysRequest, GetPublicKeysResponse, PublicRandomnessList, PublicRandomnessRequest,
+    GetKeysRequest, GetKeysResponse, Key as WireKey, PublicRandomnessList, PublicRandomnessRequest,
     PublicRandomnessResponse, Refusal as WireRefusal, RefusalReason, SignCommitmentRequest,
     SignCommitmentResponse, SignProofOfPossessionRequest, SignProofOfPossessionResponse,
     SignVotesRequest, SignVotesResponse, SignedCommitment as WireCommitment, VoteOutcome,
@@ -24,9 +24,6 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use super::{EotsSigner, HeightRange, Refusal, SignerError, Vote};
-
-/// Most heights of randomness in one answer: 1.7 MB, below what gRPC takes by default.
-const MOST_HEIGHTS: u32 = 50_000;
 
 /// Serves `signer`, which signs for the chain `chain_id` only, until `shutdown` completes.
 pub async fn serve(
@@ -63,17 +60,22 @@ impl Service {
 
 #[async_trait]
 impl EotsSignerService for Service {
-    async fn get_public_keys(
+    async fn get_keys(
         &self,
-        _: Request<GetPublicKeysRequest>,
-    ) -> Result<Response<GetPublicKeysResponse>, Status> {
-        let keys = self
-            .signer
-            .public_keys()
-            .await
-            .map_err(|error| internal(&error))?;
-        let public_keys = keys.into_iter().map(|key| key.to_bytes().into()).collect();
-        Ok(Response::new(GetPublicKeysResponse { public_keys }))
+        _: Request<GetKeysRequest>,
+    ) -> Result<Response<GetKeysResponse>, Status> {
+        let keys = self.signer.keys().await.map_err(|error| internal(&error))?;
+        let keys = keys
+            .into_iter()
+            .map(|held| WireKey {
+                public_key: held.key.to_bytes().into(),
+                signed_to: held.signed_to.0,
+            })
+            .collect();
+        Ok(Response::new(GetKeysResponse {
+            chain_id: self.chain_id.clone(),
+            keys,
+        }))
     }
 
     async fn public_randomness(
@@ -82,12 +84,6 @@ impl EotsSignerService for Service {
     ) -> Result<Response<PublicRandomnessResponse>, Status> {
         let request = request.into_inner();
         let key = read_key(&request.public_key)?;
-        if request.count > MOST_HEIGHTS {
-            return Err(Status::invalid_argument(format!(
-                "field `count`: {} heights in one answer; at most {MOST_HEIGHTS} fit",
-                request.count
-            )));
-        }
         let range = HeightRange {
             start: ChainHeight(request.start_height),
             count: request.count,
