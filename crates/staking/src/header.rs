@@ -19,7 +19,7 @@ use crate::units::BitcoinHeight;
 pub const PERIOD: u32 = 2016;
 
 /// Number of timestamps of which a header's must exceed the median.
-const MEDIAN_TIMES: usize = 11;
+pub const MEDIAN_TIMES: usize = 11;
 
 /// The rules of one Bitcoin network.
 #[derive(Debug, Clone)]
@@ -130,7 +130,12 @@ impl HeaderRules {
         }
     }
 
-    fn check_proof_of_work(&self, header: &Header) -> Result<(), HeaderError> {
+    /// Checks that the hash of `header` meets its own target, and that this is not easier than the network's limit.
+    ///
+    /// # Errors
+    ///
+    /// Answers [`HeaderError::ProofOfWork`] otherwise.
+    pub fn check_proof_of_work(&self, header: &Header) -> Result<(), HeaderError> {
         let target = header.target();
         let hash = header.block_hash();
         if target > Target::ZERO && target <= self.0.max_attainable_target && target.is_met_by(hash)

@@ -1,0 +1,176 @@
+//! What the contract keeps: the last 4,032 headers in a ring, and sparse older ones.
+//!
+//! The record of height h is at h modulo the ring's length, so a header costs one write and old ones need no removal.
+//! Every 144th header is copied before it is overwritten.
+
+use bitcoin::block::Header;
+use bitcoin::{Work, consensus};
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{Addr, Storage};
+use cw_storage_plus::{Item, Map};
+
+use crate::ContractError;
+use crate::msg::Network;
+
+/// Length of the ring, in headers: four weeks, a multiple of [`SPACING`].
+pub(crate) const RING: u32 = 4032;
+
+/// Every so many headers one is kept for good.
+pub(crate) const SPACING: u32 = 144;
+
+const HEADER_LENGTH: usize = 80;
+const RECORD_LENGTH: usize = 96;
+
+const CONFIG: Item<Config> = Item::new("config");
+const EXTENT: Item<Extent> = Item::new("extent");
+/// Raw bytes: header ‖ BE128(work of the chain up to it).
+const RECENT: Map<u32, Vec<u8>> = Map::new("h");
+/// Raw bytes: header.
+const OLD: Map<u32, Vec<u8>> = Map::new("o");
+
+/// What was fixed at the beginning.
+#[cw_serde]
+pub(crate) struct Config {
+    pub(crate) network: Network,
+    pub(crate) test_only: bool,
+    /// Height of the newest trusted header.
+    pub(crate) base_height: u32,
+    /// Time at which the difficulty period of the base began.
+    pub(crate) epoch_start_time: u32,
+    pub(crate) max_reorg: u32,
+    pub(crate) submitters: Vec<Addr>,
+}
+
+/// Which heights the ring holds.
+#[cw_serde]
+#[derive(Copy)]
+pub(crate) struct Extent {
+    /// Lowest height whose record was not overwritten, even by a branch that was undone since.
+    pub(crate) first: u32,
+    /// Height of the best chain's newest header.
+    pub(crate) tip: u32,
+}
+
+/// A header of the best chain, and the work up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) header: Header,
+    pub(crate) work: u128,
+}
+
+impl Record {
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = consensus::serialize(&self.header);
+        bytes.extend(self.work.to_be_bytes());
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (header, work) = bytes.split_at_checked(HEADER_LENGTH)?;
+        Some(Self {
+            header: consensus::deserialize(header).ok()?,
+            work: u128::from_be_bytes(work.try_into().ok()?),
+        })
+    }
+}
+
+/// The work as a number; `None` from 2¹²⁸ on, about a billion times what Bitcoin has done.
+pub(crate) fn work_to_u128(work: Work) -> Option<u128> {
+    let bytes = work.to_be_bytes();
+    let (high, low) = bytes.split_first_chunk::<16>()?;
+    (*high == [0; 16]).then_some(u128::from_be_bytes(low.try_into().ok()?))
+}
+
+/// The number as a work.
+pub(crate) fn work_from_u128(work: u128) -> Work {
+    let mut bytes = [0; 32];
+    for (target, source) in bytes.iter_mut().skip(16).zip(work.to_be_bytes()) {
+        *target = source;
+    }
+    Work::from_be_bytes(bytes)
+}
+
+pub(crate) fn config(storage: &dyn Storage) -> Result<Config, ContractError> {
+    Ok(CONFIG.load(storage)?)
+}
+
+pub(crate) fn set_config(storage: &mut dyn Storage, config: &Config) -> Result<(), ContractError> {
+    Ok(CONFIG.save(storage, config)?)
+}
+
+pub(crate) fn extent(storage: &dyn Storage) -> Result<Extent, ContractError> {
+    Ok(EXTENT.load(storage)?)
+}
+
+pub(crate) fn set_extent(storage: &mut dyn Storage, extent: Extent) -> Result<(), ContractError> {
+    Ok(EXTENT.save(storage, &extent)?)
+}
+
+/// The record at a height; `None` where the ring does not hold it.
+pub(crate) fn recent(
+    storage: &dyn Storage,
+    extent: Extent,
+    height: u32,
+) -> Result<Option<Record>, ContractError> {
+    if height < extent.first || height > extent.tip {
+        return Ok(None);
+    }
+    storage
+        .get(&RECENT.key(slot(height)))
+        .filter(|bytes| bytes.len() == RECORD_LENGTH)
+        .and_then(|bytes| Record::parse(&bytes))
+        .map(Some)
+        .ok_or(ContractError::Corrupt(height))
+}
+
+/// The record at a height that the ring must hold.
+pub(crate) fn expected(
+    storage: &dyn Storage,
+    extent: Extent,
+    height: u32,
+) -> Result<Record, ContractError> {
+    recent(storage, extent, height)?.ok_or(ContractError::Corrupt(height))
+}
+
+/// The header at a height, where it is stored at all.
+pub(crate) fn header(
+    storage: &dyn Storage,
+    extent: Extent,
+    height: u32,
+) -> Result<Option<Header>, ContractError> {
+    if let Some(record) = recent(storage, extent, height)? {
+        return Ok(Some(record.header));
+    }
+    if height > extent.tip {
+        return Ok(None);
+    }
+    storage
+        .get(&OLD.key(height))
+        .map(|bytes| consensus::deserialize(&bytes).map_err(|_| ContractError::Corrupt(height)))
+        .transpose()
+}
+
+/// Writes the record at a height, and keeps the one whose place it takes if that is one of every 144th.
+pub(crate) fn set_recent(
+    storage: &mut dyn Storage,
+    extent: Extent,
+    height: u32,
+    record: Record,
+) -> Result<(), ContractError> {
+    if let Some(replaced) = height.checked_sub(RING).filter(|old| old % SPACING == 0) {
+        if let Some(old) = recent(storage, extent, replaced)? {
+            keep(storage, replaced, &old.header);
+        }
+    }
+    storage.set(&RECENT.key(slot(height)), &record.to_bytes());
+    Ok(())
+}
+
+/// Keeps an old header for good.
+pub(crate) fn keep(storage: &mut dyn Storage, height: u32, header: &Header) {
+    storage.set(&OLD.key(height), &consensus::serialize(header));
+}
+
+const fn slot(height: u32) -> u32 {
+    height % RING
+}
