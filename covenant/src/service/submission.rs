@@ -21,6 +21,9 @@ const LINGER: Duration = Duration::from_millis(100);
 const CODESPACE: &str = "btcstaking";
 const DUPLICATE_SIGNATURE: u32 = 1123;
 
+/// Who judges the transaction around the signatures: its fee, its gas, the room in the mempool.
+const SDK: &str = "sdk";
+
 /// What became of one delegation's signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -40,6 +43,10 @@ impl Outcome {
             Err(ChainError::Rejected(Rejection {
                 codespace, code, ..
             })) if codespace == CODESPACE && *code == DUPLICATE_SIGNATURE => Self::Landed,
+            // Parking for that would leave every delegation parked after it has healed.
+            Err(ChainError::Rejected(rejection)) if rejection.codespace == SDK => {
+                Self::Failed(rejection.to_string())
+            }
             Err(ChainError::Rejected(rejection)) => {
                 Self::Rejected(Refusal::new("rejected-by-chain", rejection.to_string()))
             }
@@ -168,6 +175,16 @@ mod tests {
             Outcome::of(&rejection("btcstaking", 1110)),
             Outcome::Rejected(_)
         ));
+    }
+
+    #[test]
+    fn a_refused_transaction_says_nothing_about_the_delegation() {
+        const INSUFFICIENT_FEE: u32 = 13;
+        const MEMPOOL_IS_FULL: u32 = 20;
+        for code in [INSUFFICIENT_FEE, MEMPOOL_IS_FULL] {
+            let outcome = Outcome::of(&rejection("sdk", code));
+            assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+        }
     }
 
     #[test]
