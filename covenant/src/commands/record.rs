@@ -21,6 +21,8 @@ use crate::signer::SigningHistory;
 struct Rebuilt {
     from_audit_log: u64,
     from_chain: u64,
+    /// Delegations of the chain that could not be read; if one was signed, the record does not know it.
+    unreadable_on_chain: u64,
 }
 
 impl fmt::Display for Rebuilt {
@@ -29,7 +31,15 @@ impl fmt::Display for Rebuilt {
             f,
             "rebuilt the signing record: {} signatures from the audit log, {} from the chain",
             self.from_audit_log, self.from_chain
-        )
+        )?;
+        if self.unreadable_on_chain > 0 {
+            write!(
+                f,
+                "\n{} delegations of the chain cannot be read; if one of them was signed, the record does not know it",
+                self.unreadable_on_chain
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -60,7 +70,7 @@ pub(super) async fn execute(
     consent.ask(QUESTION)?;
     // Everything is gathered before the record is made: one that is there is taken for whole.
     let babylon = chain::reader(chain::configured(config)?).await?;
-    let from_chain = signed_on_chain(&babylon, key).await?;
+    let (from_chain, unreadable_on_chain) = signed_on_chain(&babylon, key).await?;
     let from_audit_log = signed_in_log(home)?;
     let all = from_audit_log.iter().chain(&from_chain).copied();
     SigningHistory::rebuild(home, key, all)?;
@@ -68,6 +78,7 @@ pub(super) async fn execute(
     Ok(Rebuilt {
         from_audit_log: count(&from_audit_log),
         from_chain: count(&from_chain),
+        unreadable_on_chain,
     }
     .into())
 }
@@ -92,15 +103,18 @@ fn signed_in_log(home: &Home) -> Result<Vec<(OutPoint, Txid)>, CommandError> {
     Ok(signed)
 }
 
+/// What the chain has of `key`'s signatures, and how many of its delegations could not be read.
 async fn signed_on_chain(
     chain: &dyn Chain,
     key: CovenantKey,
-) -> Result<Vec<(OutPoint, Txid)>, CommandError> {
+) -> Result<(Vec<(OutPoint, Txid)>, u64), CommandError> {
     const PAGE: NonZeroU32 = NonZeroU32::new(200).unwrap();
     let mut signed = Vec::new();
+    let mut unreadable = 0_u64;
     let mut after = None;
     loop {
         let page = chain.delegations(None, after, PAGE).await?;
+        unreadable += u64::try_from(page.invalid.len()).unwrap_or(u64::MAX);
         signed.extend(
             page.delegations
                 .iter()
@@ -112,7 +126,7 @@ async fn signed_on_chain(
         );
         match page.next {
             Some(next) => after = Some(next),
-            None => return Ok(signed),
+            None => return Ok((signed, unreadable)),
         }
     }
 }
