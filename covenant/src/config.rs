@@ -116,7 +116,7 @@ pub struct ServiceConfig {
 
 impl Default for ServiceConfig {
     /// A Babylon block takes about ten seconds, so half of one is lost at most. A page of 200 delegations of a large
-    /// committee is below the 4 MiB that gRPC takes in one message.
+    /// committee takes about 2 MiB.
     fn default() -> Self {
         Self {
             poll_interval_milliseconds: const { NonZeroU32::new(5_000).unwrap() },

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Recorded;
 use super::entry::Head;
 
-/// Longest line that is read, in bytes. The signer's own are below 2 kB; a longer one is damage.
+/// Longest line that is read, in bytes. The signer's own are below 2 kB, or a quarter of the limit where a
+/// refusal quotes the longest script that Bitcoin relays; a longer one is damage.
 const MAX_LINE: usize = 1 << 20;
 
 /// A log whose lines do not follow from each other.
