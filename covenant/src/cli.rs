@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bitcoin::hashes::sha256;
 use clap::{Args, Subcommand, ValueEnum};
 use daemon::consent::Consent;
+use daemon::parked::ParkedCommand;
 use keystore::PassphraseSource;
 
 /// Everything the program can do, besides what all programs can.
@@ -152,24 +153,4 @@ pub enum RecordCommand {
     /// Rebuild a lost signing record from the audit log and from what the chain has of our signatures
     #[command(after_help = "Example:\n  covenant record rebuild")]
     Rebuild(Consent),
-}
-
-/// `covenant parked …`
-#[derive(Debug, Subcommand)]
-pub enum ParkedCommand {
-    /// Show the delegations that are not signed, with the reasons
-    #[command(after_help = "Example:\n  covenant parked list --json")]
-    List,
-    /// Let the service try again at its next poll
-    #[command(
-        after_help = "Example:\n  covenant parked retry 4d2e…\n  covenant parked retry --all"
-    )]
-    Retry {
-        /// Ids that `parked list` shows
-        #[arg(required_unless_present = "all", value_name = "ID")]
-        ids: Vec<String>,
-        /// All of them
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
 }

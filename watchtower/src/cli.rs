@@ -2,12 +2,14 @@
 
 use clap::{Args, Subcommand};
 use daemon::output::{Answer, CommandError};
+use daemon::parked::{self, ParkedCommand};
 use daemon::program::{Context, Program};
 use keystore::PassphraseSource;
 use staking::keys::FinalityProviderKey;
 
 use crate::commands;
 use crate::config::{Config, PROGRAM, TEMPLATE};
+use crate::home::Home;
 
 /// The program.
 pub struct Watchtower;
@@ -27,7 +29,9 @@ impl Program for Watchtower {
             Command::Start(options) => commands::start::run(&context, options).await,
             Command::Status => commands::status::run(&context).await,
             Command::Slash { provider } => commands::slash::run(&context, &provider).await,
-            Command::Parked { command } => commands::parked::run(&context, command),
+            Command::Parked { command } => {
+                parked::execute(command, &Home::new(context.home()?).parked())
+            }
         }
     }
 }
@@ -125,24 +129,4 @@ pub struct StartOptions {
     /// Of the seed file.
     #[command(flatten)]
     pub passphrase: PassphraseOptions,
-}
-
-/// `parked …`.
-#[derive(Debug, Subcommand)]
-pub enum ParkedCommand {
-    /// Show what was given up on, with the reasons
-    ///
-    /// Example: watchtower parked list
-    List,
-    /// Let the watchtower try again at its next round
-    ///
-    /// Example: watchtower parked retry --all
-    Retry {
-        /// Ids that `parked list` shows
-        #[arg(required_unless_present = "all", value_name = "ID")]
-        ids: Vec<String>,
-        /// All of them
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
 }

@@ -7,7 +7,6 @@ mod init;
 mod keys;
 mod offline;
 mod params;
-mod parked;
 mod record;
 mod signer;
 mod start;
@@ -15,6 +14,7 @@ mod status;
 mod unlock;
 
 use daemon::output::{Answer, CommandError};
+use daemon::parked;
 use daemon::program::Context;
 
 use crate::cli::Command;
@@ -29,7 +29,7 @@ pub(crate) async fn execute(command: Command, context: &Context) -> Result<Answe
         Command::Init => init::init(context),
         Command::Keys(command) => keys::execute(command, &context.config()?, &home(context)?),
         Command::Audit(command) => audit::execute(&command, &home(context)?),
-        Command::Parked(command) => parked::execute(command, &home(context)?),
+        Command::Parked(command) => parked::execute(command, &home(context)?.parked()),
         Command::Params => params::show(&context.config()?).await,
         Command::Record(command) => {
             record::execute(command, &context.config()?, &home(context)?).await

@@ -7,6 +7,7 @@ use bitcoin_source::{BitcoinSource, Bitcoind};
 use chain::Chain;
 use chain::babylon::{AccountKey, Config as BabylonConfig};
 use daemon::output::{Answer, CommandError, Exit};
+use daemon::parked::ParkedDirectory;
 use daemon::program::Context;
 use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
@@ -20,7 +21,6 @@ use crate::cli::Passphrases;
 use crate::config::Config;
 use crate::home::Home;
 use crate::metrics::METRICS;
-use crate::service::parked::ParkedDirectory;
 use crate::service::{Health, Memory, Service};
 use crate::signer::{
     CovenantSecret, CovenantSigner, Identity, Remote, SignerError, SigningHistory, TrustedParams,

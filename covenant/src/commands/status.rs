@@ -4,6 +4,7 @@ use std::fmt;
 
 use ::chain::Chain;
 use daemon::output::{Answer, CommandError, Exit};
+use daemon::parked;
 use keystore::KeyFile;
 use serde::{Deserialize, Serialize};
 use staking::keys::CovenantKey;
@@ -12,7 +13,7 @@ use super::{chain, failure};
 use crate::audit::{Head, read};
 use crate::config::Config;
 use crate::home::Home;
-use crate::service::{Status, parked};
+use crate::service::Status;
 use crate::signer::SignerStatus;
 
 /// What runs at a home, as `/status` and the command show it.

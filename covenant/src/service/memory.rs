@@ -8,9 +8,9 @@ use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitcoin::Txid;
+use daemon::parked::ParkedDirectory;
 use daemon::retry::{Backoff, Schedule};
 
-use super::parked::ParkedDirectory;
 use crate::signer::Refusal;
 
 /// Pauses after a failure that may heal: a node or signer that is away, or a chain that changed under us.
@@ -97,15 +97,10 @@ impl Memory {
     /// Notes that our signatures are on the chain.
     pub fn landed(&mut self, txid: Txid) {
         self.busy.remove(&txid);
-        self.needs_nothing(&txid);
+        self.retries.forget(&txid);
+        self.rejections.remove(&txid);
+        self.waiting_since.remove(&txid);
         self.landed.insert(txid, self.pass);
-    }
-
-    /// Notes that a delegation does not wait for us, for example because signatures that seemed lost landed after all.
-    pub fn needs_nothing(&mut self, txid: &Txid) {
-        self.retries.forget(txid);
-        self.rejections.remove(txid);
-        self.waiting_since.remove(txid);
     }
 
     /// Notes a failure that may heal; `jitter` is that of [`Backoff::pause`].
@@ -125,19 +120,22 @@ impl Memory {
         let rejections = self.rejections.entry(txid).or_default();
         *rejections += 1;
         if *rejections >= MAX_REJECTIONS {
-            return self.refused(txid.to_string(), refusal);
+            return self.refused(&txid.to_string(), refusal);
         }
         self.failed(txid, now, jitter, &refusal.to_string());
         Ok(())
     }
 
     /// Parks a delegation.
-    pub fn refused(&mut self, id: String, refusal: Refusal) -> io::Result<()> {
+    pub fn refused(&mut self, id: &str, refusal: Refusal) -> io::Result<()> {
         if let Ok(txid) = id.parse::<Txid>() {
             self.busy.remove(&txid);
-            self.needs_nothing(&txid);
+            self.retries.forget(&txid);
+            self.rejections.remove(&txid);
+            self.waiting_since.remove(&txid);
         }
-        self.parked.park(id, refusal, SystemTime::now())
+        self.parked
+            .park(id, &refusal.rule, refusal.message, SystemTime::now())
     }
 
     /// Delegations at work.
@@ -243,7 +241,7 @@ mod tests {
                 .unwrap();
         }
         assert!(memory.see(&txid(1).to_string()));
-        let listed = super::super::parked::list(directory.path()).unwrap();
+        let listed = daemon::parked::list(directory.path()).unwrap();
         assert_eq!(listed[0].rule, "chain-1110");
     }
 
@@ -253,7 +251,7 @@ mod tests {
         let now = Instant::now();
         memory.begin_pass().unwrap();
         memory
-            .refused(txid(1).to_string(), Refusal::new("fee", "x"))
+            .refused(&txid(1).to_string(), Refusal::new("fee", "x"))
             .unwrap();
         memory.failed(txid(2), now, 1.0, "no answer");
         memory.wait_for_us(txid(3), now);
@@ -267,29 +265,11 @@ mod tests {
     }
 
     #[test]
-    fn what_landed_after_it_was_given_up_neither_waits_nor_retries() {
-        let (_directory, mut memory) = memory();
-        let now = Instant::now();
-        memory.begin_pass().unwrap();
-        memory.wait_for_us(txid(1), now);
-        memory.begin(txid(1));
-        memory.failed(txid(1), now, 1.0, "not in a block in time");
-        memory.needs_nothing(&txid(1));
-        // Other members' signatures are missing, so the chain still lists it.
-        pass(&mut memory, &[txid(1)]);
-        assert_eq!(memory.retrying().count(), 0);
-        assert_eq!(
-            memory.longest_wait(now + Duration::from_secs(9)),
-            Duration::ZERO
-        );
-    }
-
-    #[test]
     fn an_unfinished_pass_forgets_nothing() {
         let (_directory, mut memory) = memory();
         memory.begin_pass().unwrap();
         memory
-            .refused(txid(1).to_string(), Refusal::new("fee", "x"))
+            .refused(&txid(1).to_string(), Refusal::new("fee", "x"))
             .unwrap();
         // The node went away before the last page.
         memory.begin_pass().unwrap();

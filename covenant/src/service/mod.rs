@@ -7,9 +7,9 @@
 
 mod decision;
 mod memory;
-pub mod parked;
 mod status;
 mod submission;
+mod unreadable;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -269,13 +269,12 @@ impl Service {
         match decide(delegation, params, self.identity.key) {
             Decision::Skip(reason) => {
                 seen.signed += u64::from(reason == Skip::AlreadySigned);
-                memory.needs_nothing(&txid);
                 Ok(None)
             }
             Decision::Park(refusal) => {
                 metrics::REJECTED.increment_for(&refusal.rule);
                 tracing::warn!(%txid, %refusal, "parked a delegation");
-                memory.refused(txid.to_string(), refusal)?;
+                memory.refused(&txid.to_string(), refusal)?;
                 Ok(None)
             }
             Decision::Sign => {
@@ -291,7 +290,7 @@ impl Service {
     }
 
     fn park_unreadable(&self, invalid: &chain::InvalidDelegation) -> std::io::Result<()> {
-        let id = parked::id_of_invalid(invalid);
+        let id = unreadable::id(invalid);
         let mut memory = lock(&self.memory);
         if memory.see(&id) {
             return Ok(());
@@ -299,7 +298,7 @@ impl Service {
         let refusal = crate::signer::Refusal::new("unreadable", &invalid.reason);
         metrics::REJECTED.increment_for(&refusal.rule);
         tracing::warn!(id, %refusal, "parked a delegation");
-        memory.refused(id, refusal)
+        memory.refused(&id, refusal)
     }
 
     /// Has one delegation signed and passes the signatures on.
@@ -316,7 +315,7 @@ impl Service {
             Err(SignerError::Refused(refusal)) => {
                 metrics::REJECTED.increment_for(&refusal.rule);
                 tracing::warn!(%txid, %refusal, "the signer refused a delegation; it is parked");
-                if let Err(error) = lock(&self.memory).refused(txid.to_string(), refusal) {
+                if let Err(error) = lock(&self.memory).refused(&txid.to_string(), refusal) {
                     tracing::error!(%txid, %error, "a delegation cannot be parked");
                 }
             }

@@ -1,7 +1,6 @@
 //! One module for each command.
 
 pub mod init;
-pub mod parked;
 pub mod slash;
 pub mod start;
 pub mod status;

@@ -3,6 +3,8 @@
 //! The directory is the interface: a command lists it whether the service runs or not, and deleting a file is how an
 //! operator asks for another try. Nothing in it is precious; what is still wrong is parked again.
 
+mod command;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+pub use command::{ParkedCommand, execute};
 
 /// Ending of the files.
 const ENDING: &str = "json";
