@@ -113,3 +113,32 @@ async fn a_reorg_that_would_halt_the_chain_is_held_back_until_it_is_meant() {
     assert_eq!(after, before, "the chain was left alone");
     assert!(daemon.is_running());
 }
+
+#[tokio::test]
+async fn a_watchtower_that_starts_before_its_nodes_waits_for_them_and_outlives_their_outages() {
+    let mut stage = Stage::launch(BabylondSettings::default()).await.unwrap();
+    let program = WatchtowerProgram::new(&stage.bitcoind, &stage.babylond, &["headers"])
+        .await
+        .unwrap();
+    stage.bitcoind.stop().await.unwrap();
+    let mut daemon = program.start().unwrap();
+    daemon
+        .wait_for_line("bitcoin node", DEADLINE)
+        .await
+        .unwrap();
+    stage.bitcoind.start().await.unwrap();
+    stage.bitcoind.mine(1).unwrap();
+    headers_arrive(&stage).await;
+
+    stage.babylond.stop().await.unwrap();
+    stage.bitcoind.mine(1).unwrap();
+    daemon.wait_for_line("chain node", DEADLINE).await.unwrap();
+    stage.babylond.start().await.unwrap();
+    headers_arrive(&stage).await;
+    assert!(daemon.is_running());
+
+    // Another instance on the same home is refused, and says whose it is.
+    let second = program.command(&["start"]).await.unwrap();
+    assert_eq!(second.status().code(), Some(6));
+    assert_eq!(second.error().unwrap()["code"], "already-running");
+}

@@ -17,13 +17,14 @@ const BACKOFF: Backoff = Backoff {
     longest: Duration::from_mins(10),
 };
 
-/// So many failures in a row, about two hours, and an item is given up on.
+/// So many failures in a row, about two hours, and an item is given up on, unless its role never gives up.
 const MOST_FAILURES: u32 = 20;
 
 /// What one role has tried and not finished, by staking transaction.
 #[derive(Debug)]
 pub struct Attempts {
     kind: &'static str,
+    most_failures: u32,
     schedule: Schedule<Txid>,
     parked: ParkedDirectory,
 }
@@ -68,9 +69,19 @@ impl Attempts {
     pub fn open(directory: &Path, kind: &'static str) -> io::Result<Self> {
         Ok(Self {
             kind,
+            most_failures: MOST_FAILURES,
             schedule: Schedule::new(BACKOFF),
             parked: ParkedDirectory::open(directory)?,
         })
+    }
+
+    /// Goes on trying what may heal for ever; what cannot is still [parked](Self::park).
+    #[must_use]
+    pub fn without_giving_up(self) -> Self {
+        Self {
+            most_failures: u32::MAX,
+            ..self
+        }
     }
 
     /// Looks which parked items somebody wants tried again.
@@ -92,7 +103,7 @@ impl Attempts {
 
     /// Notes a failure that may heal; after many in a row the item is given up on.
     pub fn failed(&mut self, item: Txid, reason: &Reason) -> io::Result<()> {
-        if self.schedule.failures(&item) >= MOST_FAILURES {
+        if self.schedule.failures(&item) >= self.most_failures {
             return self.park(item, reason);
         }
         let (kind, message) = (self.kind, &reason.message);

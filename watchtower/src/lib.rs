@@ -21,6 +21,7 @@ pub mod headers;
 pub mod home;
 pub mod keys;
 pub mod metrics;
+pub mod pulse;
 pub mod role;
 pub mod slashing;
 pub mod stakes;

@@ -1,5 +1,6 @@
 //! A role: what a watchtower does again and again, whatever happens to the other roles.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use chain::ChainError;
 use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
 use daemon::service::Service;
+use daemon::supervisor::Supervisor;
 use staking::units::BitcoinHeight;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
@@ -97,17 +99,46 @@ pub enum RoundError {
     },
 }
 
-/// Runs the role until the service stops. `name` is shown at `/ready` with how its last round went.
-pub fn spawn<R: Role>(service: &Service, name: &'static str, role: R) {
-    let health = service.dependency(name);
-    let role = Arc::new(Mutex::new(role));
-    service.spawn_restarting(name, BACKOFF, move |stop| {
-        let (role, health) = (Arc::clone(&role), health.clone());
-        async move {
-            repeat(&mut *role.lock().await, &health, &stop).await;
-            Ok::<_, Infallible>(())
+/// Starts roles while the service runs; `/ready` knows of them from the beginning.
+#[derive(Debug, Clone)]
+pub struct Crew {
+    supervisor: Supervisor,
+    health: BTreeMap<&'static str, Dependency>,
+}
+
+impl Crew {
+    /// A crew of the named roles.
+    pub fn of(service: &Service, names: impl IntoIterator<Item = &'static str>) -> Self {
+        let health = names
+            .into_iter()
+            .map(|name| (name, service.dependency(name)))
+            .collect();
+        Self {
+            supervisor: service.supervisor().clone(),
+            health,
         }
-    });
+    }
+
+    /// Whether a role is of the crew.
+    pub fn has(&self, name: &str) -> bool {
+        self.health.contains_key(name)
+    }
+
+    /// Runs a role until the service stops, if it is of the crew. `/ready` shows how its last round went.
+    pub fn start<R: Role>(&self, name: &'static str, role: R) {
+        let Some(health) = self.health.get(name).cloned() else {
+            return;
+        };
+        let role = Arc::new(Mutex::new(role));
+        self.supervisor
+            .spawn_restarting(name, BACKOFF, move |stop| {
+                let (role, health) = (Arc::clone(&role), health.clone());
+                async move {
+                    repeat(&mut *role.lock().await, &health, &stop).await;
+                    Ok::<_, Infallible>(())
+                }
+            });
+    }
 }
 
 async fn repeat<R: Role>(role: &mut R, health: &Dependency, stop: &CancellationToken) {

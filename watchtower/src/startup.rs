@@ -7,10 +7,11 @@ use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
 use chain::babylon::{AccountKey, Babylon};
 use chain::{Chain, ChainError};
 use daemon::output::{CommandError, Exit};
+use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
-use daemon::service::Service;
 use staking::proof_of_possession::AccountAddress;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
@@ -27,6 +28,15 @@ pub struct Nodes {
     pub bitcoin: Arc<Bitcoind>,
     /// A node of the secured chain.
     pub chain: Arc<Babylon>,
+}
+
+/// Where it is reported whether the nodes answer.
+#[derive(Debug)]
+pub struct Health {
+    /// The Bitcoin node.
+    pub bitcoin: Dependency,
+    /// The chain's node.
+    pub chain: Dependency,
 }
 
 /// For whom the chain is talked to.
@@ -68,34 +78,29 @@ impl Nodes {
     ///
     /// Fails where waiting heals nothing: another network, another chain.
     pub async fn wait(
-        service: &Service,
         config: &Config,
         account: &Account,
+        health: &Health,
+        stop: &CancellationToken,
     ) -> Result<Option<Self>, CommandError> {
-        let health = service.dependency("nodes");
-        let mut failures = 0_u32;
-        loop {
-            let connecting = Self::connect(config, account.clone());
-            let Some(outcome) = service.stop().run_until_cancelled(connecting).await else {
-                return Ok(None);
-            };
-            match outcome {
-                Ok(nodes) => {
-                    health.ok();
-                    return Ok(Some(nodes));
-                }
-                // Wrong credentials may be those of a node that is just starting and writes its cookie anew.
-                Err(error) if matches!(error.exit, Exit::Unreachable | Exit::Unauthorized) => {
-                    health.degraded(error.message);
-                }
-                Err(error) => return Err(error),
-            }
-            failures = failures.saturating_add(1);
-            let pause = sleep(BACKOFF.pause(failures, rand::random()));
-            if service.stop().run_until_cancelled(pause).await.is_none() {
-                return Ok(None);
-            }
-        }
+        let bitcoin = until_answered(&health.bitcoin, stop, || async {
+            Ok(Bitcoind::connect(&config.bitcoin).await?)
+        });
+        let Some(bitcoin) = bitcoin.await? else {
+            return Ok(None);
+        };
+        let chain = until_answered(&health.chain, stop, || async {
+            Ok(connect_chain(config, account.clone()).await?)
+        });
+        let Some(chain) = chain.await? else {
+            return Ok(None);
+        };
+        let nodes = Self {
+            bitcoin: Arc::new(bitcoin),
+            chain: Arc::new(chain),
+        };
+        let checked = until_answered(&health.chain, stop, || nodes.check_same_bitcoin()).await?;
+        Ok(checked.map(|()| nodes))
     }
 
     /// Compares the oldest header that the chain knows; a newer one may be on a branch that one of the two has left.
@@ -129,5 +134,36 @@ async fn connect_chain(config: &Config, account: Account) -> Result<Babylon, Cha
     match account {
         Account::Watched(address) => Babylon::watch(config.babylon.clone(), address).await,
         Account::Unlocked(key) => Babylon::connect(config.babylon.clone(), key).await,
+    }
+}
+
+/// Tries again and again while a node does not answer; `None` where the service is told to stop before.
+async fn until_answered<T, F>(
+    health: &Dependency,
+    stop: &CancellationToken,
+    mut attempt: impl FnMut() -> F,
+) -> Result<Option<T>, CommandError>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    let mut failures = 0_u32;
+    loop {
+        match stop.run_until_cancelled(attempt()).await {
+            None => return Ok(None),
+            Some(Ok(answer)) => {
+                health.ok();
+                return Ok(Some(answer));
+            }
+            // Wrong credentials may be those of a node that is just starting and writes its cookie anew.
+            Some(Err(error)) if matches!(error.exit, Exit::Unreachable | Exit::Unauthorized) => {
+                health.degraded(error.message);
+            }
+            Some(Err(error)) => return Err(error),
+        }
+        failures = failures.saturating_add(1);
+        let pause = sleep(BACKOFF.pause(failures, rand::random()));
+        if stop.run_until_cancelled(pause).await.is_none() {
+            return Ok(None);
+        }
     }
 }

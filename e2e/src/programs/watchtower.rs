@@ -151,10 +151,8 @@ fn configure(
     babylond: &Babylond,
     roles: &[&str],
 ) -> anyhow::Result<()> {
-    let switches: String = ROLES
-        .iter()
-        .map(|role| format!("{role} = {}\n", roles.contains(role)))
-        .collect();
+    let switches = ROLES.map(|role| format!("{role} = {}\n", roles.contains(&role)));
+    let switches = switches.concat();
     ensure!(
         roles.iter().all(|role| ROLES.contains(role)),
         "no such role among {roles:?}"

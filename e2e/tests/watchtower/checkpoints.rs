@@ -9,7 +9,7 @@ use chain::Chain as _;
 use chain::babylon::checkpoint::CheckpointStatus;
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::{DEADLINE, Stage};
-use testenv::{BabylondSettings, Daemon, poll_until};
+use testenv::{BabylondSettings, poll_until};
 
 const ROLES: [&str; 2] = ["headers", "checkpoints"];
 
@@ -62,12 +62,6 @@ fn first_parts(stage: &Stage) -> anyhow::Result<BTreeMap<u64, usize>> {
     Ok(found)
 }
 
-async fn kill_and_restart(daemon: &mut Daemon, line: &str) {
-    daemon.wait_for_line(line, DEADLINE).await.unwrap();
-    daemon.kill_nine();
-    daemon.restart().unwrap();
-}
-
 #[tokio::test]
 async fn w06_checkpoints_reach_bitcoin_once_and_become_final_through_kills() {
     let stage = Stage::launch(settings()).await.unwrap();
@@ -77,14 +71,16 @@ async fn w06_checkpoints_reach_bitcoin_once_and_become_final_through_kills() {
         .unwrap();
     let mut daemon = program.start().unwrap();
 
-    // Killed between noting and sending, or right after sending: no other moment is more delicate.
-    kill_and_restart(&mut daemon, "made a checkpoint transaction").await;
-    kill_and_restart(&mut daemon, "sent a checkpoint transaction").await;
-    mine_until(&stage, 1, CheckpointStatus::Submitted)
-        .await
-        .unwrap();
-    daemon.kill_nine();
-    daemon.restart().unwrap();
+    // Killed at any moment: while it makes, notes, sends and proves.
+    let made = daemon.wait_for_line("made a checkpoint transaction", DEADLINE);
+    made.await.unwrap();
+    for _ in 0..8 {
+        daemon.kill_nine();
+        daemon.restart().unwrap();
+        stage.bitcoind.mine(1).unwrap();
+        let moment = Duration::from_millis(300 + u64::from(rand::random::<u8>()) * 4);
+        tokio::time::sleep(moment).await;
+    }
     mine_until(&stage, 3, CheckpointStatus::Finalized)
         .await
         .unwrap();

@@ -8,19 +8,18 @@
 mod data;
 mod decision;
 mod journal;
+mod proof;
 pub mod purse;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::block::Header;
 use bitcoin::{Amount, Transaction};
 use bitcoin_source::{BitcoinSource, Bitcoind, BlockId, Location, RejectionKind, SourceError};
 use chain::babylon::Babylon;
 use chain::babylon::checkpoint::{CheckpointStatus, RawCheckpoint};
-use chain::{Chain, ChainError, Message};
+use chain::{Chain, ChainError};
 use daemon::output::CommandError;
-use staking::inclusion::InclusionProof;
 use tokio::time::Instant;
 use wallet::FeeLimit;
 
@@ -31,18 +30,11 @@ use crate::status::{Cell, CheckpointsStatus};
 
 use decision::{Place, Step, decide};
 use journal::{Entry, Journal};
+use proof::Proved;
 use purse::{Payment, Purse, wallet_error};
 
 /// How often to look at the wallet while there is nothing to pay for.
 const IDLE_SYNC_INTERVAL: Duration = Duration::from_mins(5);
-
-/// Module and error codes of the chain's answer to a proof (spec 2.17).
-const MODULE: &str = "btccheckpoint";
-const DUPLICATE: u32 = 1101;
-const PREVIOUS_EPOCH_MISSING: u32 = 1102;
-const HEADERS_UNKNOWN: u32 = 1103;
-const NOT_AFTER_PREVIOUS_EPOCH: u32 = 1104;
-const EPOCH_FINAL: u32 = 1105;
 
 /// Puts checkpoints on Bitcoin.
 pub struct CheckpointSubmitter {
@@ -66,14 +58,14 @@ enum Progress {
     Mined(Entry, [BlockId; 2]),
 }
 
-/// What the chain made of a proof.
-enum Proved {
-    /// It knows now where the checkpoint is.
+/// What the node made of a transaction.
+enum Sent {
+    /// It is on the network.
     Yes,
-    /// It lacks something that will come.
-    Later(&'static str),
-    /// The transactions are of no use; others must be made.
-    Useless,
+    /// It is, but the wallet has something else in its place; the next sync tells.
+    Unseen,
+    /// One of its coins is gone, so it can never be mined.
+    Never,
 }
 
 impl CheckpointSubmitter {
@@ -133,19 +125,26 @@ impl CheckpointSubmitter {
                     entry.second = Some(self.make(raw, 1).await?);
                     self.journal.put(raw.epoch, &entry)?;
                 }
-                (Step::SendFirst, Some(entry)) => {
-                    if !self.send(raw.epoch, &entry.first).await? {
+                (Step::SendFirst, Some(entry)) => match self.send(raw.epoch, &entry.first).await? {
+                    Sent::Yes => {}
+                    Sent::Unseen => return Ok(Progress::Waits),
+                    Sent::Never => {
                         self.forget(raw.epoch, &entry)?;
                         return Ok(Progress::Waits);
                     }
-                }
+                },
                 (Step::SendSecond, Some(mut entry)) => {
-                    if let Some(second) = entry.second.take()
-                        && !self.send(raw.epoch, &second).await?
-                    {
-                        self.purse.release(&second)?;
-                        self.journal.put(raw.epoch, &entry)?;
+                    let Some(second) = entry.second.take() else {
                         return Ok(Progress::Waits);
+                    };
+                    match self.send(raw.epoch, &second).await? {
+                        Sent::Yes => {}
+                        Sent::Unseen => return Ok(Progress::Waits),
+                        Sent::Never => {
+                            self.purse.release(&second)?;
+                            self.journal.put(raw.epoch, &entry)?;
+                            return Ok(Progress::Waits);
+                        }
                     }
                 }
                 (Step::Wait, _) => return Ok(Progress::Waits),
@@ -174,13 +173,14 @@ impl CheckpointSubmitter {
         Ok(transaction)
     }
 
-    /// Sends a transaction; `false` where one of its coins is gone, so that it can never be mined.
-    async fn send(&mut self, epoch: u64, transaction: &Transaction) -> Result<bool, RoundError> {
+    /// Sends a transaction.
+    async fn send(&mut self, epoch: u64, transaction: &Transaction) -> Result<Sent, RoundError> {
         match self.bitcoin.broadcast(transaction, Amount::ZERO).await {
             Ok(txid) => {
                 tracing::info!(epoch, %txid, "sent a checkpoint transaction");
                 self.purse.sent(transaction)?;
-                Ok(true)
+                let seen = self.purse.location(transaction).is_some();
+                Ok(if seen { Sent::Yes } else { Sent::Unseen })
             }
             Err(SourceError::Rejected(rejection))
                 if matches!(
@@ -189,7 +189,7 @@ impl CheckpointSubmitter {
                 ) =>
             {
                 tracing::warn!(epoch, %rejection, "a checkpoint transaction can never be mined; it is made again");
-                Ok(false)
+                Ok(Sent::Never)
             }
             Err(error) => Err(error.into()),
         }
@@ -209,63 +209,18 @@ impl CheckpointSubmitter {
     async fn prove(
         &self,
         epoch: u64,
-        entry: Entry,
-        blocks: [BlockId; 2],
+        entry: &Entry,
+        [first, second]: [BlockId; 2],
     ) -> Result<Proved, RoundError> {
-        const MISSING: &str = "the chain to know the blocks";
-        for block in &blocks {
-            if !self.chain.contains_header(&block.hash).await? {
-                return Ok(Proved::Later(MISSING));
-            }
-        }
-        let [first_block, second_block] = blocks;
-        let Some(second) = entry.second else {
+        let Some(second_transaction) = &entry.second else {
             return Ok(Proved::Useless);
         };
-        let parts = [
-            self.inclusion(entry.first, first_block).await?,
-            self.inclusion(second, second_block).await?,
-        ];
-        let message = Message::InsertCheckpointProof(Box::new(parts));
-        match self.chain.submit(vec![message]).await.pop() {
-            Some(Ok(receipt)) => {
-                tracing::info!(epoch, tx = receipt.tx_hash, "reported a checkpoint");
-                metrics::CHECKPOINTS.increment();
-                self.status.update(|status| status.reported = Some(epoch));
-                Ok(Proved::Yes)
-            }
-            Some(Err(ChainError::Rejected(refusal))) if refusal.codespace == MODULE => {
-                match refusal.code {
-                    DUPLICATE | EPOCH_FINAL => Ok(Proved::Yes),
-                    HEADERS_UNKNOWN => Ok(Proved::Later(MISSING)),
-                    PREVIOUS_EPOCH_MISSING => {
-                        Ok(Proved::Later("the epoch before it to be reported"))
-                    }
-                    NOT_AFTER_PREVIOUS_EPOCH => {
-                        tracing::warn!(epoch, %refusal, "a reorg has mixed up the checkpoints; it is sent again");
-                        Ok(Proved::Useless)
-                    }
-                    _ => Err(ChainError::Rejected(refusal).into()),
-                }
-            }
-            Some(Err(error)) => Err(error.into()),
-            None => Err(ChainError::Stopped.into()),
+        let parts = [(&entry.first, first), (second_transaction, second)];
+        let proved = proof::prove(&*self.bitcoin, &*self.chain, epoch, parts).await?;
+        if proved == Proved::Yes {
+            self.status.update(|status| status.reported = Some(epoch));
         }
-    }
-
-    async fn inclusion(
-        &self,
-        transaction: Transaction,
-        id: BlockId,
-    ) -> Result<(Transaction, InclusionProof, Header), RoundError> {
-        let block = self.bitcoin.block(id.hash).await?;
-        let proof = InclusionProof::new(&block, transaction.compute_txid()).map_err(|error| {
-            SourceError::InvalidAnswer {
-                question: format!("block {id}"),
-                reason: error.to_string(),
-            }
-        })?;
-        Ok((transaction, proof, block.header))
+        Ok(proved)
     }
 
     async fn sync(&mut self) -> Result<(), RoundError> {
@@ -298,7 +253,7 @@ impl CheckpointSubmitter {
                 // Its blocks are known, so the next epoch can go into later ones; proofs keep their order.
                 Progress::Mined(..) if waiting.is_some() => {}
                 Progress::Mined(entry, blocks) => {
-                    match self.prove(raw.epoch, entry.clone(), blocks).await? {
+                    match self.prove(raw.epoch, &entry, blocks).await? {
                         Proved::Yes => {}
                         Proved::Later(what) => waiting = Some((raw.epoch, what)),
                         Proved::Useless => {

@@ -1,9 +1,7 @@
-//! Learning of delegations, and what Bitcoin already says of them.
-
-use std::num::NonZeroU32;
+//! What Bitcoin already says of a delegation that was just learned of.
 
 use bitcoin_source::{BitcoinSource, BlockId, Location};
-use chain::{Chain, Delegation, DelegationStatus};
+use chain::Delegation;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use staking::units::BitcoinHeight;
 
@@ -24,27 +22,6 @@ pub(super) enum Whereabouts {
     BeingSpent,
     /// Spent in a block at or above this height.
     SpentFrom(BitcoinHeight),
-}
-
-/// All delegations in a status, page by page.
-pub(super) async fn delegations(
-    chain: &dyn Chain,
-    status: DelegationStatus,
-    page_size: NonZeroU32,
-    mut take: impl FnMut(Delegation),
-) -> Result<(), RoundError> {
-    let mut after = None;
-    loop {
-        let page = chain.delegations(Some(status), after, page_size).await?;
-        for invalid in &page.invalid {
-            tracing::debug!(reason = invalid.reason, "a delegation cannot be read");
-        }
-        page.delegations.into_iter().for_each(&mut take);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
-    }
 }
 
 /// Asks the node about several delegations.

@@ -1,5 +1,6 @@
 //! Reading: follows Bitcoin's blocks and the chain's delegations, and keeps the book.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use staking::units::BitcoinHeight;
 use tokio::time::{Instant, timeout_at};
 
 use super::book::Book;
-use super::discovery::{Whereabouts, delegations, whereabouts};
+use super::discovery::{Whereabouts, whereabouts};
 use crate::config::StakesConfig;
 use crate::metrics;
 use crate::role::{Role, RoundError};
@@ -81,25 +82,26 @@ impl Watch {
         if full {
             statuses.push(DelegationStatus::Active);
         }
-        let mut listed = std::collections::HashSet::new();
-        let mut new = Vec::new();
+        let mut listed = HashSet::new();
         for status in &statuses {
-            let book = &self.book;
-            delegations(&*self.chain, *status, self.config.page_size, |found| {
-                let txid = found.staking_txid();
-                let known = book.update(|book| {
-                    let stake = book.get_mut(&txid)?;
-                    stake.status = found.status;
-                    Some(())
-                });
-                // A delegation that moves on while the pages are read is in two of them.
-                if listed.insert(txid) && known.is_none() {
-                    new.push(found);
+            // Learnt page by page, so that memory holds one page of whole delegations however many there are.
+            let mut after = None;
+            loop {
+                let page = self
+                    .chain
+                    .delegations(Some(*status), after, self.config.page_size)
+                    .await?;
+                for invalid in &page.invalid {
+                    tracing::debug!(reason = invalid.reason, "a delegation cannot be read");
                 }
-            })
-            .await?;
+                let new = self.unknown(page.delegations, &mut listed);
+                self.learn(new).await?;
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
         }
-        self.learn(new).await?;
         self.review(|status, txid| statuses.contains(&status) && !listed.contains(txid))
             .await?;
         self.asked_at = asked_at;
@@ -107,6 +109,26 @@ impl Watch {
             self.full_discovery = Some(now + FULL_DISCOVERY_INTERVAL);
         }
         Ok(())
+    }
+
+    /// Those of the delegations that are not watched yet; the status of the others is noted.
+    fn unknown(&self, found: Vec<Delegation>, listed: &mut HashSet<Txid>) -> Vec<Delegation> {
+        self.book.update(|book| {
+            found
+                .into_iter()
+                .filter(|delegation| {
+                    let txid = delegation.staking_txid();
+                    listed.insert(txid);
+                    match book.get_mut(&txid) {
+                        Some(stake) => {
+                            stake.status = delegation.status;
+                            false
+                        }
+                        None => true,
+                    }
+                })
+                .collect()
+        })
     }
 
     /// Starts watching delegations.
