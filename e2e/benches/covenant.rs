@@ -7,17 +7,18 @@
 //! Starts a `babylond` with blocks of one second, registers the delegations, starts `covenant` and measures until the
 //! chain has its signatures of all of them. The signer is embedded; record and audit log are on the machine's disk.
 
-#![allow(clippy::expect_used, clippy::print_stdout, missing_docs, dead_code)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, dead_code)]
 
 #[path = "../tests/covenant/pending.rs"]
 mod pending;
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::Parser;
 use pending::{Registrar, committee, key, member};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testenv::programs::CovenantProgram;
 use testenv::{Babylond, poll_until};
 
@@ -64,17 +65,34 @@ async fn main() -> anyhow::Result<()> {
     })
     .await?;
     let seconds = began.elapsed().as_secs_f64();
-    let blocks = babylond.height()? - from;
+    let to = babylond.height()?;
+    let blocks = to - from;
     let signed = registrar.signed_once_by(&delegations, key(&alice)).await?;
     ensure!(signed == all, "the chain has {signed} of {all} signatures");
     let memory = peak_memory(service.id())?;
+    let gas = gas_used(&babylond, from + 1..=to)? / u64::try_from(all)?;
     drop(service);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = all as f64 / seconds;
     println!(
-        "{all} delegations in {seconds:.1} s and {blocks} blocks: {rate:.1} delegations/s, peak memory {memory}"
+        "{all} delegations in {seconds:.1} s and {blocks} blocks: {rate:.1} delegations/s, {gas} gas each, \
+         peak memory {memory}"
     );
     Ok(())
+}
+
+/// What all transactions of these blocks used together; nobody but the member sends any meanwhile.
+fn gas_used(babylond: &Babylond, heights: RangeInclusive<u64>) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for height in heights {
+        let results = babylond.rpc("block_results", &json!({ "height": height.to_string() }))?;
+        let transactions = results.get("txs_results").and_then(Value::as_array);
+        for transaction in transactions.into_iter().flatten() {
+            let gas = transaction.get("gas_used").and_then(Value::as_str);
+            sum += gas.context("no gas")?.parse::<u64>()?;
+        }
+    }
+    Ok(sum)
 }
 
 /// The largest resident size so far, in the kernel's words.
