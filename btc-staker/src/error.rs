@@ -1,6 +1,6 @@
 //! Everything that can go wrong, and how a command ends because of it.
 
-use bitcoin_source::SourceError;
+use bitcoin_source::{RejectionKind, SourceError};
 use chain::ChainError;
 use daemon::output::{CommandError, Exit};
 use keystore::{KeyFileError, PassphraseError, SecretError};
@@ -193,7 +193,19 @@ pub(crate) fn of_bitcoin(error: &SourceError) -> Ending {
         SourceError::Auth { .. } => (Exit::Unauthorized, "bitcoin-credentials", None),
         SourceError::WrongNetwork { .. } => (Exit::Configuration, "wrong-network", None),
         SourceError::Config(_) => (Exit::Configuration, "config", None),
-        SourceError::Rejected(_) => (Exit::Failed, "bitcoin-rejected", None),
+        SourceError::Rejected(rejection) => {
+            let hint = match rejection.kind() {
+                RejectionKind::FeeTooLow => Some(
+                    "blocks are in demand: `resume` later, or `cancel` a stake that is not broadcast and stake again \
+                     with a higher --fee-rate",
+                ),
+                RejectionKind::MissingInputs => Some(
+                    "its coins were spent by another transaction; a stake that was not broadcast can only be cancelled",
+                ),
+                _ => None,
+            };
+            (Exit::Failed, "bitcoin-rejected", hint)
+        }
         _ => (Exit::Failed, "bitcoin", None),
     }
 }

@@ -3,9 +3,10 @@
 //! A [`Ledger`] is open only while something is written: a command that waits for hours holds nothing, so that others
 //! can look and stake beside it.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use bitcoin::Network;
+use bitcoin::{Network, Txid};
 use daemon::lock::{InstanceLock, LockError};
 use staking::units::BitcoinHeight;
 use wallet::{CoinState, FeeLimit, Wallet, WalletError};
@@ -13,6 +14,10 @@ use wallet::{CoinState, FeeLimit, Wallet, WalletError};
 use crate::home::Home;
 use crate::journal::{Entry, Journal, JournalError};
 use crate::seed::Keys;
+
+/// Names of the trees in the database.
+const WALLET: &str = "wallet";
+const JOURNAL: &str = "journal";
 
 /// How long to wait for another command that is writing.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,6 +66,22 @@ pub enum LedgerError {
     Journal(#[from] JournalError),
 }
 
+/// Reads one stake of the journal; the wallet is not looked at.
+pub async fn entry(
+    home: &Home,
+    owner: Owner<'_>,
+    txid: Txid,
+) -> Result<Option<Entry>, LedgerError> {
+    let (_lock, database) = Ledger::take(home).await?;
+    Ok(Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?.get(txid)?)
+}
+
+/// Reads all stakes of the journal; the wallet is not looked at.
+pub async fn entries(home: &Home, owner: Owner<'_>) -> Result<Vec<Entry>, LedgerError> {
+    let (_lock, database) = Ledger::take(home).await?;
+    Ok(Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?.all()?)
+}
+
 impl Ledger {
     /// Opens the ledger of `home`, waiting a while for another command that is writing.
     ///
@@ -72,7 +93,7 @@ impl Ledger {
     /// Refuses a home without a wallet, and one of another network or chain.
     pub async fn open(home: &Home, owner: Owner<'_>) -> Result<Self, LedgerError> {
         let (lock, database) = Self::take(home).await?;
-        let wallet = Wallet::open(database.open_tree("wallet")?, owner.network)?;
+        let wallet = Wallet::open(database.open_tree(WALLET)?, owner.network)?;
         Self::assemble(lock, database, wallet, owner)
     }
 
@@ -91,7 +112,7 @@ impl Ledger {
         store: impl FnOnce() -> Result<(), E>,
     ) -> Result<Self, E> {
         let (lock, database) = Self::take(home).await?;
-        let tree = database.open_tree("wallet").map_err(LedgerError::from)?;
+        let tree = database.open_tree(WALLET).map_err(LedgerError::from)?;
         match Wallet::open(tree.clone(), owner.network) {
             Err(WalletError::Missing) => {}
             Ok(_) => return Err(LedgerError::from(WalletError::Exists).into()),
@@ -110,7 +131,7 @@ impl Ledger {
         wallet: Wallet,
         owner: Owner<'_>,
     ) -> Result<Self, LedgerError> {
-        let journal = Journal::open(database.open_tree("journal")?, owner.chain_id)?;
+        let journal = Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?;
         let mut ledger = Self {
             wallet,
             journal,
@@ -140,7 +161,9 @@ impl Ledger {
             {
                 Ok(database) => break database,
                 // The last holder's background threads may outlive its lock for a moment.
-                Err(sled::Error::Io(_)) if Instant::now() < deadline => {
+                Err(sled::Error::Io(error))
+                    if error.kind() == ErrorKind::Other && Instant::now() < deadline =>
+                {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),

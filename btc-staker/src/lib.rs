@@ -1,4 +1,15 @@
 //! The program of BTC holders: stake, unbond, withdraw.
+//!
+//! ```text
+//!  commands ──> proposal: a stake planned and summarised ──consent──> journal: what its owner wants
+//!      │                                                                 │
+//!      │                       nodes: Bitcoin, chain ──observe──> life: decide ──> act, wait, rest
+//!      └──> withdrawal: coins taken back after a timelock                │
+//!                                                          seed: keys, only while something is signed
+//! ```
+//!
+//! A stake is registered before it is broadcast (pre-approval, spec 2.8), so its coins do not move until the covenant
+//! committee has signed the way back. [`staker`] puts the parts together; [`scripts`] and [`inspect`] need no node.
 
 pub mod blocks;
 pub mod cli;

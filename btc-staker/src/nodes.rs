@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bitcoin::BlockHash;
 use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
 use chain::babylon::{AccountKey, Babylon};
 use chain::{Chain, ChainError};
@@ -41,18 +42,16 @@ pub enum NodesError {
     Chain(#[from] ChainError),
     /// The chain follows another Bitcoin.
     #[error(
-        "chain `{chain_id}` follows another bitcoin network: its first header is {chain}, the bitcoin node has {bitcoin} at \
-         height {height}; check `bitcoin.rpc_url` and `babylon.grpc_url`"
+        "chain `{chain_id}` follows another bitcoin: it does not know block {bitcoin}, which the bitcoin node has at height \
+         {height}; check `bitcoin.rpc_url` and `babylon.grpc_url`"
     )]
     OtherBitcoin {
         /// The chain.
         chain_id: String,
         /// Where they differ.
         height: BitcoinHeight,
-        /// What the chain has there.
-        chain: bitcoin::BlockHash,
         /// What the Bitcoin node has there.
-        bitcoin: bitcoin::BlockHash,
+        bitcoin: BlockHash,
     },
     /// The chain has no parameters for new stakes.
     #[error(
@@ -88,24 +87,39 @@ impl Nodes {
             .ok_or(NodesError::NoParams(tip))
     }
 
-    /// Compares the oldest header that the chain knows; a newer one may be on a branch that one of the two has left.
+    /// Compares the oldest header that the chain knows, and one so deep that no reorg may be under way there.
     async fn check_same_bitcoin(&self) -> Result<(), NodesError> {
         let base = self.chain.light_client_base().await?;
-        let height = base.height;
-        match self.bitcoin.block_hash(height).await {
-            Ok(hash) if hash == base.hash() => Ok(()),
-            Ok(hash) => Err(NodesError::OtherBitcoin {
-                chain_id: self.chain.chain_id().to_owned(),
-                height,
-                chain: base.hash(),
-                bitcoin: hash,
-            }),
+        let other = |height, bitcoin| NodesError::OtherBitcoin {
+            chain_id: self.chain.chain_id().to_owned(),
+            height,
+            bitcoin,
+        };
+        match self.bitcoin.block_hash(base.height).await {
+            Ok(hash) if hash == base.hash() => {}
+            Ok(hash) => return Err(other(base.height, hash)),
             // The node has still to catch up.
             Err(SourceError::NotFound { .. }) => {
+                let height = base.height;
                 tracing::warn!(%height, "the bitcoin node has not reached the chain's first header yet");
-                Ok(())
+                return Ok(());
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let known = self.chain.light_client_tip().await?.height;
+        let depth = self.chain.light_client_params().await?.confirmation_depth;
+        let common = known.min(self.bitcoin.tip().await?.height);
+        let Some(height) = common.0.checked_sub(depth).map(BitcoinHeight) else {
+            return Ok(());
+        };
+        if height <= base.height {
+            return Ok(());
+        }
+        let hash = self.bitcoin.block_hash(height).await?;
+        if self.chain.contains_header(&hash).await? {
+            Ok(())
+        } else {
+            Err(other(height, hash))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use bitcoin::FeeRate;
+use bitcoin::{FeeRate, Txid};
 use bitcoin_source::{BitcoinSource as _, Bitcoind};
 use chain::babylon::AccountKey;
 use daemon::output::{CommandError, Exit};
@@ -16,7 +16,8 @@ use wallet::{SyncSummary, Wallet, WalletError};
 use crate::config::Config;
 use crate::error::Error;
 use crate::home::Home;
-use crate::ledger::{Ledger, Owner};
+use crate::journal::Entry;
+use crate::ledger::{self, Ledger, Owner};
 use crate::nodes::{Account, Nodes};
 use crate::seed::{Identity, Keys, Networks, SeedError, SeedFile};
 
@@ -99,6 +100,16 @@ impl Staker {
     /// Opens wallet and journal.
     pub async fn ledger(&self) -> Result<Ledger, Error> {
         Ok(Ledger::open(&self.home, self.owner()).await?)
+    }
+
+    /// One stake of the journal.
+    pub async fn entry(&self, txid: Txid) -> Result<Option<Entry>, Error> {
+        Ok(ledger::entry(&self.home, self.owner(), txid).await?)
+    }
+
+    /// All stakes of the journal.
+    pub async fn entries(&self) -> Result<Vec<Entry>, Error> {
+        Ok(ledger::entries(&self.home, self.owner()).await?)
     }
 
     /// Where the passphrase comes from: what the command line says, or the configuration.

@@ -9,7 +9,6 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::report::Report;
-use crate::error::Error;
 use crate::staker::Staker;
 
 /// Stakes asked for at once.
@@ -32,7 +31,7 @@ struct Unseen {
 pub async fn execute(context: &Context) -> Result<Answer, CommandError> {
     let staker = Staker::of(context)?;
     let connected = staker.watch().await?;
-    let entries = staker.ledger().await?.journal.all().map_err(Error::from)?;
+    let entries = staker.entries().await?;
     let looks = entries.into_iter().map(|entry| {
         let (txid, connected) = (entry.staking_txid(), &connected);
         async move { (txid, connected.look_at(entry).await) }

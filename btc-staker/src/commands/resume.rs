@@ -106,7 +106,7 @@ impl Resume {
 
 /// The stakes of which their owner's wish is known and, as far as the journal knows, not yet fulfilled.
 async fn unfinished(staker: &Staker) -> Result<Vec<Txid>, Error> {
-    let entries = staker.ledger().await?.journal.all()?;
+    let entries = staker.entries().await?;
     Ok(entries
         .into_iter()
         .filter(|entry| matches!(entry.intent, Intent::Stake | Intent::Unbond))

@@ -83,6 +83,7 @@ impl Stake {
             }
             .into());
         }
+        watching.check_account().await?;
         context
             .progress()
             .aside(|| self.consent.ask(&format!("{summary}\nStake?")))?;

@@ -50,7 +50,7 @@ impl Connected {
     ///
     /// [`LifeError::UnknownStake`] where the journal does not have it.
     pub async fn look(&self, txid: Txid) -> Result<Seen, Error> {
-        let entry = self.staker.ledger().await?.journal.get(txid)?;
+        let entry = self.staker.entry(txid).await?;
         self.look_at(entry.ok_or(LifeError::UnknownStake(txid))?)
             .await
     }

@@ -73,9 +73,6 @@ impl Connected {
             wish.amount,
             &params,
         )?;
-        if self.nodes.chain.balance().await? == 0 {
-            return Err(ProposalError::EmptyAccount(self.identity.account.clone()).into());
-        }
         let fee_rate = self.fee_rate(wish.fee_rate).await?;
         let request = TransactionRequest {
             outputs: vec![plan.staking_output().tx_out().clone()],
@@ -95,6 +92,18 @@ impl Connected {
             delegation,
             staking_time: wish.staking_time,
         })
+    }
+
+    /// Makes sure that somebody pays for the registration.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an account without any coins; whether it has enough is known only when the chain is asked.
+    pub async fn check_account(&self) -> Result<(), Error> {
+        match self.nodes.chain.balance().await? {
+            0 => Err(ProposalError::EmptyAccount(self.identity.account.clone()).into()),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a stake into the journal and sets its coins aside; from here on it can be gone on with.
