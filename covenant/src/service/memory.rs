@@ -97,10 +97,15 @@ impl Memory {
     /// Notes that our signatures are on the chain.
     pub fn landed(&mut self, txid: Txid) {
         self.busy.remove(&txid);
-        self.retries.forget(&txid);
-        self.rejections.remove(&txid);
-        self.waiting_since.remove(&txid);
+        self.needs_nothing(&txid);
         self.landed.insert(txid, self.pass);
+    }
+
+    /// Notes that a delegation does not wait for us, for example because signatures that seemed lost landed after all.
+    pub fn needs_nothing(&mut self, txid: &Txid) {
+        self.retries.forget(txid);
+        self.rejections.remove(txid);
+        self.waiting_since.remove(txid);
     }
 
     /// Notes a failure that may heal; `jitter` is that of [`Backoff::pause`].
@@ -130,9 +135,7 @@ impl Memory {
     pub fn refused(&mut self, id: &str, refusal: Refusal) -> io::Result<()> {
         if let Ok(txid) = id.parse::<Txid>() {
             self.busy.remove(&txid);
-            self.retries.forget(&txid);
-            self.rejections.remove(&txid);
-            self.waiting_since.remove(&txid);
+            self.needs_nothing(&txid);
         }
         self.parked
             .park(id, &refusal.rule, refusal.message, SystemTime::now())
@@ -257,6 +260,24 @@ mod tests {
         memory.wait_for_us(txid(3), now);
         pass(&mut memory, &[]);
         assert_eq!(memory.parked(), 0);
+        assert_eq!(memory.retrying().count(), 0);
+        assert_eq!(
+            memory.longest_wait(now + Duration::from_secs(9)),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn what_landed_after_it_was_given_up_neither_waits_nor_retries() {
+        let (_directory, mut memory) = memory();
+        let now = Instant::now();
+        memory.begin_pass().unwrap();
+        memory.wait_for_us(txid(1), now);
+        memory.begin(txid(1));
+        memory.failed(txid(1), now, 1.0, "not in a block in time");
+        memory.needs_nothing(&txid(1));
+        // Other members' signatures are missing, so the chain still lists it.
+        pass(&mut memory, &[txid(1)]);
         assert_eq!(memory.retrying().count(), 0);
         assert_eq!(
             memory.longest_wait(now + Duration::from_secs(9)),

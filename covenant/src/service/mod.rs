@@ -269,6 +269,7 @@ impl Service {
         match decide(delegation, params, self.identity.key) {
             Decision::Skip(reason) => {
                 seen.signed += u64::from(reason == Skip::AlreadySigned);
+                memory.needs_nothing(&txid);
                 Ok(None)
             }
             Decision::Park(refusal) => {
