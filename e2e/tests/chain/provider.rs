@@ -57,6 +57,10 @@ impl Provider {
     }
 
     /// A vote for a block, under the commitment that covers its height.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the key is the test's own and guards nothing"
+    )]
     pub(crate) async fn vote(
         &self,
         height: ChainHeight,

@@ -83,6 +83,10 @@ pub(crate) async fn bad_messages_are_refused_alone_and_the_others_land_in_order(
 }
 
 /// Well-formed signatures of a delegation that nobody registered.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the keys are constants and guard nothing"
+)]
 fn signatures_of_nothing() -> Message {
     let signature = secp256k1::schnorr::Signature::from_slice(&[1; 64]).unwrap();
     let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
