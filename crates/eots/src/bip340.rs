@@ -83,6 +83,7 @@ pub struct InvalidSignature(pub PublicKey);
 /// Signs a 32-byte message as it is, with 32 bytes of fresh randomness that only harden the signing.
 ///
 /// A caller must have made the message itself: a digest chosen by somebody else may be a transaction's or a vote's.
+/// The result is not verified here; whoever lets it out does that first (spec 6.9).
 #[cfg(feature = "native")]
 pub fn sign(key: &crate::SecretKey, message: &[u8; 32], aux: &[u8; 32]) -> Signature {
     use secp256k1::{Message, SECP256K1};

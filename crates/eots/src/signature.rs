@@ -92,7 +92,8 @@ pub struct Signed<'a> {
 
 /// Signs a message under randomness that must never sign another.
 ///
-/// The same key, randomness and message give the same signature. Nothing here remembers what was signed.
+/// The same key, randomness and message give the same signature. Nothing here remembers what was signed, and nothing
+/// verifies the result: whoever lets it out [verifies](verify) it first, for a wrong one might disclose the key.
 #[cfg(feature = "native")]
 #[expect(
     clippy::needless_pass_by_value,

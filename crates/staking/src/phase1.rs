@@ -103,7 +103,7 @@ pub enum Phase1Error {
     #[error(transparent)]
     Keys(#[from] DelegationKeysError),
     /// No output has the script that the payload implies.
-    #[error("no output has the staking script {0} that the payload and the committee imply")]
+    #[error("no output has the staking script {0:x} that the payload and the committee imply")]
     NoStakingOutput(ScriptBuf),
     /// Which output is staked is not defined.
     #[error("{0} outputs have the staking script that the payload implies, exactly one must")]
