@@ -1,8 +1,8 @@
 //! The checkpoint submitter: puts the chain's sealed checkpoints on Bitcoin and shows the chain that they are there.
 //!
 //! Epochs go in order, each into later blocks than the one before it, as the chain demands (spec 5.8). An epoch takes
-//! two transactions of the [`purse::Purse`]; each is in the [`journal`] before it is sent, and where it is now is asked
-//! of the wallet, so after a kill at any moment [`decision`] goes on where it stopped. Epochs that somebody else reports
+//! two transactions of the [`purse::Purse`]; each is in the journal before it is sent, and where it is now is asked
+//! of the wallet, so after a kill at any moment the decision goes on where it stopped. Epochs that somebody else reports
 //! are not sealed any more and so none of ours.
 
 mod data;
