@@ -11,8 +11,8 @@ use bitcoincore_rpc::RpcApi as _;
 use serde_json::Value;
 use staking::units::ChainHeight;
 use testenv::network::{
-    EquivocationStory, Finalized, LifeOfAStake, Network, Settings, Stake, Unbonded, Withdrawn,
-    equivocation, life_of_a_stake,
+    ChainTransaction, EquivocationStory, Finalized, LifeOfAStake, Network, Settings, Stake,
+    Unbonded, Withdrawn, equivocation, life_of_a_stake,
 };
 
 use crate::captured_output::CapturedOutput;
@@ -23,7 +23,7 @@ const COINS: Amount = Amount::from_sat(400_000_000);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_lives_its_life_and_an_equivocating_provider_burns_another() {
     let audience = &mut CapturedOutput;
-    let network = Network::launch(Settings::default(), audience)
+    let mut network = Network::launch(Settings::default(), audience)
         .await
         .unwrap();
 
@@ -79,13 +79,18 @@ async fn the_first_stake_came_and_went(
 async fn the_stake_became_active(network: &Network, stake: &Stake) -> anyhow::Result<()> {
     let txid = stake.txid();
     let amount = stake.registered.terms.amount;
-    let registered = state_at(network, txid, stake.registered.transaction.height).await?;
-    ensure!(registered == "PENDING", "registered as {registered}");
-    let proven = stake.activated.transaction.height;
-    let before = state_at(network, txid, ChainHeight(proven.0 - 1)).await?;
-    ensure!(before == "VERIFIED", "proven while {before}");
-    let after = state_at(network, txid, proven).await?;
-    ensure!(after == "ACTIVE", "proven, but {after}");
+    let registered = &stake.registered.transaction;
+    let state = new_state(network, registered, "EventBTCDelegationCreated").await?;
+    ensure!(state == "PENDING", "registered as {state}");
+    let (event, id) = ("EventCovenantQuorumReached", txid.to_string());
+    let signed = network.transaction_with(event, "staking_tx_hash", &id);
+    let state = new_state(network, &signed.await?, event).await?;
+    ensure!(state == "VERIFIED", "signed, and then {state}");
+    let proven = &stake.activated.transaction;
+    let event = "EventBTCDelegationInclusionProofReceived";
+    let state = new_state(network, proven, event).await?;
+    ensure!(state == "ACTIVE", "proven, but {state}");
+    ensure!(registered.height < proven.height);
 
     let params = network.babylond.query(&["btcstaking", "params"]).await?;
     let committee = params
@@ -274,12 +279,27 @@ async fn voters(network: &Network, height: ChainHeight) -> anyhow::Result<Vec<St
     Ok(serde_json::from_value(keys.clone())?)
 }
 
-/// What babylond called a delegation's state after the block of a height.
-async fn state_at(network: &Network, txid: Txid, height: ChainHeight) -> anyhow::Result<String> {
-    let (txid, height) = (txid.to_string(), height.to_string());
-    let arguments = ["btcstaking", "delegation", &txid, "--height", &height];
-    let answer = network.babylond.query(&arguments).await?;
-    text(&answer, "/btc_delegation/status_desc")
+/// The state of a delegation that an event in a transaction announced.
+async fn new_state(
+    network: &Network,
+    transaction: &ChainTransaction,
+    event: &str,
+) -> anyhow::Result<String> {
+    let found = network.babylond.query(&["tx", &transaction.hash]).await?;
+    let name = format!("babylon.btcstaking.v1.{event}");
+    let events = found.get("events").and_then(Value::as_array);
+    let event = events
+        .context("no events")?
+        .iter()
+        .find(|event| event.get("type").and_then(Value::as_str) == Some(&name));
+    let attributes = event.and_then(|event| event.get("attributes")?.as_array());
+    let state = attributes
+        .context("no such event")?
+        .iter()
+        .find(|attribute| attribute.get("key").and_then(Value::as_str) == Some("new_state"));
+    let state = text(state.context("no new state")?, "/value")?;
+    // Values of events are JSON in text.
+    Ok(serde_json::from_str(&state)?)
 }
 
 /// A transaction that bitcoind has in a block.

@@ -85,7 +85,7 @@ impl Network {
             account(&babylond),
         )?;
         let network = Self {
-            miner: Miner::start(&bitcoind, settings.bitcoin_block_interval)?,
+            _miner: Miner::start(&bitcoind, settings.bitcoin_block_interval)?,
             committee,
             finality_provider,
             providers,

@@ -49,10 +49,10 @@ impl Default for Settings {
     }
 }
 
-/// A running network. Dropping it kills everything and removes all files; [`Network::stop`] is gentler.
+/// A running network. Dropping it kills everything and removes all files.
 pub struct Network {
     // Fields are dropped in this order: programs before the nodes that they talk to.
-    miner: Miner,
+    _miner: Miner,
     /// The covenant committee: three members, two of whom are a quorum.
     pub committee: Vec<Running<CovenantProgram>>,
     /// Both finality providers, in one process.
@@ -89,14 +89,13 @@ pub struct Provider {
 }
 
 impl Network {
-    /// Asks every program to stop, and the nodes after them.
+    /// Asks every program to stop, and the nodes after them. The files stay until the network is dropped.
     ///
     /// # Errors
     ///
     /// When something does not stop; dropping kills it then.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(20);
-        drop(self.miner);
         let members = self.committee.iter_mut().map(|member| &mut member.daemon);
         let others = [
             &mut self.finality_provider.daemon,

@@ -14,6 +14,9 @@ use staking::units::{BitcoinHeight, ChainHeight};
 
 use super::Network;
 
+/// How babylond says that nobody has voting power at a height.
+const NOBODY_HAS_POWER: &str = "voting power table has not been updated";
+
 /// A transaction in a block of Bitcoin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mined {
@@ -122,16 +125,12 @@ impl Network {
         height: ChainHeight,
     ) -> anyhow::Result<Amount> {
         let (key, height) = (provider.to_string(), height.to_string());
-        let answer = self
-            .babylond
-            .query(&[
-                "finality",
-                "finality-provider-power-at-height",
-                &key,
-                &height,
-            ])
-            .await?;
-        Ok(Amount::from_sat(text(&answer, "/voting_power")?.parse()?))
+        let command = "finality-provider-power-at-height";
+        let arguments = ["finality", command, &key, &height];
+        match self.babylond.query(&arguments).await {
+            Err(refusal) if format!("{refusal:#}").contains(NOBODY_HAS_POWER) => Ok(Amount::ZERO),
+            answer => Ok(Amount::from_sat(text(&answer?, "/voting_power")?.parse()?)),
+        }
     }
 
     /// Whether babylond reports a block as finalised.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use testenv::Scratch;
 use testenv::network::{Network, Settings, equivocation, life_of_a_stake};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::console::Console;
@@ -35,21 +36,14 @@ struct Options {
     block_interval: u64,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = Options::parse();
-    Scratch::keep_all();
-    let outcome = {
-        let mut work = pin!(run(&options));
-        let outcome = tokio::select! {
-            outcome = &mut work => outcome,
-            stopped = stop_asked_for() => stopped,
-        };
-        if outcome.is_ok() {
-            Scratch::keep_after_panics();
-        }
+    let outcome = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let outcome = runtime.block_on(run_until_stopped(&options));
+        // A build that is still going on is nothing to wait for.
+        runtime.shutdown_background();
         outcome
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -59,18 +53,33 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> anyhow::Result<()> {
+async fn run_until_stopped(options: &Options) -> anyhow::Result<()> {
+    // In force when the network is dropped after a failure.
+    Scratch::keep_all();
+    let mut work = pin!(run(options));
+    let outcome = tokio::select! {
+        outcome = &mut work => outcome,
+        stopped = stop_asked_for() => stopped.map(|()| None),
+    };
+    if outcome.is_ok() {
+        Scratch::keep_after_panics();
+    }
+    outcome.map(drop)
+}
+
+/// Plays the story; returns the network when it is over and stopped.
+async fn run(options: &Options) -> anyhow::Result<Option<Network>> {
     let mut console = Console::new();
     let settings = Settings {
         bitcoin_block_interval: Duration::from_secs(options.block_interval),
     };
-    let network = Network::launch(settings, &mut console).await?;
+    let mut network = Network::launch(settings, &mut console).await?;
     life_of_a_stake(&network, &mut console).await?;
     let betrayal = equivocation(&network, &mut console).await?;
     if options.story {
         console.end("The story is over: every line of it was confirmed by the nodes.");
-        Scratch::keep_after_panics();
-        return network.stop().await;
+        network.stop().await?;
+        return Ok(Some(network));
     }
     guide::print(&network, &betrayal.honest)?;
     std::future::pending().await
