@@ -10,12 +10,16 @@ use daemon::program::Context;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 use staking::units::BlockInterval;
+use wallet::WalletError;
 
 use super::arguments::{Stay, Unlock, amount, fee_rate};
 use super::report::Report;
 use super::resume::{follow, until};
+use crate::error::Error;
+use crate::journal::Entry;
+use crate::ledger::LedgerError;
 use crate::proposal::{Summary, Wish};
-use crate::staker::Staker;
+use crate::staker::{Connected, Staker};
 
 /// Arguments of `stake`.
 #[derive(Debug, Args)]
@@ -74,9 +78,9 @@ impl Stake {
             params_version: self.params_version,
         };
         let watching = staker.watch().await?;
-        let proposal = watching.propose(&wish).await?;
-        let summary = Summary::new(&proposal, staker.config.bitcoin.network);
         if self.dry_run {
+            let proposal = watching.propose(&wish).await?;
+            let summary = Summary::new(&proposal, staker.config.bitcoin.network);
             return Ok(Planned {
                 summary,
                 stake: None,
@@ -84,13 +88,7 @@ impl Stake {
             .into());
         }
         watching.check_account().await?;
-        context
-            .progress()
-            .aside(|| self.consent.ask(&format!("{summary}\nStake?")))?;
-        let keys =
-            staker.unlock(&staker.passphrase_source(self.unlock.passphrase_source.as_ref()))?;
-        let connected = staker.connect(keys).await?;
-        let entry = connected.commit(&proposal).await?;
+        let (connected, summary, entry) = self.agree(context, &watching, &wish).await?;
         let until = until(self.stay)?;
         let txid = entry.staking_txid();
         let followed = follow(&connected, txid, &until).await?;
@@ -103,6 +101,38 @@ impl Stake {
         } else {
             planned.into()
         })
+    }
+
+    /// Plans the stake, asks for consent and commits to it; once more where another command took the coins meanwhile.
+    ///
+    /// Each time that happens, coins have become fewer, so it ends with a stake or with too few of them.
+    async fn agree(
+        &self,
+        context: &Context,
+        watching: &Connected,
+        wish: &Wish,
+    ) -> Result<(Connected, Summary, Entry), CommandError> {
+        let staker = &watching.staker;
+        let mut unlocked = None;
+        loop {
+            let proposal = watching.propose(wish).await?;
+            let summary = Summary::new(&proposal, staker.config.bitcoin.network);
+            let question = format!("{summary}\nStake?");
+            context.progress().aside(|| self.consent.ask(&question))?;
+            let connected = if let Some(connected) = unlocked.take() {
+                connected
+            } else {
+                let source = staker.passphrase_source(self.unlock.passphrase_source.as_ref());
+                staker.connect(staker.unlock(&source)?).await?
+            };
+            match connected.commit(&proposal).await {
+                Err(Error::Ledger(LedgerError::Wallet(WalletError::UnknownCoin(coin)))) => {
+                    tracing::info!(%coin, "taken by another command; planning again");
+                    unlocked = Some(connected);
+                }
+                outcome => return Ok((connected, summary, outcome?)),
+            }
+        }
     }
 }
 
