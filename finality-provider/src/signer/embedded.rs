@@ -8,8 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
 use eots::commitment::{Block, Commitment, Tree, TreeError, block_ranges, digest};
+use eots::curve::Native;
 use eots::randomness::{derive, public_range};
-use eots::{ChallengeOverflow, PublicRandomness, SecretKey, Signature, bip340, vote_message};
+use eots::{PublicRandomness, SecretKey, Signature, VerifyError, bip340, vote_message};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use rayon::prelude::*;
@@ -216,14 +217,24 @@ pub fn prove_possession(secret: &SecretKey, address: &str) -> Result<ProofOfPoss
     clippy::disallowed_methods,
     reason = "the one door to a vote: only the record gives permits"
 )]
-fn sign(secret: &SecretKey, permit: &Permit) -> Result<[u8; 32], ChallengeOverflow> {
+fn sign(secret: &SecretKey, permit: &Permit) -> Result<[u8; 32], VerifyError> {
     let vote = permit.vote();
     let randomness = derive(secret, vote.identity.chain.as_str(), vote.height);
+    let public_randomness = randomness.public();
     let message = vote_message(vote.height, &vote.app_hash);
-    eots::sign(secret, randomness, &message).map(Signature::to_bytes)
+    let signature = eots::sign(secret, randomness, &message)?;
+    // A wrong signature from a computing fault, together with the right one of a second try, would reveal the key.
+    eots::verify(
+        &Native,
+        &secret.public_key(),
+        &public_randomness,
+        &message,
+        &signature,
+    )?;
+    Ok(signature.to_bytes())
 }
 
-fn outcome(signed: Result<[u8; 32], SignError<ChallengeOverflow>>) -> Result<Signature, Refusal> {
+fn outcome(signed: Result<[u8; 32], SignError<VerifyError>>) -> Result<Signature, Refusal> {
     match signed {
         Ok(bytes) => Signature::from_bytes(bytes).map_err(|error| {
             Refusal::RecordUnavailable(format!("the record holds no signature: {error}"))
