@@ -250,3 +250,97 @@ impl Unsigned {
         transaction
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::hashes::Hash as _;
+    use bitcoin::secp256k1::{Keypair, Message, SECP256K1};
+    use proptest::prelude::*;
+    use staking::keys::StakerKey;
+    use staking::outputs::SlashingChangeOutput;
+    use staking::units::BlockInterval;
+
+    use super::*;
+
+    const LIMIT: FeeLimit = FeeLimit {
+        rate: FeeRate::from_sat_per_vb_u32(200),
+        total: Amount::from_sat(20_000),
+    };
+
+    fn pair() -> Keypair {
+        Keypair::from_seckey_slice(SECP256K1, &[7; 32]).unwrap()
+    }
+
+    fn source(value: u64) -> Source {
+        let staker = StakerKey(pair().x_only_public_key().0);
+        let change = SlashingChangeOutput::new(staker, BlockInterval::new(144).unwrap());
+        Source {
+            outpoint: OutPoint {
+                txid: Txid::from_byte_array([9; 32]),
+                vout: 1,
+            },
+            output: TxOut {
+                value: Amount::from_sat(value),
+                script_pubkey: change.script_pubkey().clone(),
+            },
+            leaf: change.timelock().clone(),
+            name: "slashing-change",
+        }
+    }
+
+    fn destination() -> ScriptBuf {
+        ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_byte_array([3; 20]))
+    }
+
+    #[test]
+    fn fees_above_the_caps_and_dust_are_refused() {
+        let rate = FeeRate::from_sat_per_vb_u32;
+        let withdraw = |value, fee_rate, limit| {
+            source(value)
+                .withdraw(destination(), fee_rate, limit)
+                .unwrap_err()
+        };
+        let error = withdraw(500_000, rate(201), LIMIT);
+        assert!(
+            matches!(error, WalletError::FeeRateAboveCap { .. }),
+            "{error}"
+        );
+        let low = FeeLimit {
+            total: Amount::from_sat(50),
+            ..LIMIT
+        };
+        let error = withdraw(500_000, rate(1), low);
+        assert!(matches!(error, WalletError::FeeAboveCap { .. }), "{error}");
+        // What is left is dust, or less than nothing.
+        for value in [1, 400, 12_000] {
+            let error = withdraw(value, rate(150), LIMIT);
+            assert!(
+                matches!(error, WalletError::Dust { .. }),
+                "{value}: {error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_withdrawal_pays_the_rate_asked_for_and_the_rest_to_its_destination(
+            value in 10_000_u64..100_000_000,
+            sat_per_vb in 1_u32..60,
+        ) {
+            let fee_rate = FeeRate::from_sat_per_vb_u32(sat_per_vb);
+            let unsigned = source(value).withdraw(destination(), fee_rate, LIMIT).unwrap();
+            let message = Message::from_digest(unsigned.sighash().to_bytes());
+            let signature = SECP256K1.sign_schnorr_no_aux_rand(&message, &pair());
+            let signed = unsigned.sign(&signature);
+
+            prop_assert_eq!(signed.compute_txid(), unsigned.transaction().compute_txid());
+            prop_assert_eq!(unsigned.value() + unsigned.fee(), Amount::from_sat(value));
+            prop_assert_eq!(signed.output[0].value, unsigned.value());
+            prop_assert_eq!(&signed.output[0].script_pubkey, &destination());
+            prop_assert_eq!(Some(unsigned.fee()), fee_rate.fee_wu(signed.weight()));
+            // BIP-0068 asks for version 2; the lower 16 bits are blocks.
+            prop_assert_eq!(signed.version, Version::TWO);
+            prop_assert_eq!(signed.input[0].sequence.to_consensus_u32(), 144);
+        }
+    }
+}
