@@ -250,3 +250,110 @@ fn enabled() -> bool {
 fn default_http() -> http::Config {
     http::Config::loopback(DEFAULT_HTTP_PORT)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use daemon::config::{Environment, load};
+
+    use super::*;
+
+    const BABYLON: &str =
+        "[babylon]\nchain_id = \"bbn-test-1\"\ngrpc_url = \"http://127.0.0.1:1\"\n";
+
+    fn loaded(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("finality-provider.toml");
+        fs::write(&path, text).unwrap();
+        load(&path, &Environment::default()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_template_is_valid_and_shows_the_defaults() {
+        let template = loaded(TEMPLATE).unwrap();
+        // The same with every commented default in force, except where there is no default.
+        let spelled_out: String = TEMPLATE
+            .lines()
+            .filter(|line| {
+                !["# [signer]", "# endpoint", "# public_key"]
+                    .iter()
+                    .any(|start| line.starts_with(start))
+            })
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.starts_with('[') || setting.contains(" = ") => {
+                    format!("{setting}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let mut spelled_out = loaded(&spelled_out).unwrap();
+        let home = Path::new("/home");
+        for (provider, default) in spelled_out.providers.iter_mut().zip(&template.providers) {
+            assert_eq!(provider.key_file(home), default.key_file(home));
+            assert_eq!(
+                provider.account_key_file(home),
+                default.account_key_file(home)
+            );
+            (provider.key_file, provider.account_key_file) = (None, None);
+        }
+        assert_eq!(format!("{spelled_out:?}"), format!("{template:?}"));
+    }
+
+    #[test]
+    fn what_two_providers_may_not_share_is_named() {
+        let two = |first: &str, second: &str| {
+            loaded(&format!(
+                "{BABYLON}[[provider]]\nname = \"a\"\n{first}\n[[provider]]\n{second}\n"
+            ))
+        };
+        assert!(two("", "name = \"b\"").is_ok());
+        let key =
+            "public_key = \"79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798\"";
+        for (first, second, named) in [
+            ("", "name = \"a\"".to_owned(), "provider.1.name"),
+            (key, format!("name = \"b\"\n{key}"), "provider.1.public_key"),
+            (
+                "",
+                "name = \"b\"\nkey_file = \"keys/a.key\"".to_owned(),
+                "provider.1.key_file",
+            ),
+            (
+                "",
+                "name = \"b\"\naccount_key_file = \"keys/a-account.key\"".to_owned(),
+                "provider.1.account_key_file",
+            ),
+        ] {
+            let error = two(first, &second).unwrap_err();
+            assert!(error.contains(named) && error.contains("twice"), "{error}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, named) in [
+            (
+                "[voting]\npoll_intervall_milliseconds = 1",
+                "voting.poll_intervall_milliseconds",
+            ),
+            (
+                "[voting]\npoll_interval_milliseconds = 0",
+                "voting.poll_interval_milliseconds",
+            ),
+            (
+                "[randomness]\ncommit_count = 1000001",
+                "randomness.commit_count",
+            ),
+            ("[[provider]]\nname = \"../x\"", "provider.0.name"),
+            ("[signer]\nendpoint = \"0.0.0.0:1\"", "signer.endpoint"),
+            (
+                "[signer]\nendpoint = \"127.0.0.1:1\"\n[[provider]]\nname = \"a\"",
+                "provider.0.public_key",
+            ),
+            ("[http]\nlisten = \"0.0.0.0:1\"", "http.listen"),
+        ] {
+            let error = loaded(&format!("{BABYLON}{text}\n")).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
+    }
+}

@@ -60,6 +60,9 @@ fn show(status: &ProviderStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(balance) = &status.fee_balance {
         writeln!(f, "  fees        {balance} left")?;
     }
+    if let Some(lost) = &status.last_lost_vote {
+        writeln!(f, "  lost vote   {lost}")?;
+    }
     for (concern, problem) in &status.problems {
         writeln!(f, "  problem     {concern}: {problem}")?;
     }

@@ -12,7 +12,7 @@ use staking::units::ChainHeight;
 use super::committed::CommittedError;
 use super::outcome::VoteOutcome;
 use super::voter::Voter;
-use super::{Concern, Provider, RoundError, unix_seconds};
+use super::{Provider, RoundError, unix_seconds};
 use crate::metrics::{DOUBLE_SIGN_REFUSED, VOTES, VOTES_LOST};
 use crate::signer::{Refusal, SignerError, Vote};
 use crate::votes::Window;
@@ -136,7 +136,6 @@ impl Voter {
             status.votes = status.votes.saturating_add(count);
             status.last_vote = status.last_vote.max(Some(*last));
             status.last_vote_at = Some(unix_seconds(SystemTime::now()));
-            status.problems.remove(&Concern::Vote);
         });
     }
 
@@ -145,8 +144,7 @@ impl Voter {
         tracing::error!(%height, reason, "vote lost");
         self.provider.status.update(|status| {
             VOTES_LOST.increment_for(&status.name);
-            let problem = format!("vote for height {height}: {reason}");
-            status.problems.insert(Concern::Vote, problem);
+            status.last_lost_vote = Some(format!("height {height}: {reason}"));
         });
     }
 

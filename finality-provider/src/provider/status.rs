@@ -44,10 +44,8 @@ pub enum Concern {
     Start,
     /// Commitments to public randomness.
     Randomness,
-    /// All votes.
+    /// Votes.
     Votes,
-    /// A single vote; the others go on.
-    Vote,
 }
 
 impl fmt::Display for Concern {
@@ -56,7 +54,6 @@ impl fmt::Display for Concern {
             Self::Start => "start",
             Self::Randomness => "randomness",
             Self::Votes => "votes",
-            Self::Vote => "a vote",
         })
     }
 }
@@ -96,7 +93,9 @@ pub struct ProviderStatus {
     pub fee_balance: Option<String>,
     /// Signatures that would have been a second one at their height, refused since the start of the process.
     pub refused: u64,
-    /// What is wrong at present, by what it is about. A single vote's problem stays until a vote is taken.
+    /// Which vote was lost last since the start of the process, and why; the others went on.
+    pub last_lost_vote: Option<String>,
+    /// What is wrong at present, by what it is about.
     pub problems: BTreeMap<Concern, String>,
 }
 
