@@ -148,7 +148,8 @@ impl Start {
         let name = &self.entry.name;
         tracing::info!(finality_provider = %key, account = chain.account(), "starts to work");
         let provider = Provider::new(key, chain, signer, self.status.clone());
-        let span = info_span!("provider", name);
+        // Not inside that of the start, which ends here.
+        let span = info_span!(parent: None, "provider", name);
         let randomness = &config.randomness;
         spawn_worker(
             &self.supervisor,
