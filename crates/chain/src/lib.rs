@@ -10,6 +10,7 @@ mod error;
 mod finality;
 mod light_client;
 mod message;
+mod reward;
 
 use std::num::NonZeroU32;
 
@@ -32,6 +33,7 @@ pub use message::{
     AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness,
     CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
 };
+pub use reward::Reward;
 
 /// One chain secured by bitcoin stake.
 ///
@@ -144,8 +146,8 @@ pub trait Chain: Send + Sync {
     /// The first evidence of equivocation against each provider whose first is at or above a height.
     async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError>;
 
-    /// Rewards that [`Self::account`] could withdraw now, as `(amount, denomination)`.
-    async fn rewards(&self) -> Result<Vec<(u128, String)>, ChainError>;
+    /// Rewards that [`Self::account`] could withdraw now, by kind of stakeholder.
+    async fn rewards(&self) -> Result<Vec<Reward>, ChainError>;
 
     // --- Acting ---
 

@@ -266,7 +266,13 @@ async fn rewards(provider: &Provider) {
     assert!(
         rewards
             .iter()
-            .all(|(amount, denomination)| *amount > 0 && denomination == "ubbn")
+            .all(|reward| reward.amount > 0 && reward.denomination == "ubbn")
+    );
+    assert!(
+        rewards
+            .iter()
+            .any(|reward| reward.kind == "finality_provider"),
+        "{rewards:?}"
     );
 }
 

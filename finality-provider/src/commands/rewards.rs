@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chain::Message;
+use chain::{Message, Reward};
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use serde::Serialize;
@@ -17,14 +17,27 @@ const KIND: &str = "finality_provider";
 
 #[derive(Serialize)]
 struct Coin {
+    /// Kind of stakeholder as which the account earned it.
+    kind: String,
     /// As text, because it can be above 2^53.
     amount: String,
     denomination: String,
 }
 
+impl From<Reward> for Coin {
+    fn from(reward: Reward) -> Self {
+        Self {
+            kind: reward.kind,
+            amount: reward.amount.to_string(),
+            denomination: reward.denomination,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Rewards {
     account: String,
+    /// What waits; where some was withdrawn, only that.
     coins: Vec<Coin>,
     /// The transaction that withdrew them.
     tx_hash: Option<String>,
@@ -41,28 +54,30 @@ impl fmt::Display for Rewards {
         if self.coins.is_empty() {
             write!(f, " nothing")?;
         }
-        self.coins
-            .iter()
-            .try_for_each(|coin| write!(f, " {} {}", coin.amount, coin.denomination))
+        self.coins.iter().try_for_each(|coin| {
+            let Coin {
+                kind,
+                amount,
+                denomination,
+            } = coin;
+            write!(f, "\n  {amount} {denomination} as {kind}")
+        })
     }
 }
 
-/// Shows or withdraws the rewards of a provider's account.
+/// Shows or withdraws the rewards of a provider's account; sends nothing where there is nothing to withdraw.
+///
+/// The account may earn as other kinds of stakeholder too: that is shown, and left for their programs to withdraw.
 pub async fn run(context: &Context, name: &str, withdraw: bool) -> Result<Answer, CommandError> {
     let config: Config = context.config()?;
     let home = context.home()?;
     let provider = provider(&config, name)?;
     let chain = connect::chain(&config, provider, home, &passphrase(&config)?).await?;
-    let coins: Vec<_> = chain
-        .rewards()
-        .await?
-        .into_iter()
-        .map(|(amount, denomination)| Coin {
-            amount: amount.to_string(),
-            denomination,
-        })
-        .collect();
-    let receipt = if withdraw && !coins.is_empty() {
+    let mut rewards = chain.rewards().await?;
+    if withdraw {
+        rewards.retain(|reward| reward.kind == KIND);
+    }
+    let receipt = if withdraw && !rewards.is_empty() {
         let message = Message::WithdrawReward {
             kind: KIND.to_owned(),
         };
@@ -73,7 +88,7 @@ pub async fn run(context: &Context, name: &str, withdraw: bool) -> Result<Answer
     let tx_hash = receipt.map(|receipt| receipt.tx_hash);
     Ok(Rewards {
         account: chain.account().to_owned(),
-        coins,
+        coins: rewards.into_iter().map(Coin::from).collect(),
         tx_hash,
     }
     .into())

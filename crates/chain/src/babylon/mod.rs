@@ -29,7 +29,7 @@ pub use decimal::{Decimal, DecimalError};
 use crate::{
     Chain, ChainError, Delegation, DelegationStatus, Evidence, FinalityBlock, FinalityParams,
     FinalityProvider, LightClientHeader, LightClientParams, Message, Page, PageKey,
-    PublicRandomnessCommit, Receipt, Rejection, SigningInfo,
+    PublicRandomnessCommit, Receipt, Rejection, Reward, SigningInfo,
 };
 use checkpoint::CheckpointStatus;
 use node::{Node, TransactionService};
@@ -256,7 +256,7 @@ impl Chain for Babylon {
         self.node.evidences(from).await
     }
 
-    async fn rewards(&self) -> Result<Vec<(u128, String)>, ChainError> {
+    async fn rewards(&self) -> Result<Vec<Reward>, ChainError> {
         self.node.rewards(self.account.text()).await
     }
 

@@ -8,8 +8,8 @@ use proto::field;
 use staking::units::ChainHeight;
 
 use super::{Node, client, invalid};
-use crate::ChainError;
 use crate::babylon::read;
+use crate::{ChainError, Reward};
 
 impl Node {
     /// Id of the chain that the node serves.
@@ -62,11 +62,11 @@ impl Node {
             .map_err(invalid(QUERY))
     }
 
-    /// What an account earned as stakeholder of any kind and has not withdrawn, as `(amount, denomination)`.
+    /// What an account earned as stakeholder of any kind and has not withdrawn.
     pub(in crate::babylon) async fn rewards(
         &self,
         address: &str,
-    ) -> Result<Vec<(u128, String)>, ChainError> {
+    ) -> Result<Vec<Reward>, ChainError> {
         const QUERY: &str = "RewardGauges";
         /// The account never earned anything.
         const GAUGE_NOT_FOUND: u32 = 1101;

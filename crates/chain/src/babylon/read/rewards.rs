@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use proto::babylon::incentive::QueryRewardGaugesResponse;
+use proto::babylon::incentive::{QueryRewardGaugesResponse, RewardGaugesResponse};
 use proto::cosmos::base::v1beta1::Coin;
 use proto::field::FieldError;
+
+use crate::Reward;
 
 /// A coin's amount.
 pub(in crate::babylon) fn amount(name: &str, text: &str) -> Result<u128, FieldError> {
@@ -12,30 +14,31 @@ pub(in crate::babylon) fn amount(name: &str, text: &str) -> Result<u128, FieldEr
         .map_err(|_| FieldError::new(name, format!("`{text}` is not an amount")))
 }
 
-/// What was earned and not withdrawn, summed over all kinds of stakeholder.
+/// What was earned and not withdrawn, ordered by kind of stakeholder and denomination.
 pub(in crate::babylon) fn rewards(
     answer: QueryRewardGaugesResponse,
-) -> Result<Vec<(u128, String)>, FieldError> {
-    let mut due = BTreeMap::<String, u128>::new();
-    for (kind, gauge) in answer.reward_gauges {
-        let path = format!("reward_gauges[{kind}]");
-        let mut earned = sum(&gauge.coins).map_err(|error| error.inside(&path))?;
-        for (denomination, withdrawn) in
-            sum(&gauge.withdrawn_coins).map_err(|error| error.inside(&path))?
-        {
-            let earned = earned.entry(denomination).or_default();
-            *earned = earned.saturating_sub(withdrawn);
-        }
-        for (denomination, amount) in earned {
-            let due = due.entry(denomination).or_default();
-            *due = due.saturating_add(amount);
-        }
+) -> Result<Vec<Reward>, FieldError> {
+    let gauges: BTreeMap<_, _> = answer.reward_gauges.into_iter().collect();
+    let mut rewards = Vec::new();
+    for (kind, gauge) in gauges {
+        let due = due(&gauge).map_err(|error| error.inside(format!("reward_gauges[{kind}]")))?;
+        rewards.extend(due.into_iter().map(|(denomination, amount)| Reward {
+            kind: kind.clone(),
+            amount,
+            denomination,
+        }));
     }
-    Ok(due
-        .into_iter()
-        .filter(|(_, amount)| *amount > 0)
-        .map(|(denomination, amount)| (amount, denomination))
-        .collect())
+    Ok(rewards)
+}
+
+fn due(gauge: &RewardGaugesResponse) -> Result<BTreeMap<String, u128>, FieldError> {
+    let mut due = sum(&gauge.coins)?;
+    for (denomination, withdrawn) in sum(&gauge.withdrawn_coins)? {
+        let due = due.entry(denomination).or_default();
+        *due = due.saturating_sub(withdrawn);
+    }
+    due.retain(|_, amount| *amount > 0);
+    Ok(due)
 }
 
 fn sum(coins: &[Coin]) -> Result<BTreeMap<String, u128>, FieldError> {
@@ -50,7 +53,7 @@ fn sum(coins: &[Coin]) -> Result<BTreeMap<String, u128>, FieldError> {
 
 #[cfg(test)]
 mod tests {
-    use proto::babylon::incentive::RewardGaugesResponse;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -62,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn withdrawn_coins_are_taken_off_and_kinds_are_added_up() {
+    fn withdrawn_coins_are_taken_off_and_kinds_stay_apart() {
         let gauge = |earned, withdrawn: &[&str]| RewardGaugesResponse {
             coins: vec![coin(earned)],
             withdrawn_coins: withdrawn.iter().copied().map(coin).collect(),
@@ -75,7 +78,15 @@ mod tests {
             ]
             .into(),
         };
-        assert_eq!(rewards(answer).unwrap(), vec![(75, "ubbn".to_owned())]);
+        let reward = |kind: &str, amount| Reward {
+            kind: kind.to_owned(),
+            amount,
+            denomination: "ubbn".to_owned(),
+        };
+        assert_eq!(
+            rewards(answer).unwrap(),
+            [reward("costaker", 5), reward("finality_provider", 70)]
+        );
     }
 
     #[test]
@@ -91,5 +102,31 @@ mod tests {
             rewards(answer).unwrap_err().to_string(),
             "field `reward_gauges[btc_staker].coins.amount`: `-1` is not an amount"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_node_says_was_earned_nothing_below_one_is_due(
+            gauges in prop::collection::hash_map(
+                ".{0,8}",
+                prop::collection::vec(("[ab]", "[0-9]{0,40}|.{0,3}", any::<bool>()), 0..6),
+                0..4,
+            ),
+        ) {
+            let gauge = |coins: Vec<(String, String, bool)>| {
+                let mut gauge = RewardGaugesResponse::default();
+                for (denom, amount, withdrawn) in coins {
+                    let coins = if withdrawn { &mut gauge.withdrawn_coins } else { &mut gauge.coins };
+                    coins.push(Coin { denom, amount });
+                }
+                gauge
+            };
+            let gauges = gauges.into_iter().map(|(kind, coins)| (kind, gauge(coins)));
+            let answer = QueryRewardGaugesResponse { reward_gauges: gauges.collect() };
+            match rewards(answer) {
+                Ok(rewards) => prop_assert!(rewards.iter().all(|reward| reward.amount > 0)),
+                Err(error) => prop_assert!(error.path().ends_with("coins.amount"), "{}", error),
+            }
+        }
     }
 }
