@@ -124,12 +124,16 @@ pub enum KeysCommand {
         secret_file: PathBuf,
     },
     /// Show a provider's public key and account
+    ///
+    /// Example: finality-provider keys show --name main
     Show {
         /// Name of the provider in the configuration
         #[arg(long)]
         name: String,
     },
     /// List all providers with their public keys and accounts
+    ///
+    /// Example: finality-provider keys list --json
     List,
 }
 

@@ -188,6 +188,26 @@ fn a_configuration_is_written_once_checked_and_its_mistakes_named() {
 }
 
 #[test]
+fn commands_that_every_program_has_show_examples_with_its_name() {
+    let home = Home::new();
+    for verb in [
+        &["config", "init"][..],
+        &["config", "validate"],
+        &["completions"],
+        &["man"],
+    ] {
+        let output = home.run(&[verb, &["--help"]].concat());
+        let help = String::from_utf8(output.stdout).unwrap();
+        let command = format!("lamplighter {}", verb.join(" "));
+        assert!(
+            help.contains("Example") && help.contains(&command),
+            "{help}"
+        );
+        assert!(!help.contains("{program}"), "{help}");
+    }
+}
+
+#[test]
 fn a_data_directory_that_the_first_configuration_makes_is_private() {
     let home = Home::new();
     fs::remove_dir(home.path()).unwrap();

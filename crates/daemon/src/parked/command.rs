@@ -14,10 +14,10 @@ use crate::output::{Answer, CommandError, Exit};
 #[derive(Debug, Subcommand)]
 pub enum ParkedCommand {
     /// Show what was given up on, with the reasons
-    #[command(after_help = "Example:\n  parked list --json")]
+    #[command(after_help = "Example:\n  {program} parked list --json")]
     List,
     /// Let the service try again at its next look
-    #[command(after_help = "Examples:\n  parked retry 4d2e…\n  parked retry --all")]
+    #[command(after_help = "Examples:\n  {program} parked retry 4d2e…\n  {program} parked retry --all")]
     Retry {
         /// Ids that `parked list` shows
         #[arg(required_unless_present = "all", value_name = "ID")]

@@ -52,13 +52,28 @@ pub(super) struct Options {
     pub(super) log: telemetry::Options,
 }
 
+/// What stands for the program's name in examples of commands that several programs have.
+const PROGRAM: &str = "{program}";
+
 /// The whole command line of `P`, for parsing, completions and manual pages.
 pub(super) fn command<P: Program>() -> Command {
-    Arguments::<P::Command>::command()
+    with_its_name(Arguments::<P::Command>::command(), P::NAME)
         .name(P::NAME)
         .about(P::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
         .after_long_help(appendix(P::NAME))
+}
+
+/// Puts the program's name into the examples of all subcommands.
+fn with_its_name(command: Command, program: &str) -> Command {
+    let help = command
+        .get_after_help()
+        .map(|help| help.to_string().replace(PROGRAM, program));
+    let command = match help {
+        Some(help) => command.after_help(help),
+        None => command,
+    };
+    command.mut_subcommands(|subcommand| with_its_name(subcommand, program))
 }
 
 /// Whether the envelope is asked for, whatever else the arguments are.

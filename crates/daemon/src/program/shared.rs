@@ -21,12 +21,16 @@ pub(super) enum SharedCommand {
     Config(ConfigCommand),
 
     /// Print a script that completes commands and options in a shell
+    #[command(
+        after_help = "Example:\n  {program} completions bash > /etc/bash_completion.d/{program}"
+    )]
     Completions {
         /// The shell
         shell: Shell,
     },
 
     /// Print the manual page, or write the pages of all commands
+    #[command(after_help = "Example:\n  {program} man --directory /usr/local/share/man/man1")]
     Man {
         /// Directory to write all pages to
         #[arg(long, value_name = "DIRECTORY")]
@@ -37,8 +41,10 @@ pub(super) enum SharedCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Write a commented configuration to start from; never overwrites one
+    #[command(after_help = "Example:\n  {program} config init --config ./{program}.toml")]
     Init,
     /// Check the configuration and name every mistake in it
+    #[command(after_help = "Example:\n  {program} config validate --json")]
     Validate,
 }
 
