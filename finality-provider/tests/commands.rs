@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// No single step takes longer than this, even on a busy machine.
@@ -151,13 +151,60 @@ fn free_port() -> u16 {
 fn a_configuration_is_written_once_and_its_mistakes_are_named() {
     let home = Home::new(&["main"]);
     home.succeeds(&["config", "validate"]);
-    home.fails(&["init"], 6, "config-exists", "never overwritten");
+    let file = home.path("finality-provider.toml");
+    let mine = fs::read_to_string(&file).unwrap();
+    let again = home.succeeds(&["init"]);
+    assert_eq!(again["config_written"], false, "{again}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), mine);
+    home.fails(&["config", "init"], 6, "config-exists", "never overwritten");
     home.configure(&["main"], "key_fil = \"x\"\n");
     home.fails(&["config", "validate"], 3, "config-invalid", "key_fil");
     home.fails(&["status"], 3, "config-invalid", "key_file");
-    fs::remove_file(home.path("finality-provider.toml")).unwrap();
-    home.succeeds(&["init"]);
+    fs::remove_file(&file).unwrap();
+    let made = home.succeeds(&["init"]);
+    assert_eq!(made["config_written"], true, "{made}");
     home.succeeds(&["config", "validate"]);
+}
+
+#[test]
+fn every_verb_explains_itself_with_an_example() {
+    let verbs: [&[&str]; 14] = [
+        &["init"],
+        &["keys", "new"],
+        &["keys", "import"],
+        &["keys", "show"],
+        &["keys", "list"],
+        &["register"],
+        &["start"],
+        &["signer"],
+        &["status"],
+        &["unjail"],
+        &["rewards"],
+        &["extract-key"],
+        &["config", "init"],
+        &["config", "validate"],
+    ];
+    let home = Home::new(&["main"]);
+    for verb in verbs {
+        let arguments = [verb, &["--help"]].concat();
+        let output = home.command(&arguments).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{verb:?}");
+        let command = format!("finality-provider {}", verb.join(" "));
+        assert!(
+            help.contains("Example") && help.contains(&command),
+            "{verb:?}: {help}"
+        );
+    }
+}
+
+#[test]
+fn the_keys_of_all_providers_are_listed_in_their_order() {
+    let home = Home::new(&["main", "other"]);
+    home.fails(&["keys", "list"], 3, "key-missing", "main");
+    let made = ["main", "other"].map(|name| home.succeeds(&["keys", "new", "--name", name]));
+    assert_eq!(home.succeeds(&["keys", "list"]), json!(made));
+    assert_eq!(Home::new(&[]).succeeds(&["keys", "list"]), json!([]));
 }
 
 #[test]

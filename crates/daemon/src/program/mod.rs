@@ -2,6 +2,7 @@
 
 mod arguments;
 mod context;
+mod initialised;
 mod shared;
 
 use std::env;
@@ -25,6 +26,7 @@ use crate::telemetry::Telemetry;
 
 use arguments::{Arguments, Verb, command, wants_json};
 pub use context::Context;
+pub use initialised::Initialised;
 
 /// One of our programs.
 ///
