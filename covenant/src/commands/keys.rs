@@ -200,20 +200,34 @@ fn read_secret(from: Option<&Path>) -> Result<SecretKey, CommandError> {
         .with_hint("it is 64 hexadecimal digits")
     };
     let limit = u64::try_from(2 * LENGTH).unwrap_or(u64::MAX);
+    let unreadable = |error: io::Error| refused(&format!("cannot be read: {error}"));
     let read = match from {
-        Some(path) => File::open(path).and_then(|file| {
-            if file.metadata()?.mode() & 0o077 != 0 {
-                return Err(io::Error::other(
-                    "others can read it; run `chmod 600` on it",
-                ));
-            }
+        Some(path) => {
+            let file = File::open(path).map_err(unreadable)?;
+            check_private(path, file.metadata().map_err(unreadable)?.mode())?;
             file.take(limit).read_to_string(&mut text)
-        }),
+        }
         None => io::stdin().lock().take(limit).read_to_string(&mut text),
     };
-    read.map_err(|error| refused(&format!("cannot be read: {error}")))?;
+    read.map_err(unreadable)?;
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), bytes.as_mut_slice())
         .map_err(|_| refused("is not 64 hexadecimal digits"))?;
     Ok(SecretKey::new(bytes))
+}
+
+/// Refuses a file with a secret that others than its owner can read.
+fn check_private(path: &Path, mode: u32) -> Result<(), CommandError> {
+    if mode & 0o077 != 0 {
+        let message = format!(
+            "others can read the secret key in {}: its mode is {:04o}",
+            path.display(),
+            mode & 0o7777
+        );
+        return Err(
+            CommandError::new(Exit::Refused, "secret-not-private", message)
+                .with_hint("run `chmod 600` on it, and ask yourself who has read it"),
+        );
+    }
+    Ok(())
 }
