@@ -81,6 +81,19 @@ pub enum RoundError {
         /// The chain's confirmation depth.
         limit: u32,
     },
+    /// A reorganisation must be reported whole, and our node does not give so many headers at once.
+    #[error(
+        "bitcoin has replaced blocks from {from} on by a branch of which {needed} headers must be reported in one message; \
+         the bitcoin node gives {most} at once. Report it by other means"
+    )]
+    ReorgTooLong {
+        /// The first block of the new branch.
+        from: BitcoinHeight,
+        /// One header more than the chain has on the old branch.
+        needed: u32,
+        /// So many came.
+        most: usize,
+    },
     /// The wallet cannot pay for a checkpoint.
     #[error("{source}; send coins to {address}")]
     NoCoins {

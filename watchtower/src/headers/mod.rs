@@ -4,10 +4,10 @@
 //! between rounds: each one asks both sides for their tips, finds where they part ([`fork`]) and decides
 //! ([`decision`]). Another reporter's headers are therefore no disturbance, only less to do.
 
+mod branch;
 pub mod decision;
 pub mod fork;
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,15 +113,11 @@ impl HeaderReporter {
 
     /// Sends our branch: as much as must be in one message, and up to a full message.
     async fn reorganise(&self, from: BitcoinHeight, at_least: u32) -> Result<(), RoundError> {
-        let whole = u16::try_from(at_least).unwrap_or(u16::MAX);
-        let wanted = NonZeroU16::new(whole)
-            .unwrap_or(NonZeroU16::MIN)
-            .max(self.config.headers_per_message);
-        let headers = self.bitcoin.headers(from, wanted).await?;
-        if headers.len() < usize::from(whole) {
+        let most = self.config.headers_per_message;
+        let Some(headers) = branch::read(&*self.bitcoin, from, at_least, most).await? else {
             // The tip fell meanwhile; the next round looks again.
             return Ok(());
-        }
+        };
         tracing::info!(%from, blocks = at_least, "reporting a reorganisation of bitcoin");
         self.submit(from, vec![headers]).await
     }
