@@ -5,6 +5,9 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use btc_staker::scripts::Request;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
 
 /// Names of what follows from the staking transaction only.
@@ -205,4 +208,73 @@ fn people_see_the_same_and_the_addresses() {
         text.contains(&format!("slashing_script: {script}")),
         "{text}"
     );
+}
+
+/// A published case with its staking transaction.
+fn whole_requests() -> Vec<Map<String, Value>> {
+    let whole = |case: &Value| {
+        let mut request = request(case);
+        request.insert("staking_tx".into(), case["expected"]["staking_tx"].clone());
+        request
+    };
+    cases().iter().map(whole).collect()
+}
+
+fn replacement() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<u64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        Just(json!(u64::MAX)),
+        Just(json!(2_100_000_000_000_000_u64)),
+        "[0-9a-f]{0,140}".prop_map(Value::from),
+        "[0-9.]{0,30}".prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        prop::collection::vec("[0-9a-f]{64}", 0..4).prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_request_that_is_wrong_anywhere_is_built_or_refused(
+        request in select(whole_requests()), at in any::<Index>(), value in prop::option::of(replacement()),
+    ) {
+        let mut request = request;
+        let name = request.keys().nth(at.index(request.len())).unwrap().clone();
+        match value {
+            Some(value) => drop(request.insert(name, value)),
+            None => drop(request.remove(&name)),
+        }
+        if let Ok(request) = serde_json::from_value::<Request>(request.into()) {
+            match request.build() {
+                Ok(scripts) => prop_assert!(!scripts.to_string().is_empty()),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_staking_transaction_is_built_on_or_refused(
+        request in select(whole_requests()), at in any::<Index>(), change in any::<u8>(),
+        output in prop::option::of(any::<u32>()),
+    ) {
+        let mut request = request;
+        let mut bytes = hex::decode(request["staking_tx"].as_str().unwrap()).unwrap();
+        let at = at.index(bytes.len());
+        if change == 0 {
+            bytes.truncate(at);
+        } else {
+            bytes[at] ^= change;
+        }
+        request.insert("staking_tx".into(), hex::encode(bytes).into());
+        request.insert("staking_output_index".into(), json!(output));
+        let request: Request = serde_json::from_value(request.into()).unwrap();
+        let _ = request.build().map(|scripts| serde_json::to_value(scripts).unwrap());
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in any::<String>()) {
+        let _ = serde_json::from_str::<Request>(&text).map(|request| request.build());
+    }
 }

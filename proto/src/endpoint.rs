@@ -215,6 +215,8 @@ impl fmt::Display for Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -235,6 +237,37 @@ mod tests {
         ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "unix:.{0,20}",
+            "unix:/.{0,20}",
+            (any::<std::net::IpAddr>(), any::<u16>())
+                .prop_map(|(ip, port)| SocketAddr::new(ip, port).to_string()),
+            "127\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}:[0-9]{1,6}",
+            any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_of_this_machine_or_refused(text in text()) {
+            match text.parse::<Endpoint>() {
+                Ok(endpoint) => {
+                    let stays_here = match &endpoint {
+                        Endpoint::Unix(path) => path.is_absolute(),
+                        Endpoint::Loopback(address) => address.ip().is_loopback(),
+                    };
+                    prop_assert!(stays_here, "{}", endpoint);
+                    prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+                }
+                Err(error) => {
+                    let named = format!("`{text}`");
+                    prop_assert!(error.to_string().contains(&named));
+                }
+            }
         }
     }
 }

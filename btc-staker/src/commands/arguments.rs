@@ -62,6 +62,9 @@ pub(super) fn fee_rate(text: &str) -> Result<FeeRate, String> {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::Denomination;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -94,6 +97,42 @@ mod tests {
         assert_eq!(fee_rate("0.5"), Ok(FeeRate::from_sat_per_kwu(125)));
         for text in ["0", "-1", "nan", "inf", "1e9", "two"] {
             assert!(fee_rate(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_amount_is_read_as_it_is_written_in_every_unit(satoshi in 0..=Amount::MAX_MONEY.to_sat()) {
+            let value = Amount::from_sat(satoshi);
+            prop_assert_eq!(amount(&satoshi.to_string()), Ok(value));
+            for unit in [Denomination::Bitcoin, Denomination::MilliBitcoin, Denomination::Satoshi] {
+                let text = value.to_string_with_denomination(unit);
+                prop_assert_eq!(amount(&text), Ok(value), "{}", text);
+            }
+        }
+
+        #[test]
+        fn any_text_is_an_amount_that_can_exist_or_refused(
+            text in prop_oneof![any::<String>(), "[-+]?[0-9]{0,20}\\.?[0-9]{0,10} ?(BTC|btc|sat|mBTC|msat|[a-zA-Z]{0,3})"],
+        ) {
+            match amount(&text) {
+                Ok(amount) => prop_assert!(amount <= Amount::MAX_MONEY),
+                Err(error) => prop_assert!(error.contains("0.01 BTC"), "{}: {}", text, error),
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_fee_rate_in_bounds_or_refused(
+            text in prop_oneof![
+                any::<String>(), "[-+]?[0-9]{0,8}\\.?[0-9]{0,10}", any::<f64>().prop_map(|rate| rate.to_string()),
+            ],
+        ) {
+            match fee_rate(&text) {
+                Ok(rate) => prop_assert!(
+                    rate > FeeRate::ZERO && rate <= FeeRate::from_sat_per_vb_u32(100_000), "{}", text
+                ),
+                Err(error) => prop_assert!(error.contains("sat/vB")),
+            }
         }
     }
 }

@@ -156,3 +156,32 @@ async fn version_of(
     *known = Some(versions);
     Ok(fingerprint_in(&known))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pinned_params_are_read_as_they_are_written(version in any::<u32>(), fingerprint in any::<[u8; 32]>()) {
+            let pinned = PinnedParams { version, fingerprint: sha256::Hash::from_byte_array(fingerprint) };
+            prop_assert_eq!(pinned.to_string().parse(), Ok(pinned));
+        }
+
+        #[test]
+        fn any_other_text_pins_nothing(
+            text in prop_oneof![any::<String>(), "[0-9]{0,12}:[0-9a-f]{60,68}", "[-+ 0-9]{1,4}:[0-9a-fA-F]{64}"],
+        ) {
+            match text.parse::<PinnedParams>() {
+                // Digits may be spelled in other ways; the value is the same.
+                Ok(pinned) => prop_assert_eq!(pinned.to_string().parse(), Ok(pinned)),
+                Err(error) => {
+                    let named = format!("`{text}`");
+                    prop_assert!(error.to_string().contains(&named));
+                }
+            }
+        }
+    }
+}

@@ -106,6 +106,8 @@ fn refusal(message: &str) -> Option<Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -151,5 +153,34 @@ mod tests {
     #[test]
     fn a_missing_thing_is_known_to_be_missing() {
         assert!(Failure::from(&Status::not_found("account bbn1 not found")).is_not_found());
+    }
+
+    proptest! {
+        #[test]
+        fn an_error_in_the_form_of_the_sdk_is_read_whatever_it_says(
+            codespace in "[a-z]{1,20}", code in any::<u32>(), log in any::<String>(),
+        ) {
+            let status = Status::unknown(format!("codespace {codespace} code {code}: {log}"));
+            let failure = Failure::from(&status);
+            let not_ready = codespace == SDK && code == SDK_INVALID_HEIGHT;
+            let expected = if not_ready {
+                Failure::Unreachable(log)
+            } else {
+                Failure::Refused(Rejection { codespace, code, log })
+            };
+            prop_assert_eq!(failure, expected);
+        }
+
+        #[test]
+        fn any_status_is_sorted(
+            code in any::<i32>(),
+            message in "(codespace |code |: |[a-z]{0,4}|[0-9]{0,12}|.{0,8}){0,8}",
+        ) {
+            let failure = Failure::from(&Status::new(Code::from_i32(code), &*message));
+            if let Failure::Refused(refusal) = failure {
+                let read = refusal.codespace == SDK || message.contains(&refusal.codespace);
+                prop_assert!(read && message.contains(&refusal.log));
+            }
+        }
     }
 }
