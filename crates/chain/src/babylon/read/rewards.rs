@@ -15,6 +15,8 @@ pub(in crate::babylon) fn amount(name: &str, text: &str) -> Result<u128, FieldEr
 }
 
 /// What was earned and not withdrawn, ordered by kind of stakeholder and denomination.
+///
+/// The answer spells kinds in capitals, the message that withdraws in small letters; we keep to the message.
 pub(in crate::babylon) fn rewards(
     answer: QueryRewardGaugesResponse,
 ) -> Result<Vec<Reward>, FieldError> {
@@ -22,6 +24,7 @@ pub(in crate::babylon) fn rewards(
     let mut rewards = Vec::new();
     for (kind, gauge) in gauges {
         let due = due(&gauge).map_err(|error| error.inside(format!("reward_gauges[{kind}]")))?;
+        let kind = kind.to_lowercase();
         rewards.extend(due.into_iter().map(|(denomination, amount)| Reward {
             kind: kind.clone(),
             amount,
@@ -72,9 +75,9 @@ mod tests {
         };
         let answer = QueryRewardGaugesResponse {
             reward_gauges: [
-                ("finality_provider".to_owned(), gauge("100", &["30"])),
-                ("btc_staker".to_owned(), gauge("7", &["7"])),
-                ("costaker".to_owned(), gauge("5", &[])),
+                ("FINALITY_PROVIDER".to_owned(), gauge("100", &["30"])),
+                ("BTC_STAKER".to_owned(), gauge("7", &["7"])),
+                ("COSTAKER".to_owned(), gauge("5", &[])),
             ]
             .into(),
         };
@@ -96,11 +99,11 @@ mod tests {
             ..RewardGaugesResponse::default()
         };
         let answer = QueryRewardGaugesResponse {
-            reward_gauges: [("btc_staker".to_owned(), gauge)].into(),
+            reward_gauges: [("BTC_STAKER".to_owned(), gauge)].into(),
         };
         assert_eq!(
             rewards(answer).unwrap_err().to_string(),
-            "field `reward_gauges[btc_staker].coins.amount`: `-1` is not an amount"
+            "field `reward_gauges[BTC_STAKER].coins.amount`: `-1` is not an amount"
         );
     }
 
