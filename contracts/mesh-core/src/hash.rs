@@ -18,7 +18,7 @@ pub(crate) fn tagged(name: &str, x: &[u8]) -> [u8; 32] {
 }
 
 /// Root of the RFC 6962 tree; leaves and nodes have different prefixes, so neither can be taken for the other.
-pub(crate) fn tree<L: AsRef<[u8]>>(leaves: &[L]) -> [u8; 32] {
+pub fn tree<L: AsRef<[u8]>>(leaves: &[L]) -> [u8; 32] {
     match leaves {
         [] => sha256(&[]),
         [leaf] => sha256(&[&[0], leaf.as_ref()]),
