@@ -1,0 +1,77 @@
+//! How much new weight an epoch takes: whoever mines a few blocks alone can "stake" what they like, but count little of it
+//! before its blocks lie too deep to be theirs.
+
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::Storage;
+use cw_storage_plus::Item;
+
+use super::error::StakeError;
+use super::weight::share;
+use crate::ContractError;
+use crate::context::Context;
+use crate::finality::{clock, head_of_epoch};
+
+const GROWTH: Item<Growth> = Item::new("growth");
+
+#[cw_serde]
+struct Growth {
+    epoch: u64,
+    /// New weight so far, sat.
+    used: u64,
+}
+
+/// Begins an epoch's budget.
+pub(crate) fn begin_epoch(storage: &mut dyn Storage, epoch: u64) -> Result<(), ContractError> {
+    Ok(GROWTH.save(storage, &Growth { epoch, used: 0 })?)
+}
+
+/// New weight that may still be activated in this epoch without depth, sat; none before the first table, which has
+/// nothing to grow from and is governance's to judge.
+pub(crate) fn growth_left(
+    storage: &dyn Storage,
+    context: &Context<'_>,
+) -> Result<Option<u64>, ContractError> {
+    let Some(clock) = clock::find(storage)? else {
+        return Ok(None);
+    };
+    let head =
+        head_of_epoch(storage, clock.epoch)?.ok_or(ContractError::CorruptTable(clock.epoch))?;
+    let budget = share(head.total, context.params().growth);
+    Ok(Some(budget.saturating_sub(used(storage, clock.epoch)?)))
+}
+
+/// Takes new weight out of the epoch's budget, unless its block is settled: such weight needs none, so that a large stake
+/// has to wait and cannot keep others out.
+pub(super) fn take(
+    storage: &mut dyn Storage,
+    context: &Context<'_>,
+    added: u64,
+    depth: u32,
+) -> Result<(), ContractError> {
+    let settled = context.params().settled_depth;
+    if depth >= settled {
+        return Ok(());
+    }
+    let (Some(clock), Some(left)) = (clock::find(storage)?, growth_left(storage, context)?) else {
+        return Ok(());
+    };
+    if added > left {
+        return Err(StakeError::Growth {
+            added,
+            left,
+            depth,
+            settled,
+        }
+        .into());
+    }
+    let epoch = clock.epoch;
+    let used = used(storage, epoch)?.saturating_add(added);
+    Ok(GROWTH.save(storage, &Growth { epoch, used })?)
+}
+
+fn used(storage: &dyn Storage, epoch: u64) -> Result<u64, ContractError> {
+    Ok(GROWTH
+        .may_load(storage)?
+        .filter(|growth| growth.epoch == epoch)
+        .map_or(0, |growth| growth.used))
+}

@@ -1,0 +1,182 @@
+//! A stake as it is stored, and the one place where what counts of it changes.
+
+use bitcoin::hashes::Hash;
+use bitcoin::{OutPoint, Txid};
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{Addr, Order, Storage, Uint128, Uint256};
+use cw_storage_plus::{Bound, Map};
+use eots::PublicKey;
+
+use crate::msg::{Bytes32, Increase, StakeResponse, StakeStatus};
+use crate::{ContractError, provider, reward};
+
+/// Length of an outpoint as a key: txid in internal byte order, BE32(vout).
+const KEY_LENGTH: usize = 36;
+
+const STAKES: Map<&[u8], Stake> = Map::new("stake");
+
+/// A stake as it is stored.
+#[cw_serde]
+pub(crate) struct Stake {
+    pub(crate) provider: Bytes32,
+    pub(crate) staker: Bytes32,
+    /// Number of its covenant set.
+    pub(crate) covenant: u32,
+    /// Value of the staking output, sat.
+    pub(crate) value: u64,
+    /// Timelock of the staking output, blocks.
+    pub(crate) timelock: u16,
+    /// Share that counts, or will once it is active, basis points.
+    pub(crate) basis_points: u16,
+    /// An increase of the share that waits.
+    pub(crate) increase: Option<Increase>,
+    pub(crate) consent_seq: u32,
+    /// What the staker signed under that number.
+    pub(crate) consent_digest: Bytes32,
+    pub(crate) reward_address: Addr,
+    /// Height of its block.
+    pub(crate) start: u32,
+    /// Hash of its block, internal byte order.
+    pub(crate) block_hash: Bytes32,
+    /// Height at which its timelock is over.
+    pub(crate) end: u32,
+    /// Height from which it does not count any more.
+    pub(crate) expires: u32,
+    pub(crate) status: StakeStatus,
+    /// Where its output was spent.
+    pub(crate) spend: Option<Spend>,
+    /// What is counted of it in its provider's weight now, sat.
+    pub(crate) weight: u64,
+    /// What is counted of it in its provider's amount at risk now, sat.
+    pub(crate) at_risk: u64,
+    /// The provider's reward index up to which its rewards are in `unvested`.
+    pub(crate) index: Uint256,
+    /// Rewards credited that have not vested.
+    pub(crate) unvested: Uint128,
+    /// Bitcoin's height up to which they have vested.
+    pub(crate) vested_to: u32,
+}
+
+/// Where a staking output was spent.
+#[cw_serde]
+#[derive(Copy)]
+pub(crate) struct Spend {
+    /// Height of the block.
+    pub(crate) height: u32,
+    /// Its hash, internal byte order.
+    pub(crate) block_hash: Bytes32,
+}
+
+impl Stake {
+    pub(crate) const fn provider(&self) -> PublicKey {
+        PublicKey::from_checked_bytes(self.provider.0)
+    }
+
+    pub(crate) fn answer(self, outpoint: OutPoint) -> StakeResponse {
+        StakeResponse {
+            outpoint,
+            provider: self.provider,
+            staker: self.staker,
+            covenant: self.covenant,
+            value: self.value,
+            weight: self.weight,
+            basis_points: self.basis_points,
+            increase: self.increase,
+            consent_seq: self.consent_seq,
+            reward_address: self.reward_address.into(),
+            start: self.start,
+            end: self.end,
+            expires: self.expires,
+            status: self.status,
+            unvested: self.unvested,
+        }
+    }
+}
+
+/// Changes what counts of a stake, and with it its provider's weight. What it earned until now is credited first.
+///
+/// The caller saves the stake.
+pub(crate) fn set_weight(
+    storage: &mut dyn Storage,
+    stake: &mut Stake,
+    weight: u64,
+    at_risk: u64,
+) -> Result<(), ContractError> {
+    let pk = stake.provider();
+    let mut provider = provider::get(storage, &pk)?;
+    reward::accrue(stake, &provider);
+    provider.sats = provider
+        .sats
+        .saturating_sub(stake.weight)
+        .saturating_add(weight);
+    provider.at_risk = provider
+        .at_risk
+        .saturating_sub(stake.at_risk)
+        .saturating_add(at_risk);
+    stake.weight = weight;
+    stake.at_risk = at_risk;
+    provider::save(storage, &pk, &provider)
+}
+
+/// The stake at an outpoint; `None` where nobody showed it, or it is forgotten.
+pub(crate) fn find(
+    storage: &dyn Storage,
+    outpoint: &OutPoint,
+) -> Result<Option<Stake>, ContractError> {
+    Ok(STAKES.may_load(storage, &key(outpoint))?)
+}
+
+/// The stake at an outpoint that must be known.
+pub(crate) fn get(storage: &dyn Storage, outpoint: &OutPoint) -> Result<Stake, ContractError> {
+    find(storage, outpoint)?.ok_or(ContractError::UnknownStake(*outpoint))
+}
+
+pub(crate) fn save(
+    storage: &mut dyn Storage,
+    outpoint: &OutPoint,
+    stake: &Stake,
+) -> Result<(), ContractError> {
+    Ok(STAKES.save(storage, &key(outpoint), stake)?)
+}
+
+pub(super) fn remove(storage: &mut dyn Storage, outpoint: &OutPoint) {
+    STAKES.remove(storage, &key(outpoint));
+}
+
+/// Stakes in the order of their outpoints' bytes, after one of them.
+pub(crate) fn list(
+    storage: &dyn Storage,
+    start_after: Option<&OutPoint>,
+    limit: usize,
+) -> Result<Vec<StakeResponse>, ContractError> {
+    let after = start_after.map(key);
+    let after = after.as_deref().map(Bound::exclusive);
+    STAKES
+        .range(storage, after, None, Order::Ascending)
+        .take(limit)
+        .map(|item| {
+            let (key, stake) = item?;
+            Ok(stake.answer(parse_key(&key)?))
+        })
+        .collect()
+}
+
+/// An outpoint as a key.
+pub(super) fn key(outpoint: &OutPoint) -> Vec<u8> {
+    [
+        outpoint.txid.as_byte_array().as_slice(),
+        &outpoint.vout.to_be_bytes(),
+    ]
+    .concat()
+}
+
+/// Reads what [`key`] wrote.
+pub(super) fn parse_key(bytes: &[u8]) -> Result<OutPoint, ContractError> {
+    let wrong = || cosmwasm_std::StdError::invalid_data_size(KEY_LENGTH, bytes.len());
+    let (txid, vout) = bytes.split_first_chunk::<32>().ok_or_else(wrong)?;
+    let vout = vout.try_into().map_err(|_| wrong())?;
+    Ok(OutPoint {
+        txid: Txid::from_byte_array(*txid),
+        vout: u32::from_be_bytes(vout),
+    })
+}

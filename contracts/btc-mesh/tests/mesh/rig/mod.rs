@@ -1,0 +1,13 @@
+//! One instance of the contract on a chain of its own, with `btc-light` and a regtest Bitcoin that is mined here.
+//!
+//! [`Rig`] keeps Bitcoin, both contracts and the clock together: what is mined is brought to `btc-light` at once unless a
+//! test says otherwise, and the chain's present block is a minute younger than Bitcoin's tip. A refused message leaves
+//! nothing behind, as on a chain.
+
+mod bitcoin_chain;
+mod instance;
+mod staker;
+mod storage;
+
+pub(crate) use instance::{DENOM, Rig, params, secret};
+pub(crate) use staker::{Staking, Terms, covenant_set, funded};

@@ -1,0 +1,11 @@
+//! Stakes: what is taken, how it waits, counts, shrinks, ends and comes back.
+
+mod activation;
+mod consent;
+mod expiry;
+mod gas;
+mod malformed;
+mod model;
+mod reorg;
+mod scene;
+mod spend;
