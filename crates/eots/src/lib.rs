@@ -56,5 +56,6 @@ pub use randomness::SecretRandomness;
 #[cfg(feature = "native")]
 pub use signature::sign;
 pub use signature::{
-    ChallengeOverflow, ExtractError, Signature, Signed, VerifyError, extract, verify, vote_message,
+    ChallengeOverflow, ExtractError, Signature, Signed, SignedHash, VerifyError, extract,
+    extract_from_hashes, verify, vote_message,
 };

@@ -90,6 +90,24 @@ pub struct Signed<'a> {
     pub signature: &'a Signature,
 }
 
+/// The SHA-256 hash of a message with a signature that is said to be of it.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedHash<'a> {
+    /// Hash of what was signed.
+    pub hash: [u8; 32],
+    /// Its signature.
+    pub signature: &'a Signature,
+}
+
+impl<'a> From<Signed<'a>> for SignedHash<'a> {
+    fn from(signed: Signed<'a>) -> Self {
+        Self {
+            hash: sha256(&[signed.message]),
+            signature: signed.signature,
+        }
+    }
+}
+
 /// Signs a message under randomness that must never sign another.
 ///
 /// The same key, randomness and message give the same signature. Nothing here remembers what was signed, and nothing
@@ -138,15 +156,26 @@ pub fn extract(
     first: Signed<'_>,
     second: Signed<'_>,
 ) -> Result<SecretKey, ExtractError> {
-    if first.message == second.message {
+    extract_from_hashes(curve, key, randomness, first.into(), second.into())
+}
+
+/// Computes the secret key as [`extract`] does, for whoever kept only the hashes of the messages.
+pub fn extract_from_hashes(
+    curve: &impl Curve,
+    key: &PublicKey,
+    randomness: &PublicRandomness,
+    first: SignedHash<'_>,
+    second: SignedHash<'_>,
+) -> Result<SecretKey, ExtractError> {
+    if first.hash == second.hash {
         return Err(ExtractError::SameMessage);
     }
     if first.signature == second.signature {
         return Err(ExtractError::SameSignature);
     }
     let other_key = ExtractError::OtherKey(*key);
-    let e = vote_challenge(key, randomness, &sha256(&[first.message]))?
-        - vote_challenge(key, randomness, &sha256(&[second.message]))?;
+    let e = vote_challenge(key, randomness, &first.hash)?
+        - vote_challenge(key, randomness, &second.hash)?;
     let s =
         reduced_scalar(first.signature.as_bytes()) - reduced_scalar(second.signature.as_bytes());
     let inverse: Scalar = Option::from(e.invert()).ok_or(other_key)?;

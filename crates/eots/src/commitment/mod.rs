@@ -54,7 +54,8 @@ pub fn digest(start: u64, count: u64, commitment: &Commitment) -> [u8; 32] {
     ])
 }
 
-fn leaf_hash(leaf: &PublicRandomness) -> [u8; 32] {
+/// Hash of a leaf, which a [`Proof`] carries: what it proves is checked anyway.
+pub fn leaf_hash(leaf: &PublicRandomness) -> [u8; 32] {
     sha256(&[&[0x00], leaf.as_bytes()])
 }
 

@@ -133,3 +133,32 @@ pub trait Curve {
             .is_some_and(|nonce| nonce.x() == r && !nonce.is_y_odd())
     }
 }
+
+/// So that callers who do not want to be generic pass a `&dyn Curve`.
+impl<C: Curve + ?Sized> Curve for &C {
+    fn linear_combination(&self, a: &Scalar, p: &PublicKey, b: &Scalar) -> Option<Point> {
+        (**self).linear_combination(a, p, b)
+    }
+
+    fn multiply_generator(&self, scalar: &Scalar) -> Option<Point> {
+        (**self).multiply_generator(scalar)
+    }
+
+    fn add(&self, a: &Point, b: &Point) -> Option<Point> {
+        (**self).add(a, b)
+    }
+
+    fn lift_x(&self, x: &[u8; 32]) -> Option<Point> {
+        (**self).lift_x(x)
+    }
+
+    fn verify_bip340(
+        &self,
+        key: &PublicKey,
+        message: &[u8; 32],
+        r: &[u8; 32],
+        s: &[u8; 32],
+    ) -> bool {
+        (**self).verify_bip340(key, message, r, s)
+    }
+}

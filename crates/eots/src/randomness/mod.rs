@@ -7,7 +7,7 @@
 mod secret;
 
 #[cfg(feature = "native")]
-pub use secret::{SecretRandomness, derive, public_range};
+pub use secret::{SecretRandomness, derive, derive_for_checkpoint, public_range};
 
 use crate::encoding::{ParseError, check_field, fixed, hex_text};
 

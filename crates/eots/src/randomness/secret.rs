@@ -5,12 +5,12 @@ use core::fmt;
 use hmac::{Hmac, Mac};
 use k256::Scalar;
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::PublicRandomness;
 use crate::SecretKey;
 use crate::curve::{self, Curve};
-use crate::encoding::{InvalidSecret, canonical_scalar};
+use crate::encoding::{InvalidSecret, canonical_scalar, scalar_bytes};
 use crate::key::even_y;
 
 /// A nonce: a number k from 1 to n − 1, with the public randomness it stands behind.
@@ -67,9 +67,27 @@ impl fmt::Debug for SecretRandomness {
 /// Votes do not name the chain they are for. A chain that is started again under its old id asks for other votes at the
 /// same heights and so under the same nonces, which discloses the key: use a new key or a new chain id (spec 3.14).
 pub fn derive(key: &SecretKey, chain_id: &str, height: u64) -> SecretRandomness {
-    derive_from(key, |mac, iteration| {
+    derive_from(&key.to_bytes(), |mac, iteration| {
         mac.update(&height.to_be_bytes());
         mac.update(chain_id.as_bytes());
+        mac.update(&u64::from(iteration).to_be_bytes());
+    })
+}
+
+/// Derives the nonce of a checkpoint of a partner chain:
+/// `HMAC-SHA256(secret key with even y, "btc-mesh/1/nonce" ‖ domain ‖ BE64(checkpoint) ‖ BE32(iteration))`.
+///
+/// The domain names one instance of the contract, so no two chains share a nonce; its prefix keeps it apart from
+/// [`derive()`]. It depends on nothing else: committing to the same checkpoint again gives the same randomness.
+pub fn derive_for_checkpoint(
+    key: &SecretKey,
+    domain: &[u8; 32],
+    checkpoint: u64,
+) -> SecretRandomness {
+    derive_from(&scalar_bytes(key.even()).into(), |mac, iteration| {
+        mac.update(b"btc-mesh/1/nonce");
+        mac.update(domain);
+        mac.update(&checkpoint.to_be_bytes());
         mac.update(&iteration.to_be_bytes());
     })
 }
@@ -89,12 +107,15 @@ pub fn public_range(
         .map(move |height| derive(key, chain_id, height).public())
 }
 
-/// The first of the HMACs that is a number from 1 to n − 1. What distinguishes chains and heights is up to `input`.
-fn derive_from(key: &SecretKey, input: impl Fn(&mut Hmac<Sha256>, u64)) -> SecretRandomness {
-    let secret = key.to_bytes();
+/// The first of the HMACs that is a number from 1 to n − 1. What distinguishes chains and heights is up to `input`,
+/// which gets the number of the attempt.
+fn derive_from(
+    secret: &Zeroizing<[u8; 32]>,
+    input: impl Fn(&mut Hmac<Sha256>, u32),
+) -> SecretRandomness {
     let mut iteration = 0;
     loop {
-        let mut mac = hmac(&secret);
+        let mut mac = hmac(secret);
         input(&mut mac, iteration);
         let mut candidate: [u8; 32] = mac.finalize().into_bytes().into();
         let randomness = SecretRandomness::from_candidate(&candidate);
