@@ -4,7 +4,8 @@
 //! and nobody is believed: `chain` applies Bitcoin's rules (the `staking` crate, as the programs run them) and follows the
 //! chain with most work, back over a bounded number of blocks. `store` keeps the last four weeks in a ring and every
 //! 144th header for good; `ancestors` walks down to an older one by hashes alone. `proof` and `health` answer other
-//! contracts: is this transaction in that block, and is what this contract sees fresh and of the usual pace?
+//! contracts: is this transaction in that block, and is what this contract sees fresh and of the usual pace? Those that ask
+//! often use [`Reader`], which spares them the query.
 //!
 //! What it cannot see: whether a block's transactions are valid, and whether a proven output was spent since.
 
@@ -16,7 +17,10 @@ mod health;
 mod instantiate;
 pub mod msg;
 mod proof;
+mod reader;
 mod reorgs;
 mod store;
 
 pub use error::ContractError;
+pub use reader::Reader;
+pub use reorgs::Reorg;

@@ -4,7 +4,7 @@
 //! number, and what is worst of all before them.
 
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::Storage;
+use cosmwasm_std::{Addr, QuerierWrapper, Storage, from_json};
 use cw_storage_plus::Item;
 
 use crate::ContractError;
@@ -17,11 +17,11 @@ const LOG: Item<Log> = Item::new("reorgs");
 /// Blocks that were undone.
 #[cw_serde]
 #[derive(Copy, Eq)]
-pub(crate) struct Reorg {
+pub struct Reorg {
     /// Height of the last block that stayed.
-    pub(crate) fork_height: u32,
+    pub fork_height: u32,
     /// Number of blocks undone.
-    pub(crate) depth: u32,
+    pub depth: u32,
 }
 
 impl Reorg {
@@ -62,15 +62,31 @@ pub(crate) fn since(
     storage: &dyn Storage,
     seen: u64,
 ) -> Result<(u64, Option<Reorg>), ContractError> {
-    let log = LOG.may_load(storage)?.unwrap_or_default();
-    let unseen = usize::try_from(log.seq.saturating_sub(seen)).unwrap_or(usize::MAX);
-    let skipped = log.kept.len().saturating_sub(unseen);
-    let forgotten = log.before.filter(|_| unseen > log.kept.len());
-    let worst = log
-        .kept
-        .into_iter()
-        .skip(skipped)
-        .chain(forgotten)
-        .reduce(Reorg::worst);
-    Ok((log.seq, worst))
+    Ok(LOG.may_load(storage)?.unwrap_or_default().since(seen))
+}
+
+/// The same of another contract of this kind.
+pub(crate) fn query_since(
+    querier: QuerierWrapper<'_>,
+    contract: &Addr,
+    seen: u64,
+) -> Result<(u64, Option<Reorg>), ContractError> {
+    let log = querier.query_wasm_raw(contract.as_str(), LOG.as_slice())?;
+    let log: Log = log.map(from_json).transpose()?.unwrap_or_default();
+    Ok(log.since(seen))
+}
+
+impl Log {
+    fn since(self, seen: u64) -> (u64, Option<Reorg>) {
+        let unseen = usize::try_from(self.seq.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let skipped = self.kept.len().saturating_sub(unseen);
+        let forgotten = self.before.filter(|_| unseen > self.kept.len());
+        let worst = self
+            .kept
+            .into_iter()
+            .skip(skipped)
+            .chain(forgotten)
+            .reduce(Reorg::worst);
+        (self.seq, worst)
+    }
 }

@@ -6,7 +6,7 @@
 use bitcoin::block::Header;
 use bitcoin::{Work, consensus};
 use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Storage};
+use cosmwasm_std::{Addr, QuerierWrapper, Storage};
 use cw_storage_plus::{Item, Map};
 
 use crate::ContractError;
@@ -65,7 +65,7 @@ impl Record {
         bytes
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (header, work) = bytes.split_at_checked(HEADER_LENGTH)?;
         Some(Self {
             header: consensus::deserialize(header).ok()?,
@@ -98,12 +98,38 @@ pub(crate) fn set_config(storage: &mut dyn Storage, config: &Config) -> Result<(
     Ok(CONFIG.save(storage, config)?)
 }
 
+/// The same of another contract of this kind.
+pub(crate) fn query_config(
+    querier: QuerierWrapper<'_>,
+    contract: &Addr,
+) -> Result<Config, ContractError> {
+    Ok(CONFIG.query(&querier, contract.clone())?)
+}
+
 pub(crate) fn extent(storage: &dyn Storage) -> Result<Extent, ContractError> {
     Ok(EXTENT.load(storage)?)
 }
 
 pub(crate) fn set_extent(storage: &mut dyn Storage, extent: Extent) -> Result<(), ContractError> {
     Ok(EXTENT.save(storage, &extent)?)
+}
+
+/// The same of another contract of this kind.
+pub(crate) fn query_extent(
+    querier: QuerierWrapper<'_>,
+    contract: &Addr,
+) -> Result<Extent, ContractError> {
+    Ok(EXTENT.query(&querier, contract.clone())?)
+}
+
+/// Where the record of a height is, if the ring holds it.
+pub(crate) fn recent_key(height: u32) -> Vec<u8> {
+    RECENT.key(slot(height)).to_vec()
+}
+
+/// Where an old header is, if it is kept.
+pub(crate) fn old_key(height: u32) -> Vec<u8> {
+    OLD.key(height).to_vec()
 }
 
 /// The record at a height; `None` where the ring does not hold it.
@@ -116,7 +142,7 @@ pub(crate) fn recent(
         return Ok(None);
     }
     storage
-        .get(&RECENT.key(slot(height)))
+        .get(&recent_key(height))
         .filter(|bytes| bytes.len() == RECORD_LENGTH)
         .and_then(|bytes| Record::parse(&bytes))
         .map(Some)
@@ -145,7 +171,7 @@ pub(crate) fn header(
         return Ok(None);
     }
     storage
-        .get(&OLD.key(height))
+        .get(&old_key(height))
         .map(|bytes| consensus::deserialize(&bytes).map_err(|_| ContractError::Corrupt(height)))
         .transpose()
 }
@@ -162,13 +188,13 @@ pub(crate) fn set_recent(
             keep(storage, replaced, &old.header);
         }
     }
-    storage.set(&RECENT.key(slot(height)), &record.to_bytes());
+    storage.set(&recent_key(height), &record.to_bytes());
     Ok(())
 }
 
 /// Keeps an old header for good.
 pub(crate) fn keep(storage: &mut dyn Storage, height: u32, header: &Header) {
-    storage.set(&OLD.key(height), &consensus::serialize(header));
+    storage.set(&old_key(height), &consensus::serialize(header));
 }
 
 const fn slot(height: u32) -> u32 {

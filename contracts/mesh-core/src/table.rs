@@ -77,14 +77,33 @@ impl Term {
     }
 }
 
+/// What votes and verifiers need of a table: all but its entries.
+///
+/// Made by [`Table::new`]; whoever takes one from elsewhere vouches for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableHead {
+    /// When the table is in force.
+    pub term: Term,
+    /// Weight of all its providers, sat. It does not change while the table is in force.
+    pub total: u64,
+    /// What its providers stand to lose together, sat.
+    pub at_risk: u64,
+    /// What votes name the table by.
+    pub root: [u8; 32],
+}
+
+impl TableHead {
+    /// Whether this weight is more than two thirds of the total; exactly two thirds are not enough.
+    pub fn is_quorum(&self, weight: u64) -> bool {
+        u128::from(weight).saturating_mul(3) > u128::from(self.total).saturating_mul(2)
+    }
+}
+
 /// A table that keeps every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    term: Term,
-    total: u64,
-    at_risk: u64,
+    head: TableHead,
     entries: Vec<Entry>,
-    root: [u8; 32],
 }
 
 /// What is no table.
@@ -163,28 +182,18 @@ impl Table {
             &tree(&leaves),
         ]
         .concat();
-        Ok(Self {
+        let head = TableHead {
             term,
             total,
             at_risk,
-            entries,
             root: tagged("btc-mesh/1/table", &bytes),
-        })
+        };
+        Ok(Self { head, entries })
     }
 
-    /// When it is in force.
-    pub const fn term(&self) -> &Term {
-        &self.term
-    }
-
-    /// Weight of all its providers, sat. It does not change while the table is in force.
-    pub const fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// What its providers stand to lose together, sat.
-    pub const fn at_risk(&self) -> u64 {
-        self.at_risk
+    /// All but its entries.
+    pub const fn head(&self) -> &TableHead {
+        &self.head
     }
 
     /// Its providers, ascending by key.
@@ -198,15 +207,5 @@ impl Table {
             .binary_search_by(|entry| entry.provider.cmp(provider))
             .ok()
             .and_then(|position| self.entries.get(position))
-    }
-
-    /// What votes name it by.
-    pub const fn root(&self) -> &[u8; 32] {
-        &self.root
-    }
-
-    /// Whether this weight is more than two thirds of the total; exactly two thirds are not enough.
-    pub fn is_quorum(&self, weight: u64) -> bool {
-        u128::from(weight).saturating_mul(3) > u128::from(self.total).saturating_mul(2)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Domain;
 use crate::hash::sha256;
-use crate::table::Table;
+use crate::table::TableHead;
 
 /// Length of a vote's message in bytes.
 pub const LENGTH: usize = 216;
@@ -36,12 +36,12 @@ pub enum VoteError {
 /// Refuses a checkpoint outside the table's term, and the last one without a next table.
 pub fn message(
     domain: &Domain,
-    table: &Table,
+    table: &TableHead,
     checkpoint: u64,
     header_hash: &[u8; 32],
     next_root: Option<&[u8; 32]>,
 ) -> Result<Vec<u8>, VoteError> {
-    let term = table.term();
+    let term = &table.term;
     let height = term.height(checkpoint).ok_or(VoteError::OtherEpoch {
         checkpoint,
         epoch: term.epoch,
@@ -60,7 +60,7 @@ pub fn message(
         &checkpoint.to_be_bytes(),
         &height.to_be_bytes(),
         header_hash,
-        table.root(),
+        &table.root,
         next_root,
     ]
     .concat())

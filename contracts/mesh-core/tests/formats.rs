@@ -107,7 +107,7 @@ fn every_format_is_the_specified_one() {
         "fb5f310683600236806e2d16eb41395a07d8bcfb12d9f24edcdd897b942fcfa6"
     );
     assert_eq!(
-        hex::encode(table().root()),
+        hex::encode(table().head().root),
         "f52089ec4d3c8ca699f52a455c8c66900002a66a5b13ec17cc5249c56d06bbb1"
     );
     assert_eq!(entries()[0].to_bytes().len(), 88);
@@ -134,7 +134,7 @@ fn a_vote_is_the_specified_message_and_its_hash_a_tagged_one() {
     for (checkpoint, next_root, expected) in votes {
         let message = vote::message(
             &domain(),
-            &table(),
+            table().head(),
             checkpoint,
             &[0x55; 32],
             next_root.as_ref(),
@@ -151,7 +151,7 @@ fn a_vote_is_the_specified_message_and_its_hash_a_tagged_one() {
 #[test]
 fn the_next_table_is_named_at_the_last_checkpoint_and_nowhere_else() {
     let message = |checkpoint, next: Option<&[u8; 32]>| {
-        vote::message(&domain(), &table(), checkpoint, &[0x55; 32], next)
+        vote::message(&domain(), table().head(), checkpoint, &[0x55; 32], next)
     };
     assert_eq!(message(159, None), Err(VoteError::NextTableMissing(159)));
     assert_ne!(
@@ -193,11 +193,12 @@ fn a_reset_network_is_another_domain() {
 #[test]
 fn everything_in_a_table_is_in_its_root() {
     let root = |term, at_risk, entries| {
-        *Table::new(&domain(), term, at_risk, entries)
+        Table::new(&domain(), term, at_risk, entries)
             .unwrap()
-            .root()
+            .head()
+            .root
     };
-    let mut roots = vec![*table().root(), root(term(), 7, entries())];
+    let mut roots = vec![table().head().root, root(term(), 7, entries())];
     let terms: [fn(&mut Term); 8] = [
         |term| term.era += 1,
         |term| term.epoch += 1,
@@ -231,7 +232,12 @@ fn everything_in_a_table_is_in_its_root() {
     }
     roots.push(root(term(), 6, entries()[..2].to_vec()));
     let elsewhere = Domain::from_bytes([9; 32]);
-    roots.push(*Table::new(&elsewhere, term(), 6, entries()).unwrap().root());
+    roots.push(
+        Table::new(&elsewhere, term(), 6, entries())
+            .unwrap()
+            .head()
+            .root,
+    );
     let count = roots.len();
     roots.sort_unstable();
     roots.dedup();
@@ -289,9 +295,9 @@ fn what_breaks_a_rule_is_no_table() {
 #[test]
 fn exactly_two_thirds_are_no_quorum() {
     let table = table();
-    assert_eq!(table.total(), 60);
-    assert!(!table.is_quorum(40));
-    assert!(table.is_quorum(41));
+    assert_eq!(table.head().total, 60);
+    assert!(!table.head().is_quorum(40));
+    assert!(table.head().is_quorum(41));
     assert_eq!(table.entry(&key(1)).unwrap().weight, 20);
     assert!(
         table
@@ -302,8 +308,8 @@ fn exactly_two_thirds_are_no_quorum() {
     large.truncate(1);
     large[0].weight = u64::MAX;
     let large = Table::new(&domain(), term(), 0, large).unwrap();
-    assert!(large.is_quorum(u64::MAX));
-    assert!(!large.is_quorum(u64::MAX / 3 * 2));
+    assert!(large.head().is_quorum(u64::MAX));
+    assert!(!large.head().is_quorum(u64::MAX / 3 * 2));
 }
 
 #[test]
@@ -418,11 +424,11 @@ proptest! {
             })
             .collect();
         let table = Table::new(&domain(), term(), 0, entries.clone()).unwrap();
-        prop_assert_eq!(table.total(), weights.iter().sum::<u64>());
+        prop_assert_eq!(table.head().total, weights.iter().sum::<u64>());
         for entry in &entries {
             prop_assert_eq!(table.entry(&entry.provider), Some(entry));
         }
-        let last = table.term().last_checkpoint().unwrap();
-        prop_assert_eq!(table.term().height(last), Some(5_000 + 59 * 10));
+        let last = table.head().term.last_checkpoint().unwrap();
+        prop_assert_eq!(table.head().term.height(last), Some(5_000 + 59 * 10));
     }
 }
