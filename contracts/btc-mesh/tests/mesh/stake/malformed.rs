@@ -1,6 +1,7 @@
 //! A stake that is not what it says is refused, each with its own error, and leaves nothing behind.
 
 use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::secp256k1::SECP256K1;
 use bitcoin::{Amount, ScriptBuf, Transaction};
 use btc_mesh::StakeError;
 use btc_mesh::msg::{Bytes32, StakeMsg};
@@ -38,8 +39,7 @@ fn an_internal_key_that_somebody_knows_is_refused() {
     let (staking, _) = scene.ready(Terms::number(1));
     let key = bitcoin::XOnlyPublicKey::from_slice(staking.staker.public_key().as_bytes());
     let mut tx = staking.tx.clone();
-    tx.output[1].script_pubkey =
-        ScriptBuf::new_p2tr(bitcoin::secp256k1::SECP256K1, key.unwrap(), None);
+    tx.output[1].script_pubkey = ScriptBuf::new_p2tr(SECP256K1, key.unwrap(), None);
     let inclusion = scene.bury_one(&tx, 3);
     let mut msg = staking.msg(&inclusion, scene.consent(&staking, 1, 10_000));
     msg.staking_tx = serialize(&tx).into();

@@ -1,0 +1,305 @@
+//! What an instance is: its domain, whom it believes, its numbers.
+//!
+//! All is judged at the beginning; parameters once more when governance changes them, which takes effect at the table of
+//! the epoch after next.
+
+use bitcoin::{Amount, ScriptBuf};
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{Addr, Env, Storage};
+use cw_storage_plus::{Item, Map};
+use mesh_core::registration::WHOLE;
+use staking::keys::CovenantKey;
+use staking::params::{CovenantCommittee, StakingParams};
+use staking::slashing_rate::SlashingRate;
+use staking::units::{BitcoinHeight, BlockInterval};
+
+use crate::ContractError;
+use crate::msg::{Bytes32, CovenantSet, Params, PendingParams};
+
+/// Most covenant sets of an instance.
+const MAX_SETS: usize = 16;
+
+/// Most members of a covenant committee.
+const MAX_MEMBERS: usize = 32;
+
+const CONFIG: Item<Config> = Item::new("config");
+const SETS: Map<u32, CovenantSet> = Map::new("covenant");
+const PENDING: Item<PendingParams> = Item::new("pending");
+
+/// What an instance is.
+#[cw_serde]
+pub(crate) struct Config {
+    pub(crate) domain: Bytes32,
+    pub(crate) chain_id: String,
+    pub(crate) contract: Addr,
+    /// Height of this chain at which it began.
+    pub(crate) height: u64,
+    /// Time at which it began, nanoseconds since 1970.
+    pub(crate) time: u64,
+    pub(crate) test_only: bool,
+    pub(crate) light: Addr,
+    pub(crate) gov: Addr,
+    pub(crate) denom: String,
+    pub(crate) params: Params,
+    /// Number of covenant sets.
+    pub(crate) sets: u32,
+    pub(crate) closed: bool,
+}
+
+/// Parameters or covenant sets that would not be safe.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParamsError {
+    /// A number outside its range.
+    #[error("{name} is {value}, it must be {rule}")]
+    Range {
+        /// Which one.
+        name: &'static str,
+        /// What it is.
+        value: u64,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// Slashing could come too late.
+    #[error(
+        "report_margin, max_age and slash_margin add up to {sum} blocks, which is more than the shortest unbonding time of \
+         {unbonding_min}: a stake could be gone before its provider is slashed"
+    )]
+    Ages {
+        /// The sum.
+        sum: u64,
+        /// Shortest unbonding time of the covenant sets.
+        unbonding_min: u16,
+    },
+    /// None or too many covenant sets.
+    #[error("there are {0} covenant sets, there must be 1 to {MAX_SETS}")]
+    SetCount(usize),
+    /// A covenant set that no stake could keep.
+    #[error("covenant set {number}: {reason}")]
+    Set {
+        /// Its number.
+        number: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A covenant set that is there was changed.
+    #[error("covenant set {0} is in use and cannot be changed or left out; add another")]
+    SetChanged(u32),
+    /// The window was changed, under which votes are stored.
+    #[error("window is {found}, it was {fixed} at the beginning and cannot be changed")]
+    Window {
+        /// What was asked for.
+        found: u32,
+        /// What it is.
+        fixed: u32,
+    },
+}
+
+pub(crate) fn load(storage: &dyn Storage) -> Result<Config, ContractError> {
+    Ok(CONFIG.load(storage)?)
+}
+
+pub(crate) fn save(storage: &mut dyn Storage, config: &Config) -> Result<(), ContractError> {
+    Ok(CONFIG.save(storage, config)?)
+}
+
+/// Loads the config and refuses to run as another contract or on another chain than it began: its signatures are bound to
+/// both.
+pub(crate) fn load_here(storage: &dyn Storage, env: &Env) -> Result<Config, ContractError> {
+    let config = load(storage)?;
+    if config.chain_id == env.block.chain_id && config.contract == env.contract.address {
+        Ok(config)
+    } else {
+        Err(ContractError::Elsewhere {
+            chain_id: config.chain_id,
+            contract: config.contract,
+        })
+    }
+}
+
+/// The covenant set of a number.
+pub(crate) fn set(storage: &dyn Storage, number: u32) -> Result<CovenantSet, ContractError> {
+    SETS.may_load(storage, number)?
+        .ok_or(ContractError::UnknownCovenant(number))
+}
+
+/// All covenant sets.
+pub(crate) fn sets(
+    storage: &dyn Storage,
+    config: &Config,
+) -> Result<Vec<CovenantSet>, ContractError> {
+    (0..config.sets)
+        .map(|number| set(storage, number))
+        .collect()
+}
+
+/// Judges parameters together with covenant sets.
+pub(crate) fn check(params: &Params, sets: &[CovenantSet]) -> Result<(), ParamsError> {
+    if sets.is_empty() || sets.len() > MAX_SETS {
+        return Err(ParamsError::SetCount(sets.len()));
+    }
+    let mut unbonding_min = u16::MAX;
+    for (number, set) in sets.iter().enumerate() {
+        let wrong = |reason| ParamsError::Set { number, reason };
+        staking_params(0, set).map_err(wrong)?;
+        in_range("max_share", set.max_share, 1, WHOLE, "1 to 10000")?;
+        if set.slashing_rate < params.min_slashing_rate {
+            return Err(wrong(format!(
+                "it burns {} ten thousandths, less than min_slashing_rate ({})",
+                set.slashing_rate, params.min_slashing_rate
+            )));
+        }
+        unbonding_min = unbonding_min.min(set.unbonding_time);
+    }
+    check_numbers(params, unbonding_min)
+}
+
+fn check_numbers(params: &Params, unbonding_min: u16) -> Result<(), ParamsError> {
+    let sum = u64::from(params.report_margin)
+        .saturating_add(params.max_age.into())
+        .saturating_add(params.slash_margin.into());
+    if sum > unbonding_min.into() {
+        return Err(ParamsError::Ages { sum, unbonding_min });
+    }
+    in_range("depth_min", params.depth_min, 1, 100, "1 to 100")?;
+    in_range("max_age", params.max_age, 1, u32::MAX, "at least 1")?;
+    in_range("interval", params.interval, 1, 1 << 20, "1 to 2^20")?;
+    in_range("window", params.window, 1, 1024, "1 to 1024")?;
+    let rule = "at least window, and at most 2^20";
+    in_range("epoch_len", params.epoch_len, params.window, 1 << 20, rule)?;
+    let rule = "at least 1, and less than epoch_len";
+    let most = params.epoch_len.saturating_sub(1);
+    in_range("margin", params.margin, 1, most, rule)?;
+    let share = "1 to 10000";
+    in_range("growth", params.growth, 1, WHOLE, share)?;
+    in_range("max_share", params.max_share, 1, WHOLE, share)?;
+    let share = "at most 10000";
+    in_range(
+        "participation_floor",
+        params.participation_floor,
+        0,
+        WHOLE,
+        share,
+    )?;
+    in_range("max_commission", params.max_commission, 0, WHOLE, share)?;
+    in_range("bounty", params.bounty, 0, WHOLE, share)?;
+    in_range("min_providers", params.min_providers, 1, 100, "1 to 100")?;
+    let rule = "at least 1";
+    in_range("min_total", params.min_total, 1, u64::MAX, rule)?;
+    in_range("stall_min", params.stall_min, 1, u32::MAX, rule)?;
+    let rule = "at least the shortest unbonding time";
+    in_range(
+        "vesting",
+        params.vesting,
+        unbonding_min.into(),
+        u32::MAX,
+        rule,
+    )?;
+    let rule = "at most max_stale";
+    in_range("max_lag", params.max_lag, 0, params.max_stale, rule)
+}
+
+fn in_range<T: Into<u64> + PartialOrd + Copy>(
+    name: &'static str,
+    value: T,
+    least: T,
+    most: T,
+    rule: &'static str,
+) -> Result<(), ParamsError> {
+    if value >= least && value <= most {
+        Ok(())
+    } else {
+        let value = value.into();
+        Err(ParamsError::Range { name, value, rule })
+    }
+}
+
+/// The set as the staking rules take it; `Err` says why no stake could keep it.
+pub(crate) fn staking_params(number: u32, set: &CovenantSet) -> Result<StakingParams, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    if set.keys.len() > MAX_MEMBERS {
+        return Err(format!(
+            "{} members are more than {MAX_MEMBERS}",
+            set.keys.len()
+        ));
+    }
+    let keys = set
+        .keys
+        .iter()
+        .map(|key| CovenantKey::from_slice(&key.0).map_err(|error| text(&error)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let interval = |blocks| BlockInterval::new(blocks).map_err(|error| text(&error));
+    let params = StakingParams {
+        version: number,
+        covenant: CovenantCommittee::new(keys, set.quorum).map_err(|error| text(&error))?,
+        min_staking_value: Amount::from_sat(set.min_staking_value),
+        max_staking_value: Amount::from_sat(set.max_staking_value),
+        min_staking_time: interval(set.min_staking_time)?,
+        max_staking_time: interval(set.max_staking_time)?,
+        slashing_script: ScriptBuf::from_bytes(set.slashing_script.to_vec()),
+        min_slashing_fee: Amount::from_sat(set.min_slashing_fee),
+        slashing_rate: SlashingRate::from_ten_thousandths(set.slashing_rate)
+            .ok_or("slashing_rate must be 1 to 9999 ten thousandths")?,
+        unbonding_time: interval(set.unbonding_time)?,
+        unbonding_fee: Amount::from_sat(set.unbonding_fee),
+        activation_height: BitcoinHeight(0),
+    };
+    params.validate().map_err(|error| text(&error))?;
+    Ok(params)
+}
+
+/// Stores covenant sets that were judged.
+pub(crate) fn save_sets(
+    storage: &mut dyn Storage,
+    sets: &[CovenantSet],
+) -> Result<u32, ContractError> {
+    let mut count = 0;
+    for (number, set) in (0..).zip(sets) {
+        SETS.save(storage, number, set)?;
+        count = number.saturating_add(1);
+    }
+    Ok(count)
+}
+
+/// Takes new parameters, which will hold from `epoch` on; replaces others that wait.
+pub(crate) fn plan(
+    storage: &mut dyn Storage,
+    config: &Config,
+    pending: &PendingParams,
+) -> Result<(), ContractError> {
+    check(&pending.params, &pending.covenants)?;
+    let fixed = config.params.window;
+    let found = pending.params.window;
+    if found != fixed {
+        return Err(ParamsError::Window { found, fixed }.into());
+    }
+    for (number, known) in (0..).zip(sets(storage, config)?) {
+        let position = usize::try_from(number).unwrap_or(usize::MAX);
+        if pending.covenants.get(position) != Some(&known) {
+            return Err(ParamsError::SetChanged(number).into());
+        }
+    }
+    Ok(PENDING.save(storage, pending)?)
+}
+
+/// The parameters that wait.
+pub(crate) fn pending(storage: &dyn Storage) -> Result<Option<PendingParams>, ContractError> {
+    Ok(PENDING.may_load(storage)?)
+}
+
+/// The config as it will be for the table of `epoch`: with the parameters that waited for it.
+pub(crate) fn advance(
+    storage: &mut dyn Storage,
+    config: &Config,
+    epoch: u64,
+) -> Result<Config, ContractError> {
+    let Some(pending) = pending(storage)?.filter(|pending| pending.epoch <= epoch) else {
+        return Ok(config.clone());
+    };
+    let mut config = config.clone();
+    config.params = pending.params;
+    config.sets = save_sets(storage, &pending.covenants)?;
+    save(storage, &config)?;
+    PENDING.remove(storage);
+    Ok(config)
+}

@@ -1,0 +1,228 @@
+//! What people decide: the beginning, and a new one after a stall.
+
+use std::collections::BTreeSet;
+
+use bitcoin::OutPoint;
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{Event, Storage};
+use cw_storage_plus::Map;
+use eots::PublicKey;
+use mesh_core::table::Term;
+
+use super::checkpoints::{check_fresh, decree, in_force};
+use super::clock::{self, Clock};
+use super::roll::RollError;
+use super::snapshot::{self, Snapshot};
+use super::{tables, tally};
+use crate::context::Context;
+use crate::light::Tip;
+use crate::msg::{Bytes32, ResumeInfo};
+use crate::{ContractError, config, stake};
+
+/// Most providers or stakes that a resume names.
+const MAX_NAMED: usize = 100;
+
+const RESUMES: Map<u32, Resume> = Map::new("resume");
+
+#[cw_serde]
+struct Resume {
+    checkpoint: u64,
+    hash: Bytes32,
+    /// Height of this chain at which it was decided.
+    height: u64,
+}
+
+/// Why governance cannot do what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GovernanceError {
+    /// It began before.
+    #[error("the first table is in force already")]
+    Started,
+    /// Finality does not stand still, or not for long enough.
+    #[error(
+        "the last checkpoint became final {waited} Bitcoin blocks ago, a resume needs {required}"
+    )]
+    NotStalled {
+        /// Blocks since.
+        waited: u32,
+        /// Blocks that it must be.
+        required: u32,
+    },
+    /// A provider that did its part.
+    #[error("provider {provider} voted for checkpoint {k}, so it cannot be excluded")]
+    Voted {
+        /// The provider.
+        provider: PublicKey,
+        /// The checkpoint.
+        k: u64,
+    },
+}
+
+/// What a resume decides.
+pub(crate) struct Decision<'a> {
+    pub(crate) hash: Bytes32,
+    pub(crate) exclude: &'a [Bytes32],
+    pub(crate) drop: &'a [OutPoint],
+}
+
+/// Brings the first table into force.
+pub(crate) fn start(
+    storage: &mut dyn Storage,
+    context: &Context<'_>,
+) -> Result<Event, ContractError> {
+    context.only_governance()?;
+    context.only_open()?;
+    if clock::find(storage)?.is_some() {
+        return Err(GovernanceError::Started.into());
+    }
+    let clock = Clock {
+        era: 0,
+        epoch: 0,
+        next: 0,
+        epoch_began: context.height,
+        ready: false,
+        last_final_tip: 0,
+    };
+    begin(storage, context, clock, &BTreeSet::new())
+}
+
+/// Decrees the next checkpoint and begins a new era with a fresh table. No guarantee spans it.
+pub(crate) fn resume(
+    storage: &mut dyn Storage,
+    context: &Context<'_>,
+    decision: &Decision<'_>,
+) -> Result<Event, ContractError> {
+    context.only_governance()?;
+    context.only_open()?;
+    let exclude = excluded(decision.exclude)?;
+    if decision.drop.len() > MAX_NAMED {
+        return Err(too_many("stakes to drop", decision.drop.len()));
+    }
+    let clock = clock::started(storage)?;
+    let tip = context.light.tip()?;
+    let waited = tip.height.saturating_sub(clock.last_final_tip);
+    let required = context.params().stall_min;
+    if waited < required {
+        return Err(GovernanceError::NotStalled { waited, required }.into());
+    }
+    let k = clock.next;
+    for provider in &exclude {
+        if tally::vote(storage, context.params().window, k, provider)?.is_some() {
+            let provider = *provider;
+            return Err(GovernanceError::Voted { provider, k }.into());
+        }
+    }
+    for outpoint in decision.drop {
+        stake::drop(storage, outpoint)?;
+    }
+    let next = Clock {
+        era: clock.era.saturating_add(1),
+        epoch: clock.epoch.saturating_add(1),
+        next: k.saturating_add(1),
+        epoch_began: context.height,
+        ready: false,
+        last_final_tip: tip.height,
+    };
+    let head = in_force(storage, &clock)?;
+    let event = begin(storage, context, next, &exclude)?;
+    if clock::started(storage)?.era == next.era {
+        decree(storage, context, &clock, &head, k, decision.hash.0)?;
+        RESUMES.save(
+            storage,
+            next.era,
+            &Resume {
+                checkpoint: k,
+                hash: decision.hash,
+                height: context.height,
+            },
+        )?;
+    }
+    Ok(event)
+}
+
+/// Every resume so far, oldest first.
+pub(crate) fn resumes(storage: &dyn Storage) -> Result<Vec<ResumeInfo>, ContractError> {
+    let eras = clock::find(storage)?.map_or(0, |clock| clock.era);
+    (1..=eras)
+        .map(|era| {
+            let resume = RESUMES.load(storage, era)?;
+            Ok(ResumeInfo {
+                era,
+                k: resume.checkpoint,
+                hash: resume.hash,
+                height: resume.height,
+            })
+        })
+        .collect()
+}
+
+/// Puts a fresh table into force at this clock, unless the heaviest providers had to leave the ranking first.
+fn begin(
+    storage: &mut dyn Storage,
+    context: &Context<'_>,
+    clock: Clock,
+    exclude: &BTreeSet<PublicKey>,
+) -> Result<Event, ContractError> {
+    let config = config::advance(storage, context.config, clock.epoch)?;
+    let context = &Context {
+        config: &config,
+        ..*context
+    };
+    let tip = context.light.tip()?;
+    check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.describe(context)))?;
+    stake::check_caught_up(storage, context, &tip)?;
+    let term = first_term(context, &clock, &tip);
+    match snapshot::cut(storage, context, term, exclude)? {
+        Snapshot::Dropped(count) => {
+            Ok(Event::new("begin").add_attribute("dropped", count.to_string()))
+        }
+        Snapshot::Table(table) => {
+            tables::save(storage, &table)?;
+            clock::save(
+                storage,
+                &Clock {
+                    last_final_tip: tip.height,
+                    ..clock
+                },
+            )?;
+            stake::begin_epoch(storage, clock.epoch)?;
+            Ok(Event::new("begin")
+                .add_attribute("era", clock.era.to_string())
+                .add_attribute("epoch", clock.epoch.to_string())
+                .add_attribute("total", table.head().total.to_string()))
+        }
+    }
+}
+
+fn first_term(context: &Context<'_>, clock: &Clock, tip: &Tip) -> Term {
+    let params = context.params();
+    Term {
+        era: clock.era,
+        epoch: clock.epoch,
+        first_checkpoint: clock.next,
+        first_height: context.height.saturating_add(params.interval.into()),
+        interval: params.interval,
+        checkpoints: params.epoch_len,
+        cut_height: tip.height,
+        cut_hash: tip.hash,
+    }
+}
+
+fn excluded(keys: &[Bytes32]) -> Result<BTreeSet<PublicKey>, ContractError> {
+    if keys.len() > MAX_NAMED {
+        return Err(too_many("providers to exclude", keys.len()));
+    }
+    Ok(keys
+        .iter()
+        .map(|key| PublicKey::from_checked_bytes(key.0))
+        .collect())
+}
+
+fn too_many(what: &'static str, found: usize) -> ContractError {
+    ContractError::Count {
+        what,
+        found,
+        max: MAX_NAMED,
+    }
+}

@@ -1,0 +1,122 @@
+//! Votes and what they add up to.
+//!
+//! A vote is kept until another checkpoint takes its place in the ring, so that a second one at the same checkpoint is
+//! seen. A tally is kept until its checkpoint is final.
+
+use cosmwasm_std::{Order, Storage};
+use cw_storage_plus::Map;
+use eots::{PublicKey, Signature};
+
+use crate::ContractError;
+use crate::msg::{self, Bytes32};
+
+/// Raw bytes: BE64(checkpoint) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
+const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
+/// Raw bytes: BE64(weight). Key: checkpoint, hash of the header.
+const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
+
+/// A vote as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StoredVote {
+    pub(super) checkpoint: u64,
+    /// SHA-256 of what was signed.
+    pub(super) message_hash: [u8; 32],
+    pub(super) signature: Signature,
+}
+
+/// The vote in a provider's place for a checkpoint, where it is for this very checkpoint.
+pub(super) fn vote(
+    storage: &dyn Storage,
+    window: u32,
+    checkpoint: u64,
+    pk: &PublicKey,
+) -> Result<Option<StoredVote>, ContractError> {
+    let Some(bytes) = storage.get(&VOTES.key((place(window, checkpoint), pk.as_bytes()))) else {
+        return Ok(None);
+    };
+    let stored = parse(&bytes).ok_or(ContractError::CorruptVote(checkpoint))?;
+    Ok(Some(stored).filter(|stored| stored.checkpoint == checkpoint))
+}
+
+/// Keeps a vote.
+pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote: &StoredVote) {
+    let bytes = [
+        vote.checkpoint.to_be_bytes().as_slice(),
+        &vote.message_hash,
+        vote.signature.as_bytes(),
+    ]
+    .concat();
+    storage.set(
+        &VOTES.key((place(window, vote.checkpoint), pk.as_bytes())),
+        &bytes,
+    );
+}
+
+/// Adds weight to a header hash at a checkpoint.
+pub(super) fn add(
+    storage: &mut dyn Storage,
+    checkpoint: u64,
+    hash: &[u8; 32],
+    weight: u64,
+) -> Result<(), ContractError> {
+    let key = TALLIES.key((checkpoint, hash));
+    let before = storage.get(&key).map_or(Some(0), |bytes| {
+        bytes.try_into().ok().map(u64::from_be_bytes)
+    });
+    let sum = before
+        .and_then(|before| before.checked_add(weight))
+        .ok_or(ContractError::CorruptVote(checkpoint))?;
+    storage.set(&key, &sum.to_be_bytes());
+    Ok(())
+}
+
+/// The tallies of a checkpoint that is not final: at most one for each provider of a table.
+pub(crate) fn tallies(
+    storage: &dyn Storage,
+    checkpoint: u64,
+) -> Result<Vec<msg::Tally>, ContractError> {
+    let hashes: Vec<Vec<u8>> = TALLIES
+        .prefix(checkpoint)
+        .keys_raw(storage, None, None, Order::Ascending)
+        .collect();
+    hashes
+        .iter()
+        .map(|hash| {
+            let weight = storage
+                .get(&TALLIES.key((checkpoint, hash)))
+                .and_then(|bytes| bytes.try_into().ok())
+                .ok_or(ContractError::CorruptVote(checkpoint))?;
+            Ok(msg::Tally {
+                hash: Bytes32::from_slice(hash)?,
+                weight: u64::from_be_bytes(weight),
+            })
+        })
+        .collect()
+}
+
+/// Forgets the tallies of a checkpoint.
+pub(super) fn forget(storage: &mut dyn Storage, checkpoint: u64) -> Result<(), ContractError> {
+    for tally in tallies(storage, checkpoint)? {
+        storage.remove(&TALLIES.key((checkpoint, &tally.hash.0)));
+    }
+    Ok(())
+}
+
+/// Votes are taken from `window` below the next checkpoint to `window` above it, so no two of them share a place.
+fn place(window: u32, checkpoint: u64) -> u32 {
+    let ring = u64::from(window).saturating_mul(2);
+    checkpoint
+        .checked_rem(ring)
+        .and_then(|place| u32::try_from(place).ok())
+        .unwrap_or_default()
+}
+
+fn parse(bytes: &[u8]) -> Option<StoredVote> {
+    let (checkpoint, rest) = bytes.split_first_chunk()?;
+    let (message_hash, signature) = rest.split_first_chunk()?;
+    Some(StoredVote {
+        checkpoint: u64::from_be_bytes(*checkpoint),
+        message_hash: *message_hash,
+        signature: Signature::from_slice(signature).ok()?,
+    })
+}

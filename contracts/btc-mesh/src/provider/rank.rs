@@ -1,0 +1,41 @@
+//! The order in which providers come into a table: by weight, the heaviest first.
+
+use cosmwasm_std::{Order, Storage};
+use cw_storage_plus::Map;
+use eots::PublicKey;
+
+use crate::ContractError;
+use crate::msg::Bytes32;
+
+/// Key: weight, provider. The value means nothing.
+const RANK: Map<(u64, &[u8]), u8> = Map::new("rank");
+
+/// Moves a provider from the place of its old weight to that of its new one; `None` where it has no place.
+pub(super) fn place(
+    storage: &mut dyn Storage,
+    pk: &PublicKey,
+    before: Option<u64>,
+    after: Option<u64>,
+) -> Result<(), ContractError> {
+    if before == after {
+        return Ok(());
+    }
+    if let Some(sats) = before {
+        RANK.remove(storage, (sats, pk.as_bytes()));
+    }
+    if let Some(sats) = after {
+        RANK.save(storage, (sats, pk.as_bytes()), &0)?;
+    }
+    Ok(())
+}
+
+/// The heaviest providers.
+pub(crate) fn top(storage: &dyn Storage, count: usize) -> Result<Vec<PublicKey>, ContractError> {
+    RANK.keys(storage, None, None, Order::Descending)
+        .take(count)
+        .map(|key| {
+            let (_, pk) = key?;
+            Ok(PublicKey::from_checked_bytes(Bytes32::from_slice(&pk)?.0))
+        })
+        .collect()
+}

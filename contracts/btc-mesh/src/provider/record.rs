@@ -1,0 +1,144 @@
+//! A provider as it is stored.
+
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{Addr, Order, Storage, Uint128, Uint256};
+use cw_storage_plus::{Bound, Map};
+use eots::PublicKey;
+use eots::commitment::Commitment;
+use mesh_core::commit::Commit;
+
+use super::rank;
+use crate::ContractError;
+use crate::msg::{Bytes32, CommitInfo, ProviderResponse, ProviderStatus};
+
+/// How many commits are kept: the newest may begin too late for the next epoch.
+const COMMITS: usize = 2;
+
+const PROVIDERS: Map<&[u8], Provider> = Map::new("provider");
+
+/// A provider as it is stored. Its weight changes at once with its stakes; tables are copies.
+#[cw_serde]
+pub(crate) struct Provider {
+    pub(crate) operator: Addr,
+    /// Basis points.
+    pub(crate) commission: u16,
+    pub(crate) status: ProviderStatus,
+    /// Weight of its active stakes, sat.
+    pub(crate) sats: u64,
+    /// What its active stakes stand to lose, sat.
+    pub(crate) at_risk: u64,
+    pub(crate) registration_seq: u64,
+    pub(crate) commit_seq: u64,
+    /// Older first.
+    pub(crate) commits: Vec<CommitInfo>,
+    /// Whether it may be ranked: false from the moment a table found no commit of it until it commits again.
+    pub(crate) committed: bool,
+    /// Rewards of one sat since the beginning, in units of 2⁻⁶⁴.
+    pub(crate) index: Uint256,
+    /// Commission credited and not paid.
+    pub(crate) earned: Uint128,
+    /// How it voted in the last settled epoch that it was in.
+    pub(crate) participation: Option<Participation>,
+}
+
+/// How a provider voted in an epoch.
+#[cw_serde]
+#[derive(Copy)]
+pub(crate) struct Participation {
+    pub(crate) epoch: u64,
+    /// Checkpoints voted for.
+    pub(crate) votes: u32,
+    /// Checkpoints of the epoch.
+    pub(crate) count: u32,
+}
+
+impl Provider {
+    /// The newest commit that covers all these checkpoints.
+    pub(crate) fn commit_for(&self, first: u64, last: u64) -> Option<Commit> {
+        self.commits
+            .iter()
+            .rev()
+            .filter_map(|info| {
+                Commit::new(info.start, info.num, Commitment::from_bytes(info.root.0)).ok()
+            })
+            .find(|commit| commit.covers(first, last))
+    }
+
+    /// Adds a commit and forgets all but the last two.
+    pub(super) fn add_commit(&mut self, commit: CommitInfo) {
+        self.commits.push(commit);
+        if self.commits.len() > COMMITS {
+            self.commits.remove(0);
+        }
+        self.committed = true;
+    }
+
+    /// Whether the next table may take it.
+    pub(super) fn is_eligible(&self) -> bool {
+        self.status == ProviderStatus::Active && self.sats > 0 && self.committed
+    }
+
+    pub(crate) fn answer(self, pk: &PublicKey) -> ProviderResponse {
+        ProviderResponse {
+            pk: Bytes32(pk.to_bytes()),
+            operator: self.operator.into(),
+            commission: self.commission,
+            status: self.status,
+            sats: self.sats,
+            at_risk: self.at_risk,
+            registration_seq: self.registration_seq,
+            commit_seq: self.commit_seq,
+            commits: self.commits,
+            earned: self.earned,
+        }
+    }
+}
+
+/// A provider; `None` where it is not registered.
+pub(crate) fn find(
+    storage: &dyn Storage,
+    pk: &PublicKey,
+) -> Result<Option<Provider>, ContractError> {
+    Ok(PROVIDERS.may_load(storage, pk.as_bytes())?)
+}
+
+/// A provider that must be registered.
+pub(crate) fn get(storage: &dyn Storage, pk: &PublicKey) -> Result<Provider, ContractError> {
+    find(storage, pk)?.ok_or(ContractError::UnknownProvider(*pk))
+}
+
+/// Stores a provider and moves it to its place in the ranking.
+pub(crate) fn save(
+    storage: &mut dyn Storage,
+    pk: &PublicKey,
+    provider: &Provider,
+) -> Result<(), ContractError> {
+    let before = find(storage, pk)?.filter(Provider::is_eligible);
+    rank::place(
+        storage,
+        pk,
+        before.map(|provider| provider.sats),
+        Some(provider)
+            .filter(|provider| provider.is_eligible())
+            .map(|provider| provider.sats),
+    )?;
+    Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
+}
+
+/// Providers in the order of their keys, after one of them.
+pub(crate) fn list(
+    storage: &dyn Storage,
+    start_after: Option<&PublicKey>,
+    limit: usize,
+) -> Result<Vec<ProviderResponse>, ContractError> {
+    let after = start_after.map(|pk| Bound::exclusive(pk.as_bytes().as_slice()));
+    PROVIDERS
+        .range(storage, after, None, Order::Ascending)
+        .take(limit)
+        .map(|item| {
+            let (pk, provider) = item?;
+            let pk = PublicKey::from_checked_bytes(Bytes32::from_slice(&pk)?.0);
+            Ok(provider.answer(&pk))
+        })
+        .collect()
+}

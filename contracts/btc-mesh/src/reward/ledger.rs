@@ -1,0 +1,65 @@
+//! What is owed, and what was paid.
+
+use cosmwasm_std::{StdError, Storage, Uint128};
+use cw_storage_plus::Item;
+
+use super::RewardError;
+use crate::ContractError;
+use crate::msg::RewardsResponse;
+
+/// Credited and not paid.
+const OWED: Item<Uint128> = Item::new("owed");
+const PAID: Item<Uint128> = Item::new("paid");
+
+/// What is held and owed to nobody.
+pub(super) fn pot(storage: &dyn Storage, balance: Uint128) -> Result<Uint128, ContractError> {
+    let owed = owed(storage)?;
+    balance
+        .checked_sub(owed)
+        .map_err(|_| RewardError::Insolvent { owed, balance }.into())
+}
+
+/// Credits an amount: from the pot to what is owed.
+pub(super) fn credit(storage: &mut dyn Storage, amount: Uint128) -> Result<(), ContractError> {
+    let owed = owed(storage)?
+        .checked_add(amount)
+        .map_err(StdError::overflow)?;
+    Ok(OWED.save(storage, &owed)?)
+}
+
+/// Takes back what was credited: from what is owed to the pot.
+pub(super) fn release(storage: &mut dyn Storage, amount: Uint128) -> Result<(), ContractError> {
+    let owed = owed(storage)?
+        .checked_sub(amount)
+        .map_err(StdError::overflow)?;
+    Ok(OWED.save(storage, &owed)?)
+}
+
+/// Books a payment of what is owed.
+pub(super) fn pay(storage: &mut dyn Storage, amount: Uint128) -> Result<(), ContractError> {
+    release(storage, amount)?;
+    let paid = paid(storage)?
+        .checked_add(amount)
+        .map_err(StdError::overflow)?;
+    Ok(PAID.save(storage, &paid)?)
+}
+
+/// Where the money is.
+pub(crate) fn answer(
+    storage: &dyn Storage,
+    balance: Uint128,
+) -> Result<RewardsResponse, ContractError> {
+    Ok(RewardsResponse {
+        owed: owed(storage)?,
+        pot: pot(storage, balance)?,
+        paid: paid(storage)?,
+    })
+}
+
+fn owed(storage: &dyn Storage) -> Result<Uint128, ContractError> {
+    Ok(OWED.may_load(storage)?.unwrap_or_default())
+}
+
+fn paid(storage: &dyn Storage) -> Result<Uint128, ContractError> {
+    Ok(PAID.may_load(storage)?.unwrap_or_default())
+}
