@@ -17,7 +17,9 @@ pub enum ParkedCommand {
     #[command(after_help = "Example:\n  {program} parked list --json")]
     List,
     /// Let the service try again at its next look
-    #[command(after_help = "Examples:\n  {program} parked retry 4d2e…\n  {program} parked retry --all")]
+    #[command(
+        after_help = "Examples:\n  {program} parked retry 4d2e…\n  {program} parked retry --all"
+    )]
     Retry {
         /// Ids that `parked list` shows
         #[arg(required_unless_present = "all", value_name = "ID")]
