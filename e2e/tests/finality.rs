@@ -9,10 +9,13 @@
     unreachable_pub
 )]
 
+#[path = "finality/operator.rs"]
+mod operator;
 #[path = "finality/provider.rs"]
 mod provider;
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -20,10 +23,11 @@ use bitcoin::Amount;
 use chain::Chain as _;
 use eots::SecretKey;
 use serde_json::{Value, json};
+use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 use testenv::programs::FinalityProviderProgram;
 use testenv::scenario::{DEADLINE, Stage};
-use testenv::{BabylondSettings, poll_until};
+use testenv::{BabylondSettings, Daemon, poll_until};
 
 use provider::{
     Provider, STAKE, assert_no_gap, tip, wait_for_height, wait_for_vote, wait_until_final,
@@ -36,6 +40,12 @@ async fn a_provider_votes_through_restarts_kills_and_refusals() {
     f04_catching_up(&stage, &mut provider)
         .await
         .context("F04")
+        .unwrap();
+    operator::a_provider_is_looked_after_while_it_runs(&stage, &provider)
+        .await
+        .unwrap();
+    operator::what_cannot_be_done_for_a_provider_is_refused(&stage)
+        .await
         .unwrap();
     kill_nine_leaves_neither_gap_nor_second_vote(&stage, &mut provider)
         .await
@@ -54,7 +64,10 @@ async fn a_provider_votes_through_restarts_kills_and_refusals() {
         .await
         .context("F02")
         .unwrap();
-    a_key_that_has_moved_signs_in_one_place_only(&stage, &mut provider)
+    let moved = a_key_that_has_moved_signs_in_one_place_only(&stage, &mut provider)
+        .await
+        .unwrap();
+    of_two_intact_copies_one_stops_and_no_height_is_signed_twice(&stage, &moved, provider.key)
         .await
         .unwrap();
     assert_eq!(stage.chain.evidences(ChainHeight(0)).await.unwrap(), []);
@@ -169,7 +182,7 @@ async fn a_second_process_on_the_same_home_refuses(provider: &Provider) -> anyho
 async fn a_key_that_has_moved_signs_in_one_place_only(
     stage: &Stage,
     provider: &mut Provider,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<FinalityProviderProgram> {
     provider.daemon.terminate(DEADLINE).await?;
     let moved = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
     moved.import_key("main", &provider.secret).await?;
@@ -177,7 +190,7 @@ async fn a_key_that_has_moved_signs_in_one_place_only(
         provider.program.home().join("keys/main-account.key"),
         moved.home().join("keys/main-account.key"),
     )?;
-    let adopting = moved.start_with(&["--adopt-chain-watermark"])?;
+    let mut adopting = moved.start_with(&["--adopt-chain-watermark"])?;
     let next = ChainHeight(tip(stage).await?.0 + 2);
     wait_for_vote(stage, provider.key, next).await?;
 
@@ -187,7 +200,70 @@ async fn a_key_that_has_moved_signs_in_one_place_only(
         behind.error()?.get("code") == Some(&json!("signing-record-behind")),
         "{behind}"
     );
-    drop(adopting);
+    adopting.terminate(DEADLINE).await?;
+    Ok(moved)
+}
+
+/// Keys, account and record are copied while nothing runs, so neither home is behind, and both are started.
+async fn of_two_intact_copies_one_stops_and_no_height_is_signed_twice(
+    stage: &Stage,
+    original: &FinalityProviderProgram,
+    key: FinalityProviderKey,
+) -> anyhow::Result<()> {
+    let copy = FinalityProviderProgram::new(&stage.babylond, &["main"])?;
+    fs::create_dir_all(copy.home().join("data"))?;
+    for file in [
+        "keys/main.key",
+        "keys/main-account.key",
+        "data/signing-record.redb",
+    ] {
+        fs::copy(original.home().join(file), copy.home().join(file))?;
+    }
+    let first = original.start()?;
+    let second = copy.start()?;
+    let start = tip(stage).await?;
+    for home in [original, &copy] {
+        poll_until(DEADLINE, "both to vote", || async {
+            let status = home.command(&["status"]).await?.result()?;
+            let last = status.pointer("/providers/0/last_vote");
+            let last = last.and_then(Value::as_u64);
+            ensure!(last >= Some(start.0), "status: {status}");
+            anyhow::Ok(())
+        })
+        .await?;
+    }
+
+    // As long as both see every block at once they sign the same. One that falls behind sees votes that are not its own.
+    signal(&second, "STOP")?;
+    let missed = ChainHeight(tip(stage).await?.0 + 2);
+    wait_for_vote(stage, key, missed).await?;
+    signal(&second, "CONT")?;
+    poll_until(DEADLINE, "the one that was behind to stop", || async {
+        let status = copy.command(&["status"]).await?.result()?;
+        let problem = status.pointer("/providers/0/problems/votes");
+        let problem = problem.and_then(Value::as_str).unwrap_or_default();
+        ensure!(
+            problem.contains("another machine votes with the same key"),
+            "status: {status}"
+        );
+        anyhow::Ok(())
+    })
+    .await?;
+    // The other goes on alone.
+    let next = ChainHeight(tip(stage).await?.0 + 1);
+    wait_for_vote(stage, key, next).await?;
+    ensure!(
+        stage.chain.evidences(ChainHeight(0)).await?.is_empty(),
+        "a second vote got out"
+    );
+    drop((first, second));
+    Ok(())
+}
+
+fn signal(daemon: &Daemon, name: &str) -> anyhow::Result<()> {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).arg(daemon.id().to_string());
+    ensure!(kill.status()?.success(), "{kill:?}");
     Ok(())
 }
 

@@ -161,7 +161,8 @@ impl FinalityProviderProgram {
         self.home().join("passphrase")
     }
 
-    fn program(&self) -> anyhow::Result<Program> {
+    /// An invocation with this home, to add arguments to.
+    pub fn program(&self) -> anyhow::Result<Program> {
         Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
     }
 }
