@@ -10,6 +10,8 @@ mod scene;
 #[path = "staking/survival.rs"]
 mod survival;
 
+use std::path::Path;
+
 use bitcoincore_rpc::RpcApi as _;
 use chain::{Chain as _, DelegationStatus};
 use serde_json::Value;
@@ -18,7 +20,7 @@ use testenv::BabylondSettings;
 use testenv::programs::{BtcStakerProgram, CovenantProgram};
 use testenv::scenario::{DEADLINE, Stage};
 
-use scene::{COIN, Scene, refused, result, resume, stake, txid};
+use scene::{COIN, Scene, TINY, refused, result, resume, stake, txid};
 
 #[tokio::test]
 async fn s02_a_pre_approved_stake_reaches_active() {
@@ -149,14 +151,19 @@ async fn s03_s08_several_stakes_are_under_way_at_once_with_every_kind_of_proof()
 #[tokio::test]
 async fn s10_an_unbonded_stake_and_what_slashing_left_come_back_to_the_wallet() {
     let scene = Scene::new(BabylondSettings::default()).await;
-    let holder = scene.holder(2).await;
+    let holder = scene.holder(3).await;
     let unbonded = scene.register(&holder).await;
     scene.activate(&holder, unbonded).await;
     let slashed = scene.register(&holder).await;
     scene.activate(&holder, slashed).await;
+    let tiny = scene.register_worth(&holder, TINY).await;
+    scene.activate(&holder, tiny).await;
     let before = holder.command(&["wallet", "balance"]).await.unwrap();
     let before = before.result().unwrap()["confirmed_sat"].as_u64().unwrap();
 
+    let tiny = tiny.to_string();
+    let unbond = ["unbond", &tiny, "--yes", "--no-wait"];
+    holder.command(&unbond).await.unwrap().result().unwrap();
     // Unbonding: mined, reported by the staker itself, locked for the unbonding time of 5 blocks.
     let id = unbonded.to_string();
     let mut unbonding = holder.start(&["unbond", &id, "--yes"]).unwrap();
@@ -214,6 +221,13 @@ async fn s10_an_unbonded_stake_and_what_slashing_left_come_back_to_the_wallet() 
         "withdrawable"
     );
     scene.stage.mine(1).await.unwrap();
+    // A fee that leaves less than is worth sending, or nothing at all: the coins stay where they are.
+    for rate in ["95", "190"] {
+        let withdraw = ["withdraw", &tiny, "--fee-rate", rate, "--yes"];
+        let dust = refused(&holder, &withdraw, &[]).await;
+        assert_eq!((dust.0, dust.1.as_str()), (1, "dust"), "{dust:?}");
+    }
+    assert_eq!(scene.mempool(), []);
     let mut expected = before;
     for (txid, output, value) in [
         (unbonded, "unbonding", 500_000 - 1_000),
@@ -289,6 +303,8 @@ async fn s13_an_expired_stake_is_withdrawn_also_by_a_restored_seed() {
     assert_eq!(found["new_stakes"], serde_json::json!([id]), "{found}");
     assert_eq!(found["staker_key"], made["staker_key"]);
     assert_eq!(restored.status(txid).await.unwrap()["state"], "active");
+
+    wallet_sync_finds_what_a_restore_could_not(&scene, &words, &id).await;
 
     scene.stage.mine(16).await.unwrap();
     assert_eq!(restored.status(txid).await.unwrap()["state"], "expired");
@@ -380,4 +396,39 @@ async fn s13_an_expired_stake_is_withdrawn_also_by_a_restored_seed() {
         (1, "nothing-to-withdraw"),
         "{gone:?}"
     );
+}
+
+/// Restored while the chain does not answer: the seed is there, and the rest is found later.
+async fn wallet_sync_finds_what_a_restore_could_not(scene: &Scene, words: &Path, stake: &str) {
+    let Stage {
+        bitcoind, babylond, ..
+    } = &scene.stage;
+    let late = BtcStakerProgram::new(bitcoind, babylond, 0).unwrap();
+    let source = format!("file:{}", words.display());
+    let restore =
+        late.program()
+            .unwrap()
+            .args(["--json", "wallet", "restore", "--words-source", &source]);
+    let restore = restore.env("BTC_STAKER__BABYLON__GRPC_URL", "http://127.0.0.1:9");
+    let restored = restore.run(DEADLINE).await.unwrap();
+    assert_eq!(restored.status().code(), Some(8), "{restored}");
+    assert!(restored.stdout().contains("127.0.0.1:9"), "{restored}");
+
+    let sync = async |more: &[&str]| {
+        let arguments = [&["wallet", "sync"], more].concat();
+        late.command(&arguments).await.unwrap().result().unwrap()
+    };
+    let coins = sync(&[]).await;
+    assert_eq!(coins["new_stakes"], Value::Null, "{coins}");
+    assert!(coins["balance_sat"].as_u64() > Some(0), "{coins}");
+    assert_eq!(
+        coins["tip"]["height"],
+        bitcoind.height().unwrap(),
+        "{coins}"
+    );
+    let found = sync(&["--find-stakes"]).await;
+    assert_eq!(found["new_stakes"], serde_json::json!([stake]), "{found}");
+    assert_eq!(found["blocks"], 0, "they were read before: {found}");
+    let again = sync(&["--find-stakes"]).await;
+    assert_eq!(again["new_stakes"], serde_json::json!([]), "{again}");
 }

@@ -1,11 +1,16 @@
 //! What cannot be staked: one clear error each, a documented exit code, and nothing half done.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use bitcoin::hashes::{Hash as _, sha256};
 use chain::Message;
 use eots::SecretKey;
 use serde_json::{Value, json};
 use testenv::programs::BtcStakerProgram;
-use testenv::{BabylondSettings, GenesisEdit};
+use testenv::scenario::DEADLINE;
+use testenv::{BabylondSettings, GenesisEdit, poll_until};
+use tokio::net::unix::pipe::{OpenOptions, Sender};
 
 use crate::scene::{COIN, STAKED, Scene, refused, resume, stake};
 
@@ -241,6 +246,8 @@ async fn s01_what_cannot_be_staked_is_refused_and_leaves_nothing_behind() {
         "{refusal:?}"
     );
 
+    whom_and_how_to_stake_is_told(&scene, &holder, &slashed_key).await;
+
     let list = holder.command(&["list"]).await.unwrap().result().unwrap();
     assert_eq!(list["stakes"], Value::Array(vec![]));
     let balance = holder
@@ -255,6 +262,66 @@ async fn s01_what_cannot_be_staked_is_refused_and_leaves_nothing_behind() {
     );
     assert_eq!(scene.mempool(), []);
     assert_eq!(scene.registered(0).await, []);
+}
+
+/// `providers` and `params` tell what `stake` would accept.
+async fn whom_and_how_to_stake_is_told(scene: &Scene, holder: &BtcStakerProgram, slashed: &str) {
+    let told =
+        async |arguments: &[&str]| holder.command(arguments).await.unwrap().result().unwrap();
+    let good = json!(scene.provider.to_string());
+    let providers = told(&["providers"]).await;
+    let [provider] = providers["providers"].as_array().unwrap().as_slice() else {
+        panic!("the slashed one is hidden: {providers}")
+    };
+    assert_eq!(
+        (&provider["key"], &provider["state"], &provider["moniker"]),
+        (&good, &json!("good"), &json!("provider"))
+    );
+    let all = told(&["providers", "--all"]).await;
+    let mut states: Vec<_> = all["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|provider| (provider["key"].clone(), provider["state"].clone()))
+        .collect();
+    states.sort_by_key(|(_, state)| state.to_string());
+    assert_eq!(
+        states,
+        [(good, json!("good")), (json!(slashed), json!("slashed"))]
+    );
+
+    let params = told(&["params"]).await;
+    let settings = BabylondSettings::default();
+    for (field, expected) in [
+        ("chain_id", json!(scene.stage.babylond.chain_id())),
+        ("version", json!(0)),
+        (
+            "min_staking_value_sat",
+            json!(settings.min_staking_amount.to_sat()),
+        ),
+        (
+            "max_staking_value_sat",
+            json!(settings.max_staking_amount.to_sat()),
+        ),
+        ("min_staking_time", json!(settings.min_staking_time)),
+        ("max_staking_time", json!(settings.max_staking_time)),
+        ("unbonding_time", json!(settings.unbonding_time)),
+        ("unbonding_fee_sat", json!(settings.unbonding_fee.to_sat())),
+        ("slashing_rate", json!(settings.slashing_rate)),
+        (
+            "slashing_script",
+            json!(settings.slashing_script.to_hex_string()),
+        ),
+        ("covenant_quorum", json!(scene.stage.committee.quorum())),
+        ("confirmation_depth", json!(settings.confirmation_depth)),
+    ] {
+        assert_eq!(params[field], expected, "{field}: {params}");
+    }
+    assert_eq!(
+        params["covenant_keys"].as_array().unwrap().len(),
+        3,
+        "{params}"
+    );
 }
 
 /// Two versions of the parameters, the second of which starts at a Bitcoin height and has a longer unbonding time.
@@ -290,6 +357,39 @@ fn two_versions(second_from: u32) -> GenesisEdit {
     }
 }
 
+/// A passphrase that is given when the test says so.
+struct LatePassphrase {
+    path: PathBuf,
+    asked: Option<Sender>,
+}
+
+impl LatePassphrase {
+    fn new(holder: &BtcStakerProgram) -> Self {
+        let path = holder.home().join("late-passphrase");
+        let made = Command::new("mkfifo").arg("--mode=600").arg(&path).status();
+        assert!(made.unwrap().success());
+        Self { path, asked: None }
+    }
+
+    fn source(&self) -> String {
+        format!("file:{}", self.path.display())
+    }
+
+    /// Waits until the program reads: nobody can open the other end before.
+    async fn wait_until_asked(&mut self) {
+        let path = &self.path;
+        let asked = poll_until(DEADLINE, "the passphrase to be asked for", || async {
+            OpenOptions::new().open_sender(path)
+        });
+        self.asked = Some(asked.await.unwrap());
+    }
+
+    fn answer(&mut self) {
+        let asked = self.asked.take().unwrap();
+        asked.try_write(b"correct horse battery staple\n").unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_stake_is_made_only_under_the_parameters_its_owner_has_seen_and_keeps_them() {
     let settings = BabylondSettings {
@@ -313,7 +413,28 @@ async fn a_stake_is_made_only_under_the_parameters_its_owner_has_seen_and_keeps_
     );
     let earlier = scene.register(&holder).await;
 
+    // Whoever unlocks the seed has seen the summary; then the parameters change, and nothing is signed.
+    let mut late = LatePassphrase::new(&holder);
+    let source = late.source();
+    let unlocking = stake(&provider, &["--passphrase-source", &source]);
+    let mut unlocking = holder.start(&unlocking).unwrap();
+    late.wait_until_asked().await;
     scene.stage.mine(15).await.unwrap();
+    late.answer();
+    assert_eq!(unlocking.ended(DEADLINE).await.unwrap().code(), Some(6));
+    let said = unlocking.output().unwrap();
+    assert!(
+        said.contains("params-changed") && said.contains("version 1 governs now"),
+        "{said}"
+    );
+    assert_eq!(scene.registered(1).await, [earlier]);
+    let balance = holder.command(&["wallet", "balance"]).await.unwrap();
+    assert_eq!(
+        balance.result().unwrap()["reserved_sat"],
+        COIN.to_sat(),
+        "only of the earlier stake"
+    );
+
     let pinned = stake(&provider, &["--params-version", "0", "--no-wait"]);
     let refusal = refused(&holder, &pinned, &[]).await;
     assert_eq!(

@@ -20,6 +20,9 @@ pub(crate) const COIN: Amount = Amount::from_sat(1_000_000);
 /// What each stake is worth.
 pub(crate) const STAKED: &str = "500000";
 
+/// The least that may be staked.
+pub(crate) const TINY: &str = "10000";
+
 /// Nodes, and a finality provider that is registered but does nothing.
 pub(crate) struct Scene {
     pub(crate) stage: Stage,
@@ -79,8 +82,16 @@ impl Scene {
 
     /// Registers a stake without waiting for anything, and returns its id.
     pub(crate) async fn register(&self, holder: &BtcStakerProgram) -> Txid {
+        self.register_worth(holder, STAKED).await
+    }
+
+    /// As [`Self::register`], of another value.
+    pub(crate) async fn register_worth(&self, holder: &BtcStakerProgram, value: &str) -> Txid {
         let provider = self.provider.to_string();
-        let arguments = stake(&provider, &["--no-wait"]);
+        let arguments: Vec<_> = stake(&provider, &["--no-wait"])
+            .into_iter()
+            .map(|argument| if argument == STAKED { value } else { argument })
+            .collect();
         let staked = holder.command(&arguments).await.unwrap().result().unwrap();
         assert_eq!(staked["stake"]["state"], "pending", "{staked}");
         txid(&staked["stake"]["staking_txid"])

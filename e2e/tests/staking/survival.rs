@@ -61,7 +61,7 @@ async fn a_staker_that_is_killed_anywhere_makes_its_stake_once() {
 }
 
 #[tokio::test]
-async fn outages_of_both_nodes_only_delay_a_stake() {
+async fn ctrl_c_and_outages_of_both_nodes_only_delay_a_stake() {
     let mut scene = Scene::new(BabylondSettings::default()).await;
     let holder = scene.holder(1).await;
     let provider = scene.provider.to_string();
@@ -70,6 +70,16 @@ async fn outages_of_both_nodes_only_delay_a_stake() {
     let [txid] = scene.registered(1).await[..] else {
         panic!("one stake")
     };
+    // Told to stop, it says where it is; what it began is there and can be gone on with.
+    staking.interrupt();
+    assert_eq!(staking.ended(DEADLINE).await.unwrap().code(), Some(7));
+    let stopped = result(&staking);
+    assert_eq!(stopped["stake"]["staking_txid"], txid.to_string());
+    assert_eq!(stopped["stake"]["state"], "pending");
+    assert_eq!(holder.status(txid).await.unwrap()["state"], "pending");
+    assert_eq!(scene.mempool(), []);
+    let mut staking = holder.start(&["resume"]).unwrap();
+    staking.wait_for_line("signatures", DEADLINE).await.unwrap();
 
     scene.stage.babylond.kill();
     staking
@@ -91,5 +101,6 @@ async fn outages_of_both_nodes_only_delay_a_stake() {
     staking.wait_for_line(waits, DEADLINE).await.unwrap();
     scene.stage.mine(3).await.unwrap();
     assert!(staking.ended(DEADLINE).await.unwrap().success());
-    assert_eq!(result(&staking)["stake"]["state"], "active");
+    assert_eq!(result(&staking)["stakes"][0]["state"], "active");
+    assert_eq!(scene.registered(1).await, [txid], "it was registered once");
 }
