@@ -4,6 +4,8 @@
 
 #[path = "watchtower/checkpoints.rs"]
 mod checkpoints;
+#[path = "watchtower/refusals.rs"]
+mod refusals;
 #[path = "watchtower/slashing.rs"]
 mod slashing;
 #[path = "watchtower/stakes.rs"]
@@ -141,4 +143,7 @@ async fn a_watchtower_that_starts_before_its_nodes_waits_for_them_and_outlives_t
     let second = program.command(&["start"]).await.unwrap();
     assert_eq!(second.status().code(), Some(6));
     assert_eq!(second.error().unwrap()["code"], "already-running");
+
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+    refusals::nodes_of_another_world_are_refused(&stage, &program).await;
 }

@@ -35,6 +35,7 @@ pub struct WatchtowerProgram {
     http: Port,
     account: String,
     address: Address,
+    words: String,
 }
 
 impl WatchtowerProgram {
@@ -55,7 +56,7 @@ impl WatchtowerProgram {
             let value = made.get(field).and_then(Value::as_str);
             value.with_context(|| format!("`wallet new` shows no {field}"))
         };
-        let account = text("account")?.to_owned();
+        let (account, words) = (text("account")?.to_owned(), text("words")?.to_owned());
         let address = text("address")?
             .parse::<Address<_>>()?
             .require_network(Network::Regtest)?;
@@ -65,6 +66,7 @@ impl WatchtowerProgram {
             http,
             account,
             address,
+            words,
         })
     }
 
@@ -96,6 +98,11 @@ impl WatchtowerProgram {
     /// Runs one command to its end.
     pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
         command(self.home(), arguments).await
+    }
+
+    /// An invocation with this home, to add arguments to.
+    pub fn program(&self) -> anyhow::Result<Program> {
+        program(self.home())
     }
 
     /// Starts the watchtower.
@@ -131,6 +138,11 @@ impl WatchtowerProgram {
     /// Where the wallet receives coins.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The words of the seed, as `wallet new` showed them.
+    pub fn words(&self) -> &str {
+        &self.words
     }
 
     /// Address of the monitoring endpoint.

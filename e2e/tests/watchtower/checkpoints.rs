@@ -7,9 +7,10 @@ use anyhow::{Context as _, ensure};
 use bitcoincore_rpc::RpcApi as _;
 use chain::Chain as _;
 use chain::babylon::checkpoint::CheckpointStatus;
+use serde_json::Value;
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::{DEADLINE, Stage};
-use testenv::{BabylondSettings, poll_until};
+use testenv::{BabylondSettings, Program, Scratch, poll_until};
 
 const ROLES: [&str; 2] = ["headers", "checkpoints"];
 
@@ -96,7 +97,51 @@ async fn w06_checkpoints_reach_bitcoin_once_and_become_final_through_kills() {
         status["checkpoints"]["spendable"].as_u64() > Some(9_000_000),
         "{status}"
     );
+    let running = balance(&program).await;
+    assert_eq!(running["spendable"], status["checkpoints"]["spendable"]);
     assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+    the_wallet_is_the_same_wherever_its_words_are(&stage, &program).await;
+}
+
+async fn balance(program: &WatchtowerProgram) -> Value {
+    let shown = program.command(&["wallet", "balance"]).await.unwrap();
+    shown.result().unwrap()
+}
+
+/// What `wallet` shows of a watchtower that does not run, and of its seed on another machine.
+async fn the_wallet_is_the_same_wherever_its_words_are(stage: &Stage, program: &WatchtowerProgram) {
+    let here = balance(program).await;
+    assert!(here["balance"].as_u64() > Some(9_000_000), "{here}");
+    let addresses = program.command(&["wallet", "address"]).await.unwrap();
+    let addresses = addresses.result().unwrap();
+    assert_eq!(addresses["account"], program.account());
+
+    let elsewhere = Scratch::new("watchtower").unwrap();
+    for file in ["watchtower.toml", "passphrase"] {
+        std::fs::copy(program.home().join(file), elsewhere.path().join(file)).unwrap();
+    }
+    let run = async |arguments: &[&str]| {
+        let there = Program::ours("watchtower").unwrap();
+        let there = there.arg("--json").arg("--home").arg(elsewhere.path());
+        let there = there.args(arguments).input(program.words());
+        there.run(DEADLINE).await.unwrap().result().unwrap()
+    };
+    let restored = run(&["wallet", "restore"]).await;
+    assert_eq!(restored["account"], program.account());
+    assert_eq!(restored["words"], Value::Null);
+    assert_eq!(run(&["wallet", "balance"]).await, here);
+    // The coins are found by reading the blocks: the first address is used up, as it is here.
+    let shown = run(&["wallet", "address"]).await;
+    assert_ne!(shown["address"], program.address().to_string());
+    let coin = bitcoin::Amount::from_sat(50_000);
+    let address: bitcoin::Address<_> = shown["address"].as_str().unwrap().parse().unwrap();
+    stage
+        .bitcoind
+        .send(&address.assume_checked(), coin)
+        .unwrap();
+    stage.bitcoind.mine(1).unwrap();
+    let more = here["balance"].as_u64().unwrap() + coin.to_sat();
+    assert_eq!(balance(program).await["balance"], more);
 }
 
 #[tokio::test]
