@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "covenant/batch.rs"]
+mod batch;
 #[path = "covenant/pending.rs"]
 mod pending;
+#[path = "covenant/signatures.rs"]
+mod signatures;
 
 use std::fs;
 use std::time::Duration;
@@ -27,9 +31,10 @@ fn number(result: &Value, pointer: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn c01_a_pending_stake_is_signed_by_the_committee_and_becomes_active() {
+async fn c01_c06_a_pending_stake_is_signed_by_the_committee_and_becomes_active() {
     let stage = Stage::launch(BabylondSettings::default()).await.unwrap();
-    let provider = Registrar::new(&stage.babylond).await.unwrap().provider();
+    let registrar = Registrar::new(&stage.babylond).await.unwrap();
+    let provider = registrar.provider();
     let secrets = &stage.committee.secrets()[..2];
     let mut members = Vec::new();
     for secret in secrets {
@@ -50,6 +55,7 @@ async fn c01_a_pending_stake_is_signed_by_the_committee_and_becomes_active() {
         .await
         .unwrap();
     stage.activate(&stake).await.unwrap();
+    signatures::all_verify_and_spend(&stage, &staker, &stake, registrar.provider_secret()).await;
 
     for (home, service) in &mut members {
         let status = home

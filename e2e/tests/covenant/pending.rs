@@ -56,6 +56,7 @@ pub(crate) struct Registrar {
     chain: Arc<Babylon>,
     staker: SecretKey,
     provider: FinalityProviderKey,
+    provider_secret: SecretKey,
     registered: AtomicU64,
 }
 
@@ -92,6 +93,7 @@ impl Registrar {
             chain,
             staker,
             provider: key,
+            provider_secret: provider,
             registered: AtomicU64::new(0),
         })
     }
@@ -99,6 +101,11 @@ impl Registrar {
     /// The finality provider.
     pub(crate) fn provider(&self) -> FinalityProviderKey {
         self.provider
+    }
+
+    /// Its EOTS key, as equivocation would reveal it.
+    pub(crate) fn provider_secret(&self) -> &SecretKey {
+        &self.provider_secret
     }
 
     /// Registers so many delegations: they are PENDING afterwards.
