@@ -2,9 +2,11 @@
 //!
 //! Programs hold an `Arc<dyn Chain>` and do not know which chain it is: questions come back as domain types, and
 //! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis
-//! over gRPC; partner chains get an implementation beside it. Nothing outside this crate sees protobuf.
+//! over gRPC; partner chains get an implementation beside it. What chains of the Cosmos SDK have in common is in
+//! [`cosmos`]. Nothing outside this crate sees protobuf.
 
 pub mod babylon;
+pub mod cosmos;
 mod delegation;
 mod error;
 mod finality;

@@ -1,13 +1,14 @@
 //! How to reach the chain and what to pay it.
 
-use std::fmt;
 use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
-use std::time::Duration;
 
-use proto::tonic::transport::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::decimal::Decimal;
+use crate::cosmos;
+use crate::cosmos::{Decimal, GasAdjustment, GrpcUrl};
+
+/// The chain refuses fees below this price, rounded to the nearest integer (spec 2.16).
+const MINIMUM_GAS_PRICE: Decimal = Decimal::from_thousandths(2);
 
 /// Configuration of the connection to one Babylon node and of the account's transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,27 +73,38 @@ impl Config {
             poll_interval_milliseconds: default::poll_interval_milliseconds(),
         }
     }
+}
 
-    /// [`Self::request_timeout_seconds`].
-    pub fn request_timeout(&self) -> Duration {
-        Duration::from_secs(self.request_timeout_seconds.get().into())
-    }
-
-    /// [`Self::inclusion_timeout_seconds`].
-    pub fn inclusion_timeout(&self) -> Duration {
-        Duration::from_secs(self.inclusion_timeout_seconds.get().into())
-    }
-
-    /// [`Self::poll_interval_milliseconds`].
-    pub fn poll_interval(&self) -> Duration {
-        Duration::from_millis(self.poll_interval_milliseconds.get().into())
+impl From<Config> for cosmos::Config {
+    /// The same, paying at least what the chain takes.
+    fn from(config: Config) -> Self {
+        Self {
+            chain_id: config.chain_id,
+            grpc_url: config.grpc_url,
+            account_prefix: config.account_prefix,
+            fee_denomination: config.fee_denomination,
+            gas_price: config.gas_price.max(MINIMUM_GAS_PRICE),
+            max_fee: config.max_fee,
+            gas_adjustment: config.gas_adjustment,
+            max_gas: config.max_gas,
+            max_messages: config.max_messages,
+            max_in_flight: config.max_in_flight,
+            request_timeout_seconds: config.request_timeout_seconds,
+            inclusion_timeout_seconds: config.inclusion_timeout_seconds,
+            poll_interval_milliseconds: config.poll_interval_milliseconds,
+        }
     }
 }
 
 mod default {
-    use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
+    use std::num::{NonZeroU64, NonZeroUsize};
 
-    use super::{Decimal, GasAdjustment};
+    use super::{Decimal, MINIMUM_GAS_PRICE};
+
+    pub(super) use crate::cosmos::default::{
+        gas_adjustment, inclusion_timeout_seconds, max_messages, poll_interval_milliseconds,
+        request_timeout_seconds,
+    };
 
     pub(super) fn account_prefix() -> String {
         "bbn".to_owned()
@@ -102,13 +114,8 @@ mod default {
         "ubbn".to_owned()
     }
 
-    /// The chain's own minimum.
     pub(super) const fn gas_price() -> Decimal {
-        Decimal::from_thousandths(2)
-    }
-
-    pub(super) const fn gas_adjustment() -> GasAdjustment {
-        GasAdjustment::from_thousandths(1_500)
+        MINIMUM_GAS_PRICE
     }
 
     /// Five times what the largest transaction costs at the default price.
@@ -120,131 +127,9 @@ mod default {
         const { NonZeroU64::new(10_000_000).unwrap() }
     }
 
-    pub(super) const fn max_messages() -> NonZeroUsize {
-        const { NonZeroUsize::new(500).unwrap() }
-    }
-
     /// As many of the largest transactions as fill two of the chain's blocks (50,000,000 gas each).
     pub(super) const fn max_in_flight() -> NonZeroUsize {
         const { NonZeroUsize::new(10).unwrap() }
-    }
-
-    pub(super) const fn request_timeout_seconds() -> NonZeroU16 {
-        const { NonZeroU16::new(15).unwrap() }
-    }
-
-    pub(super) const fn inclusion_timeout_seconds() -> NonZeroU16 {
-        const { NonZeroU16::new(180).unwrap() }
-    }
-
-    pub(super) const fn poll_interval_milliseconds() -> NonZeroU16 {
-        const { NonZeroU16::new(300).unwrap() }
-    }
-}
-
-/// An `http` or `https` address with a host.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct GrpcUrl {
-    text: String,
-    uri: Uri,
-}
-
-/// A text that is no [`GrpcUrl`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not the address of a gRPC endpoint; write it as http://host:port or https://host:port"
-)]
-pub struct GrpcUrlError(String);
-
-impl GrpcUrl {
-    /// The address.
-    pub fn uri(&self) -> &Uri {
-        &self.uri
-    }
-
-    /// Whether the connection is encrypted.
-    pub fn uses_tls(&self) -> bool {
-        self.uri.scheme_str() == Some("https")
-    }
-}
-
-impl TryFrom<String> for GrpcUrl {
-    type Error = GrpcUrlError;
-
-    fn try_from(text: String) -> Result<Self, GrpcUrlError> {
-        match text.parse::<Uri>() {
-            Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) => Ok(Self { text, uri }),
-            _ => Err(GrpcUrlError(text)),
-        }
-    }
-}
-
-impl From<GrpcUrl> for String {
-    fn from(url: GrpcUrl) -> String {
-        url.text
-    }
-}
-
-impl fmt::Display for GrpcUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Debug for GrpcUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GrpcUrl({})", self.text)
-    }
-}
-
-/// A factor of at least 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Decimal", into = "Decimal")]
-pub struct GasAdjustment(Decimal);
-
-/// A factor below 1.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a gas adjustment of {0} would run every transaction out of gas; it must be at least 1")]
-pub struct GasAdjustmentError(Decimal);
-
-impl GasAdjustment {
-    const fn from_thousandths(thousandths: u128) -> Self {
-        Self(Decimal::from_thousandths(thousandths))
-    }
-
-    /// `gas` with the adjustment, rounded up.
-    pub fn apply(self, gas: u64) -> u64 {
-        self.0
-            .times_rounded_up(gas.into())
-            .and_then(|adjusted| u64::try_from(adjusted).ok())
-            .unwrap_or(u64::MAX)
-    }
-
-    /// The most gas that is at most `adjusted` with the adjustment.
-    pub fn remove(self, adjusted: u64) -> u64 {
-        self.0
-            .fits_into(adjusted.into())
-            .and_then(|gas| u64::try_from(gas).ok())
-            .unwrap_or(adjusted)
-    }
-}
-
-impl TryFrom<Decimal> for GasAdjustment {
-    type Error = GasAdjustmentError;
-
-    fn try_from(factor: Decimal) -> Result<Self, GasAdjustmentError> {
-        if factor.is_below_one() {
-            Err(GasAdjustmentError(factor))
-        } else {
-            Ok(Self(factor))
-        }
-    }
-}
-
-impl From<GasAdjustment> for Decimal {
-    fn from(adjustment: GasAdjustment) -> Decimal {
-        adjustment.0
     }
 }
 
@@ -281,6 +166,17 @@ mod tests {
             text += line;
             let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
             assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_price_below_the_chains_minimum_is_raised_to_it() {
+        for (price, paid) in [("0", "0.002"), ("0.000006", "0.002"), ("0.003", "0.003")] {
+            let config = Config {
+                gas_price: price.parse().unwrap(),
+                ..Config::new("bbn-1", "http://node".to_owned().try_into().unwrap())
+            };
+            assert_eq!(cosmos::Config::from(config).gas_price.to_string(), paid);
         }
     }
 }

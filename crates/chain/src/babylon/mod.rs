@@ -1,16 +1,13 @@
 //! Babylon Genesis over gRPC.
 //!
 //! [`Babylon`] answers the questions of [`Chain`] from one node and sends one account's messages. What the node says
-//! passes through `read` on its way in, our messages through `write` on their way out; `sender` makes transactions
-//! of them.
+//! passes through `read` on its way in, our messages through `write` on their way out; the sender of [`cosmos`] makes
+//! transactions of them.
 
-mod account;
 pub mod checkpoint;
 mod config;
-mod decimal;
 mod node;
 mod read;
-mod sender;
 mod write;
 
 use std::num::NonZeroU32;
@@ -22,18 +19,19 @@ use staking::params::ParamsVersions;
 use staking::proof_of_possession::AccountAddress;
 use staking::units::ChainHeight;
 
-pub use account::{AccountKey, AccountKeyError};
-pub use config::{Config, GasAdjustment, GasAdjustmentError, GrpcUrl, GrpcUrlError};
-pub use decimal::{Decimal, DecimalError};
+// Of these programs speak beside Babylon itself, without caring that other chains have them too.
+pub use crate::cosmos::{AccountKey, AccountKeyError, Decimal};
+pub use config::Config;
 
+use crate::cosmos;
+use crate::cosmos::node::{Node, TransactionService};
+use crate::cosmos::sender::Sender;
 use crate::{
     Chain, ChainError, Delegation, DelegationStatus, Evidence, FinalityBlock, FinalityParams,
     FinalityProvider, LightClientHeader, LightClientParams, Message, Page, PageKey,
     PublicRandomnessCommit, Receipt, Rejection, Reward, SigningInfo,
 };
 use checkpoint::CheckpointStatus;
-use node::{Node, TransactionService};
-use sender::Sender;
 
 /// A Babylon node and an account on its chain.
 #[derive(Debug)]
@@ -63,14 +61,14 @@ impl Babylon {
             .map_err(|error| ChainError::InvalidMessage {
                 reason: error.to_string(),
             })?;
-        let mut babylon = Self::watch(config.clone(), account).await?;
-        babylon.sender = Some(Sender::start(
-            babylon.node.clone(),
-            &config,
-            account_key,
-            babylon.account.text().to_owned(),
-        ));
-        Ok(babylon)
+        let config = cosmos::Config::from(config);
+        let node = Node::connect(&config).await?;
+        let address = account.text().to_owned();
+        let sender = Sender::start(node.clone(), &config, account_key, address);
+        Ok(Self {
+            sender: Some(sender),
+            ..Self::new(node, config, account)
+        })
     }
 
     /// Connects to the node to ask questions only; [`Chain::submit`] refuses every message.
@@ -79,21 +77,19 @@ impl Babylon {
     ///
     /// As [`Self::connect`].
     pub async fn watch(config: Config, account: AccountAddress) -> Result<Self, ChainError> {
-        let node = Node::new(&config)?;
-        let actual = node.chain_id().await?;
-        if actual != config.chain_id {
-            return Err(ChainError::WrongChain {
-                expected: config.chain_id,
-                actual,
-            });
-        }
-        Ok(Self {
+        let config = cosmos::Config::from(config);
+        let node = Node::connect(&config).await?;
+        Ok(Self::new(node, config, account))
+    }
+
+    fn new(node: Node, config: cosmos::Config, account: AccountAddress) -> Self {
+        Self {
             node,
             sender: None,
             chain_id: config.chain_id,
             account,
             fee_denomination: config.fee_denomination,
-        })
+        }
     }
 
     /// The account, as proofs of possession need it.

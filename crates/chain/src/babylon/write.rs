@@ -21,26 +21,17 @@ use proto::cosmos::base::v1beta1::Coin;
 use proto::cosmos::staking::v1beta1::Description;
 use proto::field::{self, FieldError};
 use proto::prost::{Message as _, Name};
-use proto::prost_types::Any;
 use proto::tendermint::crypto::Proof as WireProof;
 use staking::inclusion::InclusionProof;
 use staking::proof_of_possession::ProofOfPossession;
 
-use super::decimal::Decimal;
+use crate::cosmos::Decimal;
+use crate::cosmos::message::{Encoded, pack};
 use crate::message::{
     AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness,
     CreateDelegation, CreateFinalityProvider, ReportSpend,
 };
 use crate::{ChainError, Message};
-
-/// A message ready to be put into a transaction.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Encoded {
-    /// The message.
-    pub(super) message: Any,
-    /// Whether the chain gives the fee back when it succeeds (spec 2.1, 2.16).
-    pub(super) refundable: bool,
-}
 
 /// Puts `message` into the chain's form, signed for by `account`.
 pub(super) fn encode(
@@ -111,14 +102,6 @@ fn charged(message: &impl Name) -> Encoded {
     Encoded {
         message: pack(message),
         refundable: false,
-    }
-}
-
-/// Wraps a message with its type. The chain's type URLs begin with a slash and nothing before it.
-pub(super) fn pack<M: Name>(message: &M) -> Any {
-    Any {
-        type_url: format!("/{}", M::full_name()),
-        value: message.encode_to_vec(),
     }
 }
 

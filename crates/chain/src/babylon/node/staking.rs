@@ -13,8 +13,7 @@ use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use tracing::warn;
 
-use super::refusal::Failure;
-use super::{Node, PAGE_SIZE, client, invalid, next_key, page};
+use super::{Failure, Node, PAGE_SIZE, client, invalid, next_key, page};
 use crate::babylon::read;
 use crate::{ChainError, Delegation, DelegationStatus, FinalityProvider, Page, PageKey};
 

@@ -14,7 +14,7 @@ use proto::prost_types::Timestamp;
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
-use crate::babylon::decimal::Decimal;
+use crate::cosmos::Decimal;
 use crate::{
     Evidence, FinalityBlock, FinalityParams, FinalityProvider, PublicRandomnessCommit, SigningInfo,
 };

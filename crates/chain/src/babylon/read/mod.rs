@@ -19,4 +19,4 @@ pub(super) use finality::{
     signing_info,
 };
 pub(super) use params::{light_client_params, staking_params};
-pub(super) use rewards::{amount, rewards};
+pub(super) use rewards::rewards;

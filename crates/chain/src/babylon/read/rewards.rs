@@ -7,12 +7,7 @@ use proto::cosmos::base::v1beta1::Coin;
 use proto::field::FieldError;
 
 use crate::Reward;
-
-/// A coin's amount.
-pub(in crate::babylon) fn amount(name: &str, text: &str) -> Result<u128, FieldError> {
-    text.parse()
-        .map_err(|_| FieldError::new(name, format!("`{text}` is not an amount")))
-}
+use crate::cosmos::node::amount;
 
 /// What was earned and not withdrawn, ordered by kind of stakeholder and denomination.
 ///

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 /// A message that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// The chain returns the fee of a transaction only if all its messages are such (spec 2.16).
+    /// A chain returns the fee of a transaction only if all its messages are such (Babylon, spec 2.16).
     pub(super) refundable: bool,
     /// Messages of one submission keep their order.
     pub(super) submission: u64,

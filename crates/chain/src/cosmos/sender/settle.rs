@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 use super::cause::{Cause, cause, own_words};
 use super::item::Item;
 use super::task::{Flight, Task, answer_all};
-use crate::babylon::node::{Included, TransactionService};
+use crate::cosmos::node::{Included, TransactionService};
 use crate::{ChainError, Receipt, Rejection};
 
 /// After how long a transaction that is in no block is handed to the node again: it may have been restarted, and a

@@ -6,7 +6,7 @@ use proto::prost_types::Any;
 use tokio::sync::oneshot;
 
 use super::plan::Candidate;
-use crate::babylon::write::Encoded;
+use crate::cosmos::message::Encoded;
 use crate::{ChainError, Receipt};
 
 /// How often a message is sent again after transactions that failed without its fault.

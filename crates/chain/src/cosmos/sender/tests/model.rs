@@ -12,8 +12,8 @@ use secp256k1::{Message, PublicKey, SECP256K1};
 use staking::units::ChainHeight;
 
 use super::CHAIN_ID;
-use crate::babylon::account::AccountKey;
-use crate::babylon::node::{AccountState, Included, TransactionService};
+use crate::cosmos::AccountKey;
+use crate::cosmos::node::{AccountState, Included, TransactionService};
 use crate::{ChainError, Rejection};
 
 /// Gas of every message.
@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) index_lag: u64,
     /// The account cannot pay.
     pub(super) poor: bool,
+    /// Nothing is to be paid.
+    pub(super) free: bool,
     /// Blocks use so many percent of the gas of a simulation.
     pub(super) gas_percent: u64,
     pub(super) gas_limits: Vec<u64>,
@@ -87,6 +89,7 @@ impl Chain {
             stalled: false,
             index_lag: 0,
             poor: false,
+            free: false,
             gas_percent: 100,
             gas_limits: Vec::new(),
             included: HashMap::new(),
@@ -269,11 +272,14 @@ impl TransactionService for Chain {
         SECP256K1
             .verify_ecdsa(&Message::from_digest(digest), &signature, &state.public_key)
             .expect("the signature covers the transaction");
-        let fee: u64 = auth.fee.unwrap().amount[0].amount.parse().unwrap();
-        assert!(
-            fee >= transaction.gas_limit / 500,
-            "the fee is below the chain's minimum"
-        );
+        match auth.fee.unwrap().amount.as_slice() {
+            [] => assert!(state.free, "there is no fee"),
+            [coin] => assert!(
+                coin.amount.parse::<u64>().unwrap() >= (transaction.gas_limit / 500).max(1),
+                "the fee is below the chain's minimum"
+            ),
+            coins => panic!("the fee is of several coins: {coins:?}"),
+        }
 
         if state.full {
             return Ok(Err(sdk(20, "mempool is full")));

@@ -1,11 +1,6 @@
 //! What a transaction may use and must pay.
 
-use crate::babylon::config::Config;
-use crate::babylon::config::GasAdjustment;
-use crate::babylon::decimal::Decimal;
-
-/// The chain refuses fees below this price, rounded to the nearest integer (spec 2.16).
-const CHAIN_MINIMUM_PRICE: Decimal = Decimal::from_thousandths(2);
+use crate::cosmos::{Config, Decimal, GasAdjustment};
 
 /// The fee rules of the configuration.
 #[derive(Debug, Clone)]
@@ -18,13 +13,13 @@ pub(super) struct Fees {
 
 impl Fees {
     pub(super) fn new(config: &Config) -> Self {
-        let price = config.gas_price.max(CHAIN_MINIMUM_PRICE);
         let max_fee = config.max_fee.get();
-        let affordable = price
+        let affordable = config
+            .gas_price
             .fits_into(max_fee.into())
             .and_then(|gas| u64::try_from(gas).ok());
         Self {
-            price,
+            price: config.gas_price,
             adjustment: config.gas_adjustment,
             max_fee,
             max_gas: config.max_gas.get().min(affordable.unwrap_or(u64::MAX)),
@@ -51,9 +46,8 @@ impl Fees {
         self.adjustment.apply(simulated)
     }
 
-    /// The fee for a gas limit, at least the chain's minimum.
+    /// The fee for a gas limit, rounded up: a chain may round what it asks for to the nearest integer.
     pub(super) fn fee(&self, gas_limit: u64) -> u64 {
-        // The price is at least the chain's, and rounding up gives no less than rounding.
         self.price
             .times_rounded_up(gas_limit.into())
             .and_then(|fee| u64::try_from(fee).ok())
@@ -69,7 +63,12 @@ mod tests {
 
     fn fees(change: impl FnOnce(&mut Config)) -> Fees {
         let url = "http://localhost:9090".to_owned().try_into().unwrap();
-        let mut config = Config::new("chain-test", url);
+        let mut config = Config {
+            gas_price: "0.002".parse().unwrap(),
+            max_fee: 100_000.try_into().unwrap(),
+            max_gas: 10_000_000.try_into().unwrap(),
+            ..Config::without_fees("chain-test", url, "test", "utest")
+        };
         change(&mut config);
         Fees::new(&config)
     }
@@ -83,15 +82,15 @@ mod tests {
     }
 
     #[test]
-    fn a_price_below_the_chains_minimum_is_raised_to_it() {
-        let cheap = fees(|config| config.gas_price = "0.000006".parse().unwrap());
-        assert_eq!(cheap.fee(1_000_000), 2_000);
+    fn gas_without_a_price_is_bounded_by_its_own_limit_only() {
+        let free = fees(|config| config.gas_price = "0".parse().unwrap());
+        assert_eq!((free.max_gas(), free.fee(10_000_000)), (10_000_000, 0));
     }
 
     proptest! {
         #[test]
-        fn a_fee_is_never_below_the_chains_minimum(gas in 0..20_000_000_u64) {
-            // The chain rounds 0.002 times the gas to the nearest integer, halves up.
+        fn a_fee_is_never_below_what_a_chain_of_that_price_asks(gas in 0..20_000_000_u64) {
+            // Babylon rounds 0.002 times the gas to the nearest integer, halves up (spec 2.16).
             prop_assert!(fees(|_| ()).fee(gas) >= (gas * 2 + 500) / 1_000);
         }
 

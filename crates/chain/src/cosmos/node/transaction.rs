@@ -13,27 +13,27 @@ use crate::{ChainError, Rejection};
 
 /// An account's numbers that a transaction's signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::babylon) struct AccountState {
+pub(crate) struct AccountState {
     /// Number of the account.
-    pub(in crate::babylon) number: u64,
+    pub(crate) number: u64,
     /// Number of its next transaction.
-    pub(in crate::babylon) sequence: u64,
+    pub(crate) sequence: u64,
 }
 
 /// Gas that a transaction used in a simulation, or why it failed there.
-pub(in crate::babylon) type Simulation = Result<u64, Rejection>;
+pub(crate) type Simulation = Result<u64, Rejection>;
 
 /// A transaction that is in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::babylon) struct Included {
+pub(crate) struct Included {
     /// The block's height.
-    pub(in crate::babylon) height: ChainHeight,
+    pub(crate) height: ChainHeight,
     /// Whether its messages took effect; all did or none.
-    pub(in crate::babylon) outcome: Result<(), Rejection>,
+    pub(crate) outcome: Result<(), Rejection>,
 }
 
 /// What the transaction sender needs of a node; tests put a model of the chain behind it.
-pub(in crate::babylon) trait TransactionService: Send + Sync + 'static {
+pub(crate) trait TransactionService: Send + Sync + 'static {
     /// State of an account as of the newest block; `None` before it received anything.
     fn account_state(
         &self,

@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 use super::cause::{Cause, cause, own_words};
 use super::item::Item;
 use super::task::{Step, Task, answer_all};
-use crate::babylon::node::TransactionService;
+use crate::cosmos::node::TransactionService;
 use crate::{ChainError, Rejection};
 
 impl<S: TransactionService> Task<S> {

@@ -31,10 +31,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-use super::account::AccountKey;
-use super::config::Config;
+use super::message::Encoded;
 use super::node::TransactionService;
-use super::write::Encoded;
+use super::{AccountKey, Config};
 use crate::{ChainError, Receipt};
 use fees::Fees;
 use item::Item;
@@ -47,7 +46,7 @@ const MAX_TRANSACTION_BYTES: usize = 900_000;
 
 /// Hands messages to the task that sends them; the task ends when the last sender is dropped and all is answered.
 #[derive(Debug)]
-pub(super) struct Sender {
+pub(crate) struct Sender {
     inbox: mpsc::UnboundedSender<Vec<Item>>,
     submissions: AtomicU64,
 }
@@ -65,7 +64,7 @@ struct Patience {
 
 impl Sender {
     /// Starts the task for `key`'s account.
-    pub(super) fn start<S: TransactionService>(
+    pub(crate) fn start<S: TransactionService>(
         service: S,
         config: &Config,
         key: AccountKey,
@@ -92,7 +91,7 @@ impl Sender {
     }
 
     /// Sends messages and waits for what became of each, in order.
-    pub(super) async fn submit(
+    pub(crate) async fn submit(
         &self,
         messages: Vec<Result<Encoded, ChainError>>,
     ) -> Vec<Result<Receipt, ChainError>> {

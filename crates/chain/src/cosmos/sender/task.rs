@@ -16,7 +16,7 @@ use super::item::Item;
 use super::plan::{Limits, next_batch};
 use super::sign::{Signed, Signer, Terms};
 use crate::ChainError;
-use crate::babylon::node::{AccountState, TransactionService};
+use crate::cosmos::node::{AccountState, TransactionService};
 
 /// Blocks in which a transaction may be included before it is sure never to be. With blocks of ten seconds that is
 /// known before the default patience ends.
@@ -136,11 +136,9 @@ impl<S: TransactionService> Task<S> {
             return self.read_account(batch).await;
         };
         let messages: Vec<Any> = batch.iter().map(|item| item.message.clone()).collect();
-        match self
-            .service
-            .simulate(&self.signer.draft(account, messages.clone()))
-            .await
-        {
+        let least_fee = self.fees.fee(1);
+        let draft = self.signer.draft(account, messages.clone(), least_fee);
+        match self.service.simulate(&draft).await {
             Ok(Ok(used)) => {
                 self.gas.learn(messages.iter(), used);
                 self.broadcast(batch, account, messages, used).await

@@ -10,10 +10,9 @@ use proto::cosmos::tx::v1beta1::{
 use proto::prost::Message as _;
 use proto::prost_types::Any;
 
-use crate::babylon::account::AccountKey;
-use crate::babylon::config::Config;
-use crate::babylon::node::AccountState;
-use crate::babylon::write::pack;
+use crate::cosmos::message::pack;
+use crate::cosmos::node::AccountState;
+use crate::cosmos::{AccountKey, Config};
 
 /// Signs for one account on one chain.
 #[derive(Debug)]
@@ -61,12 +60,12 @@ impl Signer {
         &self.fee_denomination
     }
 
-    /// A transaction for a simulation: with a fee, because taking it uses gas, but with one that any account can pay;
+    /// A transaction for a simulation: with a fee, because taking it uses gas, best one that any account can pay;
     /// with a signature, because its bytes use gas, but not with a real one.
-    pub(super) fn draft(&self, account: AccountState, messages: Vec<Any>) -> Vec<u8> {
+    pub(super) fn draft(&self, account: AccountState, messages: Vec<Any>, fee: u64) -> Vec<u8> {
         let terms = Terms {
             gas_limit: 0,
-            fee: 1,
+            fee,
             timeout_height: u64::MAX,
         };
         TxRaw {
@@ -111,11 +110,13 @@ impl Signer {
             }),
             sequence: account.sequence,
         };
+        let coin = || Coin {
+            denom: self.fee_denomination.clone(),
+            amount: terms.fee.to_string(),
+        };
         let fee = Fee {
-            amount: vec![Coin {
-                denom: self.fee_denomination.clone(),
-                amount: terms.fee.to_string(),
-            }],
+            // A coin of 0 is invalid: who pays nothing sends none.
+            amount: (terms.fee > 0).then(coin).into_iter().collect(),
             gas_limit: terms.gas_limit,
             ..Fee::default()
         };

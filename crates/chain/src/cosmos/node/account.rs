@@ -1,19 +1,17 @@
 //! The chain itself, and what accounts own.
 
-use proto::babylon::incentive::QueryRewardGaugesRequest;
 use proto::cosmos::bank::v1beta1::QueryBalanceRequest;
 use proto::cosmos::base::node::v1beta1::StatusRequest;
 use proto::cosmos::base::tendermint::v1beta1::GetNodeInfoRequest;
-use proto::field;
+use proto::field::{self, FieldError};
 use staking::units::ChainHeight;
 
 use super::{Node, client, invalid};
-use crate::babylon::read;
-use crate::{ChainError, Reward};
+use crate::ChainError;
 
 impl Node {
     /// Id of the chain that the node serves.
-    pub(in crate::babylon) async fn chain_id(&self) -> Result<String, ChainError> {
+    pub(super) async fn chain_id(&self) -> Result<String, ChainError> {
         const QUERY: &str = "GetNodeInfo";
         let mut client = client!(
             self,
@@ -29,7 +27,7 @@ impl Node {
     }
 
     /// Height of the newest block.
-    pub(in crate::babylon) async fn height(&self) -> Result<ChainHeight, ChainError> {
+    pub(crate) async fn height(&self) -> Result<ChainHeight, ChainError> {
         let mut client = client!(
             self,
             cosmos::base::node::v1beta1::service_client::ServiceClient
@@ -42,7 +40,7 @@ impl Node {
     }
 
     /// What an account has of a denomination, in its smallest unit.
-    pub(in crate::babylon) async fn balance(
+    pub(crate) async fn balance(
         &self,
         address: &str,
         denomination: &str,
@@ -58,26 +56,13 @@ impl Node {
             .await
             .map_err(|failure| self.error(QUERY, failure))?;
         field::required("balance", answer.balance)
-            .and_then(|coin| read::amount("balance.amount", &coin.amount))
+            .and_then(|coin| amount("balance.amount", &coin.amount))
             .map_err(invalid(QUERY))
     }
+}
 
-    /// What an account earned as stakeholder of any kind and has not withdrawn.
-    pub(in crate::babylon) async fn rewards(
-        &self,
-        address: &str,
-    ) -> Result<Vec<Reward>, ChainError> {
-        const QUERY: &str = "RewardGauges";
-        /// The account never earned anything.
-        const GAUGE_NOT_FOUND: u32 = 1101;
-        let mut client = client!(self, babylon::incentive::query_client::QueryClient);
-        let request = QueryRewardGaugesRequest {
-            address: address.to_owned(),
-        };
-        match self.ask(client.reward_gauges(request)).await {
-            Ok(answer) => read::rewards(answer).map_err(invalid(QUERY)),
-            Err(failure) if failure.is("incentive", GAUGE_NOT_FOUND) => Ok(Vec::new()),
-            Err(failure) => Err(self.error(QUERY, failure)),
-        }
-    }
+/// A coin's amount.
+pub(crate) fn amount(name: &str, text: &str) -> Result<u128, FieldError> {
+    text.parse()
+        .map_err(|_| FieldError::new(name, format!("`{text}` is not an amount")))
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use proto::prost_types::Any;
 
 use super::Sender;
-use crate::babylon::account::AccountKey;
-use crate::babylon::config::Config;
-use crate::babylon::write::Encoded;
+use crate::cosmos::message::Encoded;
+use crate::cosmos::{AccountKey, Config};
 use crate::{ChainError, Receipt};
 use model::{Chain, MESSAGE_GAS};
 
@@ -23,8 +22,11 @@ type Outcome = Result<Receipt, ChainError>;
 fn config() -> Config {
     let url = "http://model".to_owned().try_into().unwrap();
     Config {
+        gas_price: "0.002".parse().unwrap(),
+        max_fee: 100_000.try_into().unwrap(),
+        max_gas: 10_000_000.try_into().unwrap(),
         inclusion_timeout_seconds: 100.try_into().unwrap(),
-        ..Config::new(CHAIN_ID, url)
+        ..Config::without_fees(CHAIN_ID, url, "bbn", "ubbn")
     }
 }
 
@@ -208,6 +210,14 @@ async fn a_message_beyond_the_largest_fee_is_refused_with_both_figures() {
     assert!(outcomes[1].is_ok(), "{:?}", outcomes[1]);
     assert_eq!(chain.state().executed, ["light"]);
     const { assert!(MESSAGE_GAS < 1_000_000) };
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_takes_no_fee_is_given_none() {
+    let (chain, sender) = start(|config| config.gas_price = "0".parse().unwrap());
+    chain.state().free = true;
+    let outcomes = submit(&sender, &["a", "b"]).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
 }
 
 #[tokio::test(start_paused = true)]

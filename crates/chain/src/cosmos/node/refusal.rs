@@ -17,7 +17,7 @@ const SDK_INVALID_HEIGHT: u32 = 26;
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The node did not answer: ask again later.
     Unreachable(String),
     /// The chain refused.
@@ -30,12 +30,12 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Whether this is error `code` of module `codespace`.
-    pub(super) fn is(&self, codespace: &str, code: u32) -> bool {
+    pub(crate) fn is(&self, codespace: &str, code: u32) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.codespace == codespace && refusal.code == code)
     }
 
     /// Whether the node knows that there is no such thing.
-    pub(super) fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.is(SDK, SDK_NOT_FOUND)
     }
 }

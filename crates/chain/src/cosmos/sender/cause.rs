@@ -1,7 +1,7 @@
 //! Why a transaction was refused, as far as the sender acts on it.
 
 use crate::Rejection;
-use crate::babylon::node::SDK;
+use crate::cosmos::node::SDK;
 
 /// Why a transaction was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -84,7 +84,7 @@ impl AccountKey {
     }
 
     /// ECDSA signature (r ‖ s with low s, deterministic nonce) of the SHA-256 of `bytes`.
-    pub(super) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         let message = Message::from_digest(sha256::Hash::hash(bytes).to_byte_array());
         self.with_key(|key| SECP256K1.sign_ecdsa(&message, key).serialize_compact())
     }

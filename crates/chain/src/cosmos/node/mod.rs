@@ -1,0 +1,152 @@
+//! Questions to one node.
+//!
+//! Every method asks one gRPC query, with a deadline, and gives back domain types. The connection is made on the first
+//! question and remade after it broke. What only one chain answers is asked there, by further methods of [`Node`].
+
+mod account;
+mod refusal;
+mod transaction;
+
+use std::time::Duration;
+
+use proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
+use proto::field::FieldError;
+use proto::tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use proto::tonic::{Response, Status};
+
+pub(crate) use account::amount;
+pub(crate) use refusal::{Failure, SDK};
+pub(crate) use transaction::{AccountState, Included, TransactionService};
+
+use super::config::Config;
+use crate::ChainError;
+
+/// Largest answer that is read. A thousand delegations with all their signatures take about 10 MiB.
+pub(crate) const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Silence within a request after which the connection is tested, and how long the test may take. A connection that
+/// turned dead unnoticed is given up within the first request that it swallows. Never while idle: the node's gRPC server
+/// hangs up on clients that do that.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// A connection to one node.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    channel: Channel,
+    endpoint: String,
+    request_timeout: Duration,
+}
+
+impl Node {
+    /// Connects to the node.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Unreachable`] while it does not answer, [`ChainError::WrongChain`] where it serves another chain.
+    pub(crate) async fn connect(config: &Config) -> Result<Self, ChainError> {
+        let node = Self::new(config)?;
+        let actual = node.chain_id().await?;
+        if actual == config.chain_id {
+            Ok(node)
+        } else {
+            Err(ChainError::WrongChain {
+                expected: config.chain_id.clone(),
+                actual,
+            })
+        }
+    }
+
+    /// Prepares the connection; nothing is sent yet.
+    fn new(config: &Config) -> Result<Self, ChainError> {
+        let url = &config.grpc_url;
+        let mut endpoint = Endpoint::from(url.uri().clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(false)
+            .tcp_nodelay(true);
+        if url.uses_tls() {
+            endpoint = endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|error| ChainError::Unreachable {
+                    endpoint: url.to_string(),
+                    reason: format!("TLS cannot be set up: {error}"),
+                })?;
+        }
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+            endpoint: url.to_string(),
+            request_timeout: config.request_timeout(),
+        })
+    }
+
+    /// The connection, for [`client`].
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for an answer until the deadline.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.request_timeout, call).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(Failure::from(&status)),
+            Err(_) => Err(Failure::Unreachable(format!(
+                "no answer within {} s",
+                self.request_timeout.as_secs()
+            ))),
+        }
+    }
+
+    /// The error for a question that has no other answer.
+    pub(crate) fn error(&self, query: &'static str, failure: Failure) -> ChainError {
+        match failure {
+            Failure::Unreachable(reason) => ChainError::Unreachable {
+                endpoint: self.endpoint.clone(),
+                reason,
+            },
+            Failure::Refused(rejection) => ChainError::Rejected(rejection),
+            Failure::TooLarge(reason) | Failure::Other(reason) => {
+                ChainError::InvalidAnswer { query, reason }
+            }
+        }
+    }
+}
+
+/// The error for an answer that has a bad field.
+pub(crate) fn invalid(query: &'static str) -> impl Fn(FieldError) -> ChainError {
+    move |error| ChainError::InvalidAnswer {
+        query,
+        reason: error.to_string(),
+    }
+}
+
+/// Asks for the page that begins at `key`, or for the first.
+pub(crate) fn page(key: Vec<u8>, limit: u64) -> PageRequest {
+    PageRequest {
+        key,
+        limit,
+        ..PageRequest::default()
+    }
+}
+
+/// Where the next page begins; `None` on the last.
+pub(crate) fn next_key(pagination: Option<PageResponse>) -> Option<Vec<u8>> {
+    pagination
+        .map(|page| page.next_key)
+        .filter(|key| !key.is_empty())
+}
+
+/// A client of one of the node's services; `$client` is the generated type's path below `proto`.
+macro_rules! client {
+    ($node:expr, $($client:ident)::+) => {
+        ::proto::$($client)::+::new($node.channel())
+            .max_decoding_message_size($crate::cosmos::node::MAX_ANSWER_BYTES)
+    };
+}
+pub(crate) use client;
