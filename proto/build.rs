@@ -25,6 +25,9 @@ const CHAIN: &[&str] = &[
     "cosmos/crypto/secp256k1/keys.proto",
     "cosmos/tx/v1beta1/service.proto",
     "cosmos/tx/v1beta1/tx.proto",
+    "cosmwasm/wasm/v1/query.proto",
+    "cosmwasm/wasm/v1/tx.proto",
+    "tendermint/abci/types.proto",
 ];
 
 /// Our own services.
@@ -34,7 +37,7 @@ const OWN: &[&str] = &[
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for directory in ["babylon", "btcmesh", "cosmos", "tendermint"] {
+    for directory in ["babylon", "btcmesh", "cosmos", "cosmwasm", "tendermint"] {
         println!("cargo::rerun-if-changed={directory}");
     }
     let root = Path::new(".");

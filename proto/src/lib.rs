@@ -1,8 +1,8 @@
 //! Protobuf messages and gRPC services that btc-mesh speaks.
 //!
 //! The `.proto` files beside this crate are our own minimal ones: they hold the messages, queries and fields in use
-//! and no others (spec 2). [`babylon`] and [`cosmos`] are what secured chains speak, we are their client only;
-//! [`btcmesh`] are the services between our own programs. Nothing here is a domain type: the crate that receives a
+//! and no others (spec 2). [`babylon`], [`cosmos`] and [`cosmwasm`] are what secured chains speak, we are their client
+//! only; [`btcmesh`] are the services between our own programs. Nothing here is a domain type: the crate that receives a
 //! message turns it into one, and [`field`] gives it errors that name the field.
 //!
 //! Chains may add fields, so what a chain answers is read leniently. Between our own programs a field that the receiver
@@ -16,7 +16,7 @@ pub use prost;
 pub use prost_types;
 pub use tonic;
 
-pub use generated::{babylon, btcmesh, cosmos, tendermint};
+pub use generated::{babylon, btcmesh, cosmos, cosmwasm, tendermint};
 
 #[allow(
     missing_docs,
