@@ -1,5 +1,7 @@
 //! What can go wrong when talking to a secured chain, sorted by what a caller does about it.
 
+use staking::units::ChainHeight;
+
 /// A failed question or submission.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -69,6 +71,18 @@ pub enum ChainError {
         tx_hash: String,
         /// How long we waited.
         seconds: u64,
+    },
+    /// The message took effect, but what the node tells of that could not be read.
+    #[error(
+        "transaction {tx_hash} took effect at height {height}, but the node's account of it is unreadable: {reason}"
+    )]
+    UnreadableEffect {
+        /// The transaction's hash.
+        tx_hash: String,
+        /// The block it is in.
+        height: ChainHeight,
+        /// What is wrong, with the field's name.
+        reason: String,
     },
     /// The program is stopping; the message may have been sent.
     #[error("the transaction sender stopped before the message was answered for")]

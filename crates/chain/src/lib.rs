@@ -3,7 +3,7 @@
 //! Programs hold an `Arc<dyn Chain>` and do not know which chain it is: questions come back as domain types, and
 //! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis
 //! over gRPC; partner chains get an implementation beside it. What chains of the Cosmos SDK have in common is in
-//! [`cosmos`]. Nothing outside this crate sees protobuf.
+//! [`cosmos`], what speaks to contracts in [`wasm`]. Nothing outside this crate sees protobuf.
 
 pub mod babylon;
 pub mod cosmos;
@@ -13,6 +13,7 @@ mod finality;
 mod light_client;
 mod message;
 mod reward;
+pub mod wasm;
 
 use std::num::NonZeroU32;
 

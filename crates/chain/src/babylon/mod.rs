@@ -24,7 +24,7 @@ pub use crate::cosmos::{AccountKey, AccountKeyError, Decimal};
 pub use config::Config;
 
 use crate::cosmos;
-use crate::cosmos::node::{Node, TransactionService};
+use crate::cosmos::node::Node;
 use crate::cosmos::sender::Sender;
 use crate::{
     Chain, ChainError, Delegation, DelegationStatus, Evidence, FinalityBlock, FinalityParams,
@@ -102,13 +102,7 @@ impl Babylon {
         &self,
         tx_hash: &str,
     ) -> Result<Option<Result<Receipt, Rejection>>, ChainError> {
-        let included = self.node.included(tx_hash).await?;
-        Ok(included.map(|included| {
-            included.outcome.map(|()| Receipt {
-                tx_hash: tx_hash.to_owned(),
-                height: included.height,
-            })
-        }))
+        self.node.transaction(tx_hash).await
     }
 
     /// Everybody with voting power at a height, and their power in satoshi.
@@ -270,6 +264,9 @@ impl Chain for Babylon {
             .iter()
             .map(|message| write::encode(message, self.account.text(), &self.fee_denomination))
             .collect();
-        sender.submit(encoded).await
+        let answers = sender.submit(encoded).await.into_iter();
+        answers
+            .map(|answer| answer.map(|landed| landed.receipt))
+            .collect()
     }
 }

@@ -111,9 +111,11 @@ impl Node {
                 reason,
             },
             Failure::Refused(rejection) => ChainError::Rejected(rejection),
-            Failure::TooLarge(reason) | Failure::Other(reason) => {
-                ChainError::InvalidAnswer { query, reason }
-            }
+            Failure::TooLarge(reason) => ChainError::InvalidAnswer { query, reason },
+            Failure::Other(code, words) => ChainError::InvalidAnswer {
+                query,
+                reason: format!("{code:?}: {words}"),
+            },
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     /// The answer is larger than a message may be: ask for less.
     TooLarge(String),
     /// Anything else, an answer that cannot be decoded among it.
-    Other(String),
+    Other(Code, String),
 }
 
 impl Failure {
@@ -64,7 +64,7 @@ impl From<&Status> for Failure {
                 log: status.message().to_owned(),
             }),
             None if is_too_large(status) => Self::TooLarge(status.message().to_owned()),
-            None => Self::Other(format!("{:?}: {}", status.code(), status.message())),
+            None => Self::Other(status.code(), status.message().to_owned()),
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     fn words_that_only_look_like_an_error_of_a_module_are_kept_as_they_are() {
         for words in ["codespace", "codespace x code y: z", "codespace x code 1"] {
             let failure = Failure::from(&Status::unknown(words));
-            assert_eq!(failure, Failure::Other(format!("Unknown: {words}")));
+            assert_eq!(failure, Failure::Other(Code::Unknown, words.to_owned()));
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
             assert!(matches!(failure, Failure::TooLarge(_)), "{failure:?}");
         }
         let busy = Failure::from(&Status::resource_exhausted("too many requests"));
-        assert!(matches!(busy, Failure::Other(_)), "{busy:?}");
+        assert!(matches!(busy, Failure::Other(..)), "{busy:?}");
     }
 
     #[test]

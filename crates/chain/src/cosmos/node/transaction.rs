@@ -1,5 +1,7 @@
 //! Transactions: what the sender needs of a node.
 
+use std::sync::Arc;
+
 use proto::cosmos::auth::v1beta1::QueryAccountInfoRequest;
 use proto::cosmos::base::abci::v1beta1::TxResponse;
 use proto::cosmos::base::tendermint::v1beta1::AbciQueryRequest;
@@ -9,7 +11,8 @@ use serde::Deserialize;
 use staking::units::ChainHeight;
 
 use super::{Node, client, invalid};
-use crate::{ChainError, Rejection};
+use crate::cosmos::effects::Effects;
+use crate::{ChainError, Receipt, Rejection};
 
 /// An account's numbers that a transaction's signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +27,12 @@ pub(crate) struct AccountState {
 pub(crate) type Simulation = Result<u64, Rejection>;
 
 /// A transaction that is in a block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Included {
     /// The block's height.
     pub(crate) height: ChainHeight,
-    /// Whether its messages took effect; all did or none.
-    pub(crate) outcome: Result<(), Rejection>,
+    /// Whether its messages took effect, all or none, and what that was.
+    pub(crate) outcome: Result<Arc<Effects>, Rejection>,
 }
 
 /// What the transaction sender needs of a node; tests put a model of the chain behind it.
@@ -122,7 +125,7 @@ impl TransactionService for Node {
             .await
             .map_err(|failure| self.error(QUERY, failure))?;
         field::required("tx_response", answer.tx_response)
-            .map(outcome)
+            .map(|response| outcome(response).map(drop))
             .map_err(invalid(QUERY))
     }
 
@@ -140,7 +143,7 @@ impl TransactionService for Node {
                     let height = field::number("tx_response.height", response.height)?;
                     Ok(Some(Included {
                         height: ChainHeight(height),
-                        outcome: outcome(response),
+                        outcome: outcome(response).map(Arc::new),
                     }))
                 })
                 .map_err(invalid(QUERY)),
@@ -150,9 +153,25 @@ impl TransactionService for Node {
     }
 }
 
-fn outcome(response: TxResponse) -> Result<(), Rejection> {
+impl Node {
+    /// What became of a transaction; `None` while it is in no block.
+    pub(crate) async fn transaction(
+        &self,
+        tx_hash: &str,
+    ) -> Result<Option<Result<Receipt, Rejection>>, ChainError> {
+        let included = self.included(tx_hash).await?;
+        Ok(included.map(|included| {
+            included.outcome.map(|_| Receipt {
+                tx_hash: tx_hash.to_owned(),
+                height: included.height,
+            })
+        }))
+    }
+}
+
+fn outcome(response: TxResponse) -> Result<Effects, Rejection> {
     if response.code == 0 {
-        Ok(())
+        Ok(response.into())
     } else {
         Err(rejection(
             response.codespace,

@@ -5,9 +5,10 @@ use proto::prost::Message as _;
 use proto::prost_types::Any;
 use tokio::sync::oneshot;
 
+use super::Landed;
 use super::plan::Candidate;
+use crate::ChainError;
 use crate::cosmos::message::Encoded;
-use crate::{ChainError, Receipt};
 
 /// How often a message is sent again after transactions that failed without its fault.
 const MAX_ATTEMPTS: u32 = 5;
@@ -30,11 +31,11 @@ pub(super) struct Item {
     /// How often it was sent.
     attempts: u32,
     digest: [u8; 32],
-    answer: oneshot::Sender<Result<Receipt, ChainError>>,
+    answer: oneshot::Sender<Result<Landed, ChainError>>,
 }
 
 /// Where the sender of an item hears what became of it.
-pub(super) type Answer = oneshot::Receiver<Result<Receipt, ChainError>>;
+pub(super) type Answer = oneshot::Receiver<Result<Landed, ChainError>>;
 
 impl Item {
     pub(super) fn new(encoded: Encoded, submission: u64) -> (Self, Answer) {
@@ -74,7 +75,7 @@ impl Item {
     }
 
     /// Says what became of it.
-    pub(super) fn answer(self, outcome: Result<Receipt, ChainError>) {
+    pub(super) fn answer(self, outcome: Result<Landed, ChainError>) {
         // Nobody listens any more where the caller was cancelled.
         let _ = self.answer.send(outcome);
     }

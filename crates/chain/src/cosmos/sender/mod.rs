@@ -25,12 +25,14 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
+use super::effects::Effects;
 use super::message::Encoded;
 use super::node::TransactionService;
 use super::{AccountKey, Config};
@@ -49,6 +51,17 @@ const MAX_TRANSACTION_BYTES: usize = 900_000;
 pub(crate) struct Sender {
     inbox: mpsc::UnboundedSender<Vec<Item>>,
     submissions: AtomicU64,
+}
+
+/// A message that took effect.
+#[derive(Debug, Clone)]
+pub(crate) struct Landed {
+    /// The transaction that carried it.
+    pub(crate) receipt: Receipt,
+    /// Which of the transaction's messages it was.
+    pub(crate) position: usize,
+    /// What the transaction did.
+    pub(crate) effects: Arc<Effects>,
 }
 
 /// How patient the sender is.
@@ -94,7 +107,7 @@ impl Sender {
     pub(crate) async fn submit(
         &self,
         messages: Vec<Result<Encoded, ChainError>>,
-    ) -> Vec<Result<Receipt, ChainError>> {
+    ) -> Vec<Result<Landed, ChainError>> {
         let submission = self.submissions.fetch_add(1, Ordering::Relaxed);
         let mut items = Vec::with_capacity(messages.len());
         let mut answers = Vec::with_capacity(messages.len());

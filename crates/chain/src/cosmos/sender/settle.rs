@@ -1,10 +1,12 @@
 //! Finds out what became of the transactions under way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::Landed;
 use super::cause::{Cause, cause, own_words};
 use super::item::Item;
 use super::task::{Flight, Task, answer_all};
@@ -49,12 +51,16 @@ impl<S: TransactionService> Task<S> {
 
     fn landed(&mut self, flight: Flight, included: Included) {
         match included.outcome {
-            Ok(()) => {
+            Ok(effects) => {
                 debug!(tx_hash = flight.signed.hash, height = %included.height, "in a block");
-                for item in flight.items {
-                    item.answer(Ok(Receipt {
-                        tx_hash: flight.signed.hash.clone(),
-                        height: included.height,
+                for (position, item) in flight.items.into_iter().enumerate() {
+                    item.answer(Ok(Landed {
+                        receipt: Receipt {
+                            tx_hash: flight.signed.hash.clone(),
+                            height: included.height,
+                        },
+                        position,
+                        effects: Arc::clone(&effects),
                     }));
                 }
             }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use proto::prost_types::Any;
 
-use super::Sender;
+use super::{Landed, Sender};
+use crate::ChainError;
 use crate::cosmos::message::Encoded;
 use crate::cosmos::{AccountKey, Config};
-use crate::{ChainError, Receipt};
 use model::{Chain, MESSAGE_GAS};
 
 const CHAIN_ID: &str = "chain-test";
 
-type Outcome = Result<Receipt, ChainError>;
+type Outcome = Result<Landed, ChainError>;
 
 fn config() -> Config {
     let url = "http://model".to_owned().try_into().unwrap();
@@ -115,7 +115,7 @@ async fn several_transactions_wait_for_the_same_block() {
     let outcomes = submit(&sender, &refs(&numbered(40))).await;
     let mut heights: Vec<_> = outcomes
         .into_iter()
-        .map(|outcome| outcome.unwrap().height)
+        .map(|outcome| outcome.unwrap().receipt.height)
         .collect();
     heights.dedup();
     assert_eq!(chain.state().blocks.len(), 8);
@@ -218,6 +218,23 @@ async fn a_chain_that_takes_no_fee_is_given_none() {
     chain.state().free = true;
     let outcomes = submit(&sender, &["a", "b"]).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_message_comes_with_what_itself_did() {
+    let (_chain, sender) = start(|config| config.max_messages = 3.try_into().unwrap());
+    let texts = numbered(7);
+    for (text, outcome) in texts.iter().zip(submit(&sender, &refs(&texts)).await) {
+        let landed = outcome.unwrap();
+        let [event] = landed
+            .effects
+            .events(landed.position)
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!(event.attribute("text"), Some(text.as_str()));
+        assert!(landed.effects.gas_used().unwrap() > MESSAGE_GAS);
+    }
 }
 
 #[tokio::test(start_paused = true)]

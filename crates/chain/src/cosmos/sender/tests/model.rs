@@ -1,5 +1,7 @@
 //! A model of the chain as the sender sees it: a mempool, blocks and one account, with faults that tests switch on.
 
+mod effects;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::CHAIN_ID;
 use crate::cosmos::AccountKey;
 use crate::cosmos::node::{AccountState, Included, TransactionService};
 use crate::{ChainError, Rejection};
+use effects::effects;
 
 /// Gas of every message.
 pub(super) const MESSAGE_GAS: u64 = 100_000;
@@ -147,7 +150,9 @@ impl State {
                 continue;
             }
             self.sequence += 1;
-            let outcome = self.execute(&transaction);
+            let outcome = self
+                .execute(&transaction)
+                .map(|()| Arc::new(effects(&transaction.messages)));
             self.blocks.push(transaction.messages);
             self.gas_limits.push(transaction.gas_limit);
             let included = Included {
