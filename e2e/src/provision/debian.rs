@@ -181,6 +181,8 @@ fn mirror() -> anyhow::Result<String> {
     let output = Command::new("apt-get")
         .args([
             "indextargets",
+            // Or a machine where `apt-get update` has not run would name none.
+            "--no-release-info",
             "--format",
             "$(REPO_URI)",
             "Created-By: Packages",
