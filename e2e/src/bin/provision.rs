@@ -1,4 +1,5 @@
-//! Provides every chain program up front, so that the first test does not spend its time on it.
+//! Provides every chain program and the contracts' code up front, so that the first test does not
+//! spend its time on it.
 
 use std::io::Write as _;
 
@@ -12,5 +13,7 @@ fn main() -> anyhow::Result<()> {
             executable.locate()?.display()
         )?;
     }
+    let contracts = testenv::provision::contracts()?;
+    writeln!(output, "BTC_MESH_CONTRACTS_DIR={}", contracts.display())?;
     Ok(())
 }

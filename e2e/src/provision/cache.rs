@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::progress::say;
 
 /// `BTC_MESH_CACHE`, else `btc-mesh` in the user's cache folder.
-fn root() -> anyhow::Result<PathBuf> {
+pub(super) fn root() -> anyhow::Result<PathBuf> {
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

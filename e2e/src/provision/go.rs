@@ -1,19 +1,14 @@
 //! A program built from a Go module that pins every dependency by hash.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use bitcoin::hashes::{Hash as _, sha256};
 
-use super::progress::say;
+use super::progress::{follow, say};
 use crate::process::find_on_path;
-
-/// How often a build says that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A program of a Go module, with the module files that pin it.
 #[derive(Debug)]
@@ -76,33 +71,13 @@ impl Module {
             "-extldflags '-Wl,-rpath,$ORIGIN'".to_owned(),
         ]
         .join(" ");
-        let started = Instant::now();
-        let mut build = go(source)
-            .args(["build", "-v", "-ldflags", &link_options, "-o"])
-            .arg(binary)
-            .arg(self.package)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot run go")?;
-        let output = build.stderr.take().context("go's output is not piped")?;
-        let mut said = started;
-        let mut lines = Vec::new();
-        for line in BufReader::new(output).lines() {
-            lines.push(line?);
-            if said.elapsed() >= HEARTBEAT {
-                said = Instant::now();
-                let seconds = started.elapsed().as_secs();
-                say(
-                    name,
-                    &format!("still building after {seconds} s ({} steps)", lines.len()),
-                );
-            }
-        }
-        let status = build.wait()?;
-        let end = lines[lines.len().saturating_sub(20)..].join("\n");
-        ensure!(status.success(), "go build ended with {status}:\n{end}");
-        Ok(())
+        follow(
+            name,
+            go(source)
+                .args(["build", "-v", "-ldflags", &link_options, "-o"])
+                .arg(binary)
+                .arg(self.package),
+        )
     }
 
     fn wasmvm_library(&self, source: &Path) -> anyhow::Result<PathBuf> {

@@ -5,8 +5,11 @@
 //! (test binaries start side by side), in a temporary folder that is renamed when it is complete,
 //! with progress on standard error. The copy's folder carries a fingerprint of the recipe: a
 //! changed recipe makes a new copy.
+//!
+//! The code of our contracts comes about in the same way, with [`contracts`].
 
 mod cache;
+mod contracts;
 mod debian;
 mod go;
 mod progress;
@@ -16,6 +19,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+pub use self::contracts::contracts;
 use crate::process::find_on_path;
 
 /// A program that this repository uses but does not build from its own sources.
