@@ -1,7 +1,6 @@
 //! The node's own command line: queries that no code of ours decodes, and transfers that fund
 //! accounts.
 
-use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -27,10 +26,7 @@ impl Babylond {
     ///
     /// When the query fails or prints no JSON.
     pub async fn query(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let node = format!("tcp://{}", self.ports.rpc.address());
-        let tail = ["--node", &node, "--output", "json"];
-        self.command_line(&[&["query"], arguments, &tail].concat())
-            .await
+        self.node.query(arguments).await
     }
 
     /// Sends `amount` (in ubbn, 10⁻⁶ BABY) from the funded account to `address` and waits until it
@@ -41,9 +37,10 @@ impl Babylond {
     /// When the transfer is refused or does not get into a block.
     pub async fn fund(&self, address: &str, amount: u64) -> anyhow::Result<()> {
         let _one_at_a_time = self.transfer.lock().await;
-        let node = format!("tcp://{}", self.ports.rpc.address());
+        let node = self.rpc_url();
         let coins = format!("{amount}ubbn");
         let transaction = self
+            .node
             .command_line(&[
                 "tx",
                 "bank",
@@ -56,7 +53,7 @@ impl Babylond {
                 "--keyring-backend",
                 "test",
                 "--chain-id",
-                &self.chain_id,
+                self.chain_id(),
                 "--node",
                 &node,
                 "--gas",
@@ -77,28 +74,6 @@ impl Babylond {
         let lookup = ["tx", hash];
         let included = poll_until(TRANSACTION_DEADLINE, &what, || self.query(&lookup)).await?;
         ensure_accepted(&included)
-    }
-
-    async fn command_line(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = tokio::process::Command::new(&self.program)
-            .arg("--home")
-            .arg(self.home.path())
-            .args(arguments)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("cannot run babylond")?;
-        let line = arguments.join(" ");
-        ensure!(
-            status.success(),
-            "babylond {line} ended with {status}: {}",
-            String::from_utf8_lossy(&stderr).trim()
-        );
-        serde_json::from_slice(&stdout).with_context(|| format!("babylond {line} printed no JSON"))
     }
 }
 

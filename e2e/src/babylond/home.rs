@@ -1,22 +1,22 @@
 //! The node's folder: made by `babylond testnet`, then moved to our ports and given the test's
 //! genesis.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use bitcoin::consensus::encode::serialize_hex;
 use serde_json::Value;
-use toml::Table;
 
-use super::{GenesisEdit, Ports, Settings};
+use super::Settings;
+use crate::GenesisEdit;
+use crate::cometbft::{self, Ports};
 
 /// A node folder that is ready to be started.
 #[derive(Debug)]
 pub(super) struct Home {
-    path: PathBuf,
-    funded_mnemonic: String,
+    pub(super) path: PathBuf,
+    /// The words of the funded account.
+    pub(super) funded_mnemonic: String,
 }
 
 impl Home {
@@ -27,23 +27,20 @@ impl Home {
         settings: &Settings,
         ports: &Ports,
     ) -> anyhow::Result<Self> {
-        let output = Command::new(program)
-            .arg("testnet")
-            .args(flags(chain_id, settings))
-            .arg(format!("--output-dir={}", folder.display()))
-            .output()
-            .context("cannot run babylond")?;
-        ensure!(
-            output.status.success(),
-            "babylond testnet ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        cometbft::initialise(program, &arguments(folder, chain_id, settings))?;
         let path = folder.join("node0/babylond");
-        edit_genesis(&path.join("config/genesis.json"), settings)?;
-        edit_node_configuration(&path.join("config/config.toml"), settings, ports)?;
-        edit_app_configuration(&path.join("config/app.toml"), ports)?;
-        let seed = read_json(&path.join("additional_key_seed.json"))?;
+        cometbft::edit_genesis(&path, |genesis| {
+            let no_flag_for_it = GenesisEdit {
+                pointer: "/app_state/finality/params/min_pub_rand".to_owned(),
+                value: settings.min_public_randomness.to_string().into(),
+            };
+            std::iter::once(&no_flag_for_it)
+                .chain(&settings.genesis_edits)
+                .try_for_each(|edit| edit.apply(genesis))
+        })?;
+        cometbft::listen_on(&path, ports)?;
+        cometbft::set_block_interval(&path, settings.block_interval)?;
+        let seed = cometbft::read_json(&path.join("additional_key_seed.json"))?;
         let funded_mnemonic = seed.get("secret").and_then(Value::as_str);
         let funded_mnemonic = funded_mnemonic
             .context("the funded account has no words")?
@@ -53,18 +50,10 @@ impl Home {
             funded_mnemonic,
         })
     }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn funded_mnemonic(&self) -> &str {
-        &self.funded_mnemonic
-    }
 }
 
-/// The options of spec 5.10 that the settings decide.
-fn flags(chain_id: &str, settings: &Settings) -> Vec<String> {
+/// The command of spec 5.10, with the options that the settings decide.
+fn arguments(folder: &Path, chain_id: &str, settings: &Settings) -> Vec<String> {
     let committee: Vec<_> = settings
         .covenant_keys
         .iter()
@@ -72,6 +61,8 @@ fn flags(chain_id: &str, settings: &Settings) -> Vec<String> {
         .collect();
     let (base_header, base_height) = &settings.base_header;
     vec![
+        "testnet".to_owned(),
+        format!("--output-dir={}", folder.display()),
         "--v=1".to_owned(),
         "--keyring-backend=test".to_owned(),
         "--additional-sender-account".to_owned(),
@@ -113,74 +104,4 @@ fn flags(chain_id: &str, settings: &Settings) -> Vec<String> {
             settings.finality_activation_height
         ),
     ]
-}
-
-fn edit_genesis(path: &Path, settings: &Settings) -> anyhow::Result<()> {
-    let mut genesis = read_json(path)?;
-    let no_flag_for_it = GenesisEdit {
-        pointer: "/app_state/finality/params/min_pub_rand".to_owned(),
-        value: settings.min_public_randomness.to_string().into(),
-    };
-    for GenesisEdit { pointer, value } in
-        std::iter::once(&no_flag_for_it).chain(&settings.genesis_edits)
-    {
-        let place = genesis.pointer_mut(pointer);
-        *place.with_context(|| format!("the genesis file has no {pointer}"))? = value.clone();
-    }
-    fs::write(path, serde_json::to_vec(&genesis)?)
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn edit_node_configuration(path: &Path, settings: &Settings, ports: &Ports) -> anyhow::Result<()> {
-    edit_toml(
-        path,
-        [
-            ("rpc", "laddr", format!("tcp://{}", ports.rpc.address())),
-            ("rpc", "pprof_laddr", String::new()),
-            ("p2p", "laddr", format!("tcp://{}", ports.p2p.address())),
-            (
-                "consensus",
-                "timeout_commit",
-                format!("{}ms", settings.block_interval.as_millis()),
-            ),
-        ],
-        ("instrumentation", "prometheus"),
-    )
-}
-
-fn edit_app_configuration(path: &Path, ports: &Ports) -> anyhow::Result<()> {
-    edit_toml(
-        path,
-        [
-            ("grpc", "address", ports.grpc.address()),
-            ("api", "address", format!("tcp://{}", ports.rest.address())),
-        ],
-        ("telemetry", "enabled"),
-    )
-}
-
-/// Sets texts, and switches one thing off, in sections that must exist.
-fn edit_toml<const N: usize>(
-    path: &Path,
-    texts: [(&str, &str, String); N],
-    off: (&str, &str),
-) -> anyhow::Result<()> {
-    let mut file: Table = fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .parse()?;
-    let values = texts.map(|(section, key, text)| (section, key, toml::Value::String(text)));
-    let off = (off.0, off.1, toml::Value::Boolean(false));
-    for (section, key, value) in values.into_iter().chain([off]) {
-        let place = file
-            .get_mut(section)
-            .and_then(|section| section.get_mut(key));
-        *place.with_context(|| format!("{} has no [{section}] {key}", path.display()))? = value;
-    }
-    fs::write(path, toml::to_string(&file)?)
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn read_json(path: &Path) -> anyhow::Result<Value> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
 }

@@ -6,7 +6,8 @@ use bitcoin::block::Header;
 use bitcoin::constants::genesis_block;
 use bitcoin::key::XOnlyPublicKey;
 use bitcoin::{Amount, Network, PubkeyHash, ScriptBuf};
-use serde_json::Value;
+
+use crate::GenesisEdit;
 
 /// The parameters of a fresh chain; the defaults suit short regtest scenarios.
 ///
@@ -58,15 +59,6 @@ pub struct Settings {
     pub block_interval: Duration,
     /// Further changes to the genesis file, made last.
     pub genesis_edits: Vec<GenesisEdit>,
-}
-
-/// One value of the genesis file to replace.
-#[derive(Clone, Debug)]
-pub struct GenesisEdit {
-    /// Where, as a JSON pointer: `/app_state/finality/params/jail_duration`. It must exist.
-    pub pointer: String,
-    /// With what. The file writes 64-bit integers as strings.
-    pub value: Value,
 }
 
 impl Default for Settings {

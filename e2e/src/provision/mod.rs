@@ -69,8 +69,23 @@ pub const BABYLOND: Executable = Executable {
     }),
 };
 
+/// The node of partner chains.
+pub const WASMD: Executable = Executable {
+    name: "wasmd",
+    variable: "WASMD_EXE",
+    version_arguments: &["version"],
+    version: "0.61.6",
+    recipe: Recipe::Go(go::Module {
+        version: "0.61.6",
+        package: "github.com/CosmWasm/wasmd/cmd/wasmd",
+        go_mod: include_str!("../../nodes/wasmd/go.mod"),
+        go_sum: include_str!("../../nodes/wasmd/go.sum"),
+        wasmvm: "github.com/CosmWasm/wasmvm/v3",
+    }),
+};
+
 /// Every chain program, for those who want them all before the first test.
-pub const ALL: [&Executable; 2] = [&BITCOIND, &BABYLOND];
+pub const ALL: [&Executable; 3] = [&BITCOIND, &BABYLOND, &WASMD];
 
 impl Executable {
     /// The program's path; makes the copy first if that is what it takes.
