@@ -79,7 +79,7 @@ impl Sources {
             NAME,
             Command::new(scripts.join("wasm-toolchain.sh")).arg(&toolchain),
         )?;
-        say(NAME, "building; about two minutes the first time");
+        say(NAME, "building; a few minutes the first time");
         follow(
             NAME,
             Command::new(scripts.join("build-contract.sh"))
