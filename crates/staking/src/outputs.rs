@@ -3,11 +3,15 @@
 //! All are Taproot outputs whose key path nobody can use: the internal key is a point without known logarithm. What
 //! remains are the script leaves, so every spend is one of the protocol's, signed by those whom the leaf names.
 
-use bitcoin::key::TapTweak;
+use bitcoin::hashes::Hash;
+use bitcoin::key::TweakedPublicKey;
+use bitcoin::secp256k1::Parity;
 use bitcoin::secp256k1::constants::SCHNORR_SIGNATURE_SIZE;
-use bitcoin::secp256k1::{Parity, SECP256K1};
-use bitcoin::taproot::{ControlBlock, LeafVersion, TapLeafHash, TapNodeHash, TaprootMerkleBranch};
+use bitcoin::taproot::{
+    ControlBlock, LeafVersion, TapLeafHash, TapNodeHash, TapTweakHash, TaprootMerkleBranch,
+};
 use bitcoin::{Amount, ScriptBuf, Sequence, TxOut, VarInt, Weight, XOnlyPublicKey};
+use eots::curve::tweak as tweak_key;
 
 use crate::keys::StakerKey;
 use crate::scripts::{DelegationKeys, timelock_script};
@@ -230,6 +234,13 @@ impl SlashingChangeOutput {
     }
 }
 
+/// What this build tweaks keys with: contracts do without libsecp256k1 and its tables.
+#[cfg(feature = "native")]
+const CURVE: eots::curve::Native = eots::curve::Native;
+/// What this build tweaks keys with: contracts do without libsecp256k1 and its tables.
+#[cfg(not(feature = "native"))]
+const CURVE: eots::curve::Pure = eots::curve::Pure;
+
 /// The key that commits to a tree of scripts.
 pub(crate) struct OutputKey {
     pub(crate) script_pubkey: ScriptBuf,
@@ -238,9 +249,21 @@ pub(crate) struct OutputKey {
 
 impl OutputKey {
     pub(crate) fn new(root: TapNodeHash) -> Self {
-        let (key, parity) = internal_key().tap_tweak(SECP256K1, Some(root));
+        let internal_key = internal_key();
+        let tweak = TapTweakHash::from_key_and_tweak(internal_key, Some(root)).to_byte_array();
+        let public_key = eots::PublicKey::from_checked_bytes(internal_key.serialize());
+        // No hash is known to lead to infinity. One that did would leave a key that nobody has, and fit no output.
+        let (key, parity) = tweak_key(&CURVE, &public_key, &tweak)
+            .and_then(|point| {
+                let key = XOnlyPublicKey::from_slice(point.x()).ok()?;
+                let odd = u8::from(point.is_y_odd());
+                Some((key, Parity::from_u8(odd).ok()?))
+            })
+            .unwrap_or((internal_key, Parity::Even));
         Self {
-            script_pubkey: ScriptBuf::new_p2tr_tweaked(key),
+            script_pubkey: ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(
+                key,
+            )),
             parity,
         }
     }

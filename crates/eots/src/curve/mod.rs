@@ -134,6 +134,13 @@ pub trait Curve {
     }
 }
 
+/// `lift_x(key) + tweak·G`: the output key of a taproot output with this tweak (BIP-0341).
+///
+/// `None` where that is infinity, which no hash is known to lead to, or no point has the key's x.
+pub fn tweak(curve: &impl Curve, key: &PublicKey, tweak: &[u8; 32]) -> Option<Point> {
+    curve.linear_combination(&Scalar::ONE, key, &reduced_scalar(tweak))
+}
+
 /// So that callers who do not want to be generic pass a `&dyn Curve`.
 impl<C: Curve + ?Sized> Curve for &C {
     fn linear_combination(&self, a: &Scalar, p: &PublicKey, b: &Scalar) -> Option<Point> {
