@@ -10,4 +10,5 @@
 )]
 
 mod rig;
+mod schema;
 mod stake;

@@ -15,4 +15,5 @@ mod chain;
 mod deposits;
 mod fork;
 mod forks;
+mod schema;
 mod setting;
