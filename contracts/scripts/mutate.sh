@@ -17,7 +17,7 @@ mkdir "$copy"
 export CARGO_TARGET_DIR=$cache/target
 patches=("$@")
 ((${#patches[@]})) || patches=("$root"/contracts/mutations/*.patch)
-(cd "$root" && tar cf - Cargo.toml contracts/{Cargo.toml,Cargo.lock,clippy.toml} contracts/*/{Cargo.toml,src,tests} crates/{eots,staking}) |
+(cd "$root" && tar cf - --exclude=target --exclude=artifacts Cargo.toml contracts crates/{eots,staking}) |
     tar xmf - -C "$copy"
 missed=0
 for patch in "${patches[@]}"; do
