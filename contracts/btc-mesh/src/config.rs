@@ -163,8 +163,13 @@ fn check_numbers(params: &Params, unbonding_min: u16) -> Result<(), ParamsError>
     }
     in_range("depth_min", params.depth_min, 1, 100, "1 to 100")?;
     in_range("max_age", params.max_age, 1, u32::MAX, "at least 1")?;
+    let rule = "at least depth_min: no spend is believed before";
+    in_range("grace", params.grace, params.depth_min, u32::MAX, rule)?;
+    let rule = "more than depth_min: a stake is at least that deep";
+    let least = params.depth_min.saturating_add(1);
+    in_range("settled_depth", params.settled_depth, least, u32::MAX, rule)?;
     in_range("interval", params.interval, 1, 1 << 20, "1 to 2^20")?;
-    in_range("window", params.window, 1, 1024, "1 to 1024")?;
+    in_range("window", params.window, 1, 64, "1 to 64")?;
     let rule = "at least window, and at most 2^20";
     in_range("epoch_len", params.epoch_len, params.window, 1 << 20, rule)?;
     let rule = "at least 1, and less than epoch_len";
@@ -282,24 +287,41 @@ pub(crate) fn plan(
     Ok(PENDING.save(storage, pending)?)
 }
 
+/// Stores parameters that wait, unjudged.
+#[cfg(test)]
+pub(crate) fn store_pending(storage: &mut dyn Storage, pending: &PendingParams) {
+    PENDING.save(storage, pending).unwrap_or_default();
+}
+
 /// The parameters that wait.
 pub(crate) fn pending(storage: &dyn Storage) -> Result<Option<PendingParams>, ContractError> {
     Ok(PENDING.may_load(storage)?)
 }
 
-/// The config as it will be for the table of `epoch`: with the parameters that waited for it.
+/// The config as it will be in `epoch`, with the parameters that wait for it.
+pub(crate) fn planned(
+    storage: &dyn Storage,
+    config: &Config,
+    epoch: u64,
+) -> Result<Config, ContractError> {
+    let mut config = config.clone();
+    if let Some(pending) = pending(storage)?.filter(|pending| pending.epoch <= epoch) {
+        config.params = pending.params;
+    }
+    Ok(config)
+}
+
+/// Lets the parameters hold that waited for `epoch`.
 pub(crate) fn advance(
     storage: &mut dyn Storage,
     config: &Config,
     epoch: u64,
 ) -> Result<Config, ContractError> {
-    let Some(pending) = pending(storage)?.filter(|pending| pending.epoch <= epoch) else {
-        return Ok(config.clone());
-    };
-    let mut config = config.clone();
-    config.params = pending.params;
-    config.sets = save_sets(storage, &pending.covenants)?;
-    save(storage, &config)?;
-    PENDING.remove(storage);
-    Ok(config)
+    let mut planned = planned(storage, config, epoch)?;
+    if let Some(pending) = pending(storage)?.filter(|pending| pending.epoch <= epoch) {
+        planned.sets = save_sets(storage, &pending.covenants)?;
+        save(storage, &planned)?;
+        PENDING.remove(storage);
+    }
+    Ok(planned)
 }

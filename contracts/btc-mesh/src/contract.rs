@@ -190,6 +190,9 @@ pub fn execute(
                 covenants,
             };
             config::plan(storage, &config, &pending)?;
+            if finality::clock::find(storage)?.is_none() {
+                config::advance(storage, &config, pending.epoch)?;
+            }
             let epoch = pending.epoch.to_string();
             event(Ok(Event::new("update_params").add_attribute("epoch", epoch)))
         }

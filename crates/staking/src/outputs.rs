@@ -252,7 +252,7 @@ impl OutputKey {
         let internal_key = internal_key();
         let tweak = TapTweakHash::from_key_and_tweak(internal_key, Some(root)).to_byte_array();
         let public_key = eots::PublicKey::from_checked_bytes(internal_key.serialize());
-        // No hash is known to lead to infinity. One that did would leave a key that nobody has, and fit no output.
+        // No hash is known to lead to infinity. One that did would leave the internal key, whose secret nobody has.
         let (key, parity) = tweak_key(&CURVE, &public_key, &tweak)
             .and_then(|point| {
                 let key = XOnlyPublicKey::from_slice(point.x()).ok()?;

@@ -14,6 +14,6 @@ fn the_published_schema_is_up_to_date() {
     assert_eq!(
         published.trim_end(),
         api.render().to_string().unwrap(),
-        "run `cargo run --example schema > schema/btc-light.json` in contracts/btc-light"
+        "run `cargo run --example schema-of-btc-light > schema/btc-light.json` in contracts/btc-light"
     );
 }

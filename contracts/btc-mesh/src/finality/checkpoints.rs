@@ -9,10 +9,10 @@ use mesh_core::vote;
 use super::clock::{self, Clock};
 use super::roll::last_checkpoint;
 use super::{tables, tally};
-use crate::ContractError;
 use crate::context::Context;
 use crate::light::Tip;
 use crate::msg::{Bytes32, FinalizedResponse};
+use crate::{ContractError, config, stake};
 
 /// Most checkpoints that one message makes final.
 const MAX_AT_ONCE: usize = 16;
@@ -189,7 +189,7 @@ pub(crate) fn finalise(
         };
         if let Err(halt) = check_age(context, &tip, &head) {
             events.push(Event::new("halted").add_attribute("reason", halt.describe(context)));
-            return Ok(events);
+            break;
         }
         let record = record(&head, k, winner.hash.0, winner.weight)?;
         write(storage, k, &record)?;
@@ -210,7 +210,8 @@ pub(crate) fn finalise(
             clock.epoch = clock.epoch.saturating_add(1);
             clock.epoch_began = context.height;
             clock.ready = false;
-            crate::stake::begin_epoch(storage, clock.epoch)?;
+            stake::begin_epoch(storage, clock.epoch)?;
+            config::advance(storage, context.config, clock.epoch)?;
             break;
         }
     }
@@ -221,7 +222,7 @@ pub(crate) fn finalise(
 }
 
 /// Takes back from the counts for rewards those votes for a checkpoint that were not for the hash that became final; all
-/// of them where governance decreed it.
+/// of them where there is none.
 fn disown(
     storage: &mut dyn Storage,
     context: &Context<'_>,
@@ -240,7 +241,9 @@ fn disown(
     for (entry, _) in tables::entries(storage, epoch)? {
         let pk = &entry.provider;
         let stored = tally::vote(storage, context.params().window, k, pk)?;
-        if stored.is_some_and(|stored| Some(stored.message_hash) != wanted) {
+        // One of another epoch was never counted in this one.
+        let counted = stored.filter(|stored| stored.epoch == epoch);
+        if counted.is_some_and(|counted| Some(counted.message_hash) != wanted) {
             tables::remove_vote(storage, epoch, pk);
         }
     }
@@ -265,22 +268,29 @@ fn record(head: &TableHead, k: u64, hash: [u8; 32], voted: u64) -> Result<Final,
     })
 }
 
-/// Records a checkpoint that governance decrees.
+/// Records a checkpoint that governance decrees. Whatever was voted for it, and ahead of it, counts for nothing: neither
+/// for rewards nor under the table of the era that begins.
 pub(super) fn decree(
     storage: &mut dyn Storage,
     context: &Context<'_>,
     clock: &Clock,
     head: &TableHead,
-    k: u64,
     hash: [u8; 32],
 ) -> Result<Final, ContractError> {
+    let k = clock.next;
     let decreed = Final {
         decreed: true,
         ..record(head, k, hash, 0)?
     };
     write(storage, k, &decreed)?;
-    disown(storage, context, clock, head, k, None)?;
-    tally::forget(storage, k)?;
+    let last = last_checkpoint(head)?;
+    let ahead = k.saturating_add(context.params().window.into());
+    for checkpoint in k..=last.min(ahead) {
+        if !tally::tallies(storage, checkpoint)?.is_empty() {
+            disown(storage, context, clock, head, checkpoint, None)?;
+            tally::forget(storage, checkpoint)?;
+        }
+    }
     Ok(decreed)
 }
 

@@ -84,6 +84,11 @@ pub(crate) fn start(
         ready: false,
         last_final_tip: 0,
     };
+    let config = config::advance(storage, context.config, clock.epoch)?;
+    let context = &Context {
+        config: &config,
+        ..*context
+    };
     begin(storage, context, clock, &BTreeSet::new())
 }
 
@@ -125,9 +130,15 @@ pub(crate) fn resume(
         last_final_tip: tip.height,
     };
     let head = in_force(storage, &clock)?;
+    // Parameters that wait hold at once: they may be what the chain stalled for.
+    let config = config::advance(storage, context.config, u64::MAX)?;
+    let context = &Context {
+        config: &config,
+        ..*context
+    };
     let event = begin(storage, context, next, &exclude)?;
     if clock::started(storage)?.era == next.era {
-        decree(storage, context, &clock, &head, k, decision.hash.0)?;
+        decree(storage, context, &clock, &head, decision.hash.0)?;
         RESUMES.save(
             storage,
             next.era,
@@ -164,11 +175,6 @@ fn begin(
     clock: Clock,
     exclude: &BTreeSet<PublicKey>,
 ) -> Result<Event, ContractError> {
-    let config = config::advance(storage, context.config, clock.epoch)?;
-    let context = &Context {
-        config: &config,
-        ..*context
-    };
     let tip = context.light.tip()?;
     check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.describe(context)))?;
     stake::check_caught_up(storage, context, &tip)?;

@@ -77,7 +77,7 @@ pub(crate) fn roll(
         let next = clock.next;
         return Err(RollError::TooEarly { from, next }.into());
     }
-    let config = config::advance(storage, context.config, epoch)?;
+    let config = config::planned(storage, context.config, epoch)?;
     let context = &Context {
         config: &config,
         ..*context

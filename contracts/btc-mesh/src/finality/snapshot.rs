@@ -16,6 +16,9 @@ use crate::provider::{self, Provider};
 
 use super::roll::RollError;
 
+/// Most providers that one message takes out of the ranking.
+const MAX_DROPPED: usize = 100;
+
 /// What came of looking at the heaviest providers.
 pub(super) enum Snapshot {
     /// A table.
@@ -47,9 +50,17 @@ pub(super) fn cut(
     let params = context.params();
     let mut candidates = Vec::new();
     let mut dropped = 0_usize;
-    let heaviest = provider::top(storage, MAX_ENTRIES.saturating_add(exclude.len()))?;
-    let looked_at = heaviest.len();
-    for pk in heaviest {
+    let most = MAX_ENTRIES
+        .saturating_add(MAX_DROPPED)
+        .saturating_add(exclude.len());
+    for pk in provider::top(storage, most)? {
+        if candidates.len() >= MAX_ENTRIES {
+            break;
+        }
+        if dropped >= MAX_DROPPED {
+            // Behind those that were dropped may stand others than those that were found.
+            return Ok(Snapshot::Dropped(dropped));
+        }
         let mut provider = provider::get(storage, &pk)?;
         if exclude.contains(&pk) {
             continue;
@@ -76,11 +87,6 @@ pub(super) fn cut(
         provider::save(storage, &pk, &provider)?;
         dropped = dropped.saturating_add(1);
     }
-    // Behind those that were dropped may stand heavier ones than those that were found.
-    if dropped > 0 && looked_at >= MAX_ENTRIES && candidates.len() < MAX_ENTRIES {
-        return Ok(Snapshot::Dropped(dropped));
-    }
-    candidates.truncate(MAX_ENTRIES);
     table(context, term, candidates).map(|table| Snapshot::Table(Box::new(table)))
 }
 

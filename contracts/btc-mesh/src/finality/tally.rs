@@ -10,7 +10,7 @@ use eots::{PublicKey, Signature};
 use crate::ContractError;
 use crate::msg::{self, Bytes32};
 
-/// Raw bytes: BE64(checkpoint) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
+/// Raw bytes: BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
 const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
 /// Raw bytes: BE64(weight). Key: checkpoint, hash of the header.
 const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
@@ -19,6 +19,8 @@ const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StoredVote {
     pub(super) checkpoint: u64,
+    /// The epoch under whose table it was counted; a resume gives the same checkpoint to another one.
+    pub(super) epoch: u64,
     /// SHA-256 of what was signed.
     pub(super) message_hash: [u8; 32],
     pub(super) signature: Signature,
@@ -42,6 +44,7 @@ pub(super) fn vote(
 pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote: &StoredVote) {
     let bytes = [
         vote.checkpoint.to_be_bytes().as_slice(),
+        &vote.epoch.to_be_bytes(),
         &vote.message_hash,
         vote.signature.as_bytes(),
     ]
@@ -113,9 +116,11 @@ fn place(window: u32, checkpoint: u64) -> u32 {
 
 fn parse(bytes: &[u8]) -> Option<StoredVote> {
     let (checkpoint, rest) = bytes.split_first_chunk()?;
+    let (epoch, rest) = rest.split_first_chunk()?;
     let (message_hash, signature) = rest.split_first_chunk()?;
     Some(StoredVote {
         checkpoint: u64::from_be_bytes(*checkpoint),
+        epoch: u64::from_be_bytes(*epoch),
         message_hash: *message_hash,
         signature: Signature::from_slice(signature).ok()?,
     })

@@ -288,6 +288,7 @@ fn verify(
     .map_err(|_| VoteRefusal::Signature)?;
     Ok(StoredVote {
         checkpoint: item.k,
+        epoch: head.term.epoch,
         message_hash: sha256::Hash::hash(&message).to_byte_array(),
         signature,
     })

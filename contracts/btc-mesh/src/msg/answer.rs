@@ -65,7 +65,7 @@ pub struct StatusResponse {
     pub next_table_ready: bool,
     /// Bitcoin's tip as this chain knows it.
     pub tip: u32,
-    /// Bitcoin's tip when the last checkpoint became final.
+    /// Bitcoin's tip when the last checkpoint became final, or when this era began.
     pub last_final_tip: u32,
     /// Why nothing becomes final now, where that is so for every checkpoint.
     pub halted: Option<String>,

@@ -276,7 +276,8 @@ pub enum ExecuteMsg {
         /// The covenant sets; those that are there stay as they are, others may follow.
         covenants: Vec<CovenantSet>,
     },
-    /// Governance: sends coins of another denomination than that of the rewards to itself.
+    /// Governance: sends coins to itself: those of another denomination than that of the rewards, or the pot of a closed
+    /// instance.
     Sweep {
         /// The denomination.
         denom: String,

@@ -115,6 +115,13 @@ pub(crate) fn register(
     )
     .map_err(ProviderError::from)?;
     check_signature(context, &pk, &digest, signature)?;
+    if known
+        .as_ref()
+        .is_some_and(|known| known.status == ProviderStatus::Slashed)
+    {
+        // Its key is public: anybody could sign for it.
+        return Err(ProviderError::Slashed(pk).into());
+    }
     let provider = match known {
         Some(known) => Provider {
             operator,

@@ -3,7 +3,7 @@
 use cosmwasm_std::{Event, Storage};
 use eots::PublicKey;
 
-use super::record;
+use super::record::{self, Participation};
 use super::register::ProviderError;
 use crate::ContractError;
 use crate::context::Context;
@@ -40,8 +40,11 @@ pub(crate) fn unjail(
         .into());
     }
     provider.status = ProviderStatus::Active;
-    // What put it there must not put it there again.
-    provider.participation = None;
+    // What put it there must not put it there again, and nothing older either.
+    provider.participation = provider.participation.map(|participation| Participation {
+        votes: participation.count,
+        ..participation
+    });
     record::save(storage, &pk, &provider)?;
     Ok(Event::new("unjail").add_attribute("pk", pk.to_string()))
 }

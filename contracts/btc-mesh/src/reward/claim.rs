@@ -38,9 +38,9 @@ pub(crate) fn claim(
             response = response.add_event(refused(&ClaimRefusal::UnknownStake(*outpoint)));
             continue;
         };
-        let amount = vest(&mut stake, tip, context.params().vesting);
         let provider = provider::get(storage, &stake.provider())?;
         accrue(&mut stake, &provider);
+        let amount = vest(&mut stake, tip, context.params().vesting);
         stake::save(storage, outpoint, &stake)?;
         stake::forget_if_paid(storage, outpoint, &stake, tip)?;
         let event = Event::new("claim").add_attribute("outpoint", outpoint.to_string());
@@ -74,7 +74,7 @@ pub(crate) fn claim(
     Ok(response)
 }
 
-/// Puts what a stake earned since the last time into what has yet to vest.
+/// Credits what a stake earned since the last time. It begins to vest with the next claim, whatever else happens before.
 pub(crate) fn accrue(stake: &mut Stake, provider: &Provider) {
     let since = provider.index.saturating_sub(stake.index);
     let earned = since
@@ -83,7 +83,7 @@ pub(crate) fn accrue(stake: &mut Stake, provider: &Provider) {
         .ok()
         .and_then(|earned| Uint128::try_from(earned).ok())
         .unwrap_or_default();
-    stake.unvested = stake.unvested.saturating_add(earned);
+    stake.credited = stake.credited.saturating_add(earned);
     stake.index = provider.index;
 }
 
@@ -93,7 +93,8 @@ pub(crate) fn forfeit(
     context: &Context<'_>,
     stake: &mut Stake,
 ) -> Result<Uint128, ContractError> {
-    let forfeited = std::mem::take(&mut stake.unvested);
+    let credited = std::mem::take(&mut stake.credited);
+    let forfeited = std::mem::take(&mut stake.unvested).saturating_add(credited);
     let bounty = part(forfeited, context.params().bounty.into(), WHOLE.into());
     ledger::pay(storage, bounty)?;
     ledger::release(storage, forfeited.saturating_sub(bounty))?;
@@ -104,14 +105,27 @@ pub(crate) fn forfeit(
 pub(crate) fn is_owed(stake: &Stake, provider: &Provider) -> bool {
     let mut touched = stake.clone();
     accrue(&mut touched, provider);
-    !touched.unvested.is_zero()
+    !touched.unvested.is_zero() || !touched.credited.is_zero()
 }
 
-/// Takes what has vested out of what has not.
+/// Takes what has vested out of what has not, and lets what was credited begin to vest.
 fn vest(stake: &mut Stake, tip: u32, vesting: u32) -> Uint128 {
+    if tip >= stake.end {
+        // Nothing can be reported of it any more, so nothing can be forfeited.
+        let credited = std::mem::take(&mut stake.credited);
+        return std::mem::take(&mut stake.unvested).saturating_add(credited);
+    }
     let blocks = tip.saturating_sub(stake.vested_to).min(vesting);
     let amount = part(stake.unvested, blocks.into(), vesting.into());
-    stake.unvested = stake.unvested.saturating_sub(amount);
+    if amount.is_zero() && !stake.unvested.is_zero() {
+        // Too little for these blocks, which must not be forgotten: somebody could claim in each one.
+        return amount;
+    }
+    let credited = std::mem::take(&mut stake.credited);
+    stake.unvested = stake
+        .unvested
+        .saturating_sub(amount)
+        .saturating_add(credited);
     stake.vested_to = stake.vested_to.max(tip);
     amount
 }

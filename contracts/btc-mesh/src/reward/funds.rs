@@ -2,7 +2,7 @@
 
 use cosmwasm_std::{BankMsg, Coin, Event, QuerierWrapper, Response, Storage, Uint128, coins};
 
-use super::{RewardError, ledger};
+use super::{RewardError, ledger, settle};
 use crate::ContractError;
 use crate::config::Config;
 use crate::context::Context;
@@ -45,6 +45,7 @@ pub(crate) fn sweep(
     let amount = if denom != config.denom {
         held
     } else if config.closed {
+        settle::check_no_other(storage)?;
         ledger::pot(storage, held)?
     } else {
         return Err(RewardError::Sweep(denom.to_owned()).into());

@@ -44,6 +44,9 @@ pub enum RewardError {
     /// All of it was credited.
     #[error("epoch {0} is settled")]
     Settled(u64),
+    /// Another epoch is settled in part.
+    #[error("epoch {0} is settled in part; settle the rest of it first")]
+    Unfinished(u64),
     /// Neither stakes nor providers are named, or too many.
     #[error("{0} stakes and providers in one claim, 1 to 32 are paid")]
     Claims(usize),

@@ -66,12 +66,15 @@ pub(crate) fn settle(
     let mut settlement = match find(storage, epoch)? {
         Some(settlement) if settlement.done => return Err(RewardError::Settled(epoch).into()),
         Some(settlement) => settlement,
-        None => Settlement {
-            epoch,
-            pot: ledger::pot(storage, balance)?,
-            after: None,
-            done: false,
-        },
+        None => {
+            check_no_other(storage)?;
+            Settlement {
+                epoch,
+                pot: ledger::pot(storage, balance)?,
+                after: None,
+                done: false,
+            }
+        }
     };
     let shares = Shares {
         epoch,
@@ -112,11 +115,16 @@ impl Shares {
             return Ok(Uint128::zero());
         }
         let mut provider = provider::get(storage, pk)?;
-        provider.participation = Some(Participation {
-            epoch: self.epoch,
-            votes: votes.min(self.voted),
-            count: self.voted,
-        });
+        if provider
+            .participation
+            .is_none_or(|known| known.epoch < self.epoch)
+        {
+            provider.participation = Some(Participation {
+                epoch: self.epoch,
+                votes: votes.min(self.voted),
+                count: self.voted,
+            });
+        }
         let share = self.share(entry.weight, votes);
         let commission = part(share, provider.commission.into(), WHOLE.into());
         let rest = share.saturating_sub(commission);
@@ -204,6 +212,23 @@ fn voted_checkpoints(storage: &dyn Storage, head: &TableHead) -> Result<u32, Con
         .is_some_and(|last| last.decreed);
     let voted = end.saturating_sub(first).saturating_sub(decreed.into());
     Ok(u32::try_from(voted).unwrap_or(u32::MAX))
+}
+
+/// Refuses while an epoch is settled in part: the rest of its pot is not booked as owed, so nobody else may take of it.
+pub(super) fn check_no_other(storage: &dyn Storage) -> Result<(), ContractError> {
+    for slot in 0..RING {
+        let Some(unfinished) = SETTLEMENTS
+            .may_load(storage, slot)?
+            .filter(|settlement| !settlement.done)
+        else {
+            continue;
+        };
+        // Nobody can finish it once its table is forgotten.
+        if finality::head_of_epoch(storage, unfinished.epoch)?.is_some() {
+            return Err(RewardError::Unfinished(unfinished.epoch).into());
+        }
+    }
+    Ok(())
 }
 
 fn find(storage: &dyn Storage, epoch: u64) -> Result<Option<Settlement>, ContractError> {

@@ -49,9 +49,11 @@ pub(crate) struct Stake {
     pub(crate) weight: u64,
     /// What is counted of it in its provider's amount at risk now, sat.
     pub(crate) at_risk: u64,
-    /// The provider's reward index up to which its rewards are in `unvested`.
+    /// The provider's reward index up to which its rewards are in `credited`.
     pub(crate) index: Uint256,
-    /// Rewards credited that have not vested.
+    /// Rewards credited since the last claim, which do not vest yet.
+    pub(crate) credited: Uint128,
+    /// Rewards credited before, that have not vested.
     pub(crate) unvested: Uint128,
     /// Bitcoin's height up to which they have vested.
     pub(crate) vested_to: u32,
@@ -88,7 +90,7 @@ impl Stake {
             end: self.end,
             expires: self.expires,
             status: self.status,
-            unvested: self.unvested,
+            unvested: self.unvested.saturating_add(self.credited),
         }
     }
 }

@@ -164,6 +164,7 @@ fn new(
         weight: 0,
         at_risk: 0,
         index: Uint256::zero(),
+        credited: Uint128::zero(),
         unvested: Uint128::zero(),
         vested_to: term.since,
     }

@@ -47,11 +47,13 @@ pub(crate) fn report_spend(
         height: place.height,
         block_hash: place.block_hash,
     });
-    stake.status = StakeStatus::Ended {
-        reason: EndReason::Spent {
-            height: place.height,
-        },
-    };
+    if !is_ended_for_good(&stake) {
+        stake.status = StakeStatus::Ended {
+            reason: EndReason::Spent {
+                height: place.height,
+            },
+        };
+    }
     // What it earned until now is credited before it may be forfeited.
     weight::recount(storage, &mut stake)?;
     let event = Event::new("report_spend")
@@ -69,7 +71,18 @@ pub(crate) fn report_spend(
     Ok(response)
 }
 
-/// A spend matters to a stake that has not ended, and to one that expired after it was spent in secret.
+/// Whether it ended for what somebody did, which a spend does not undo.
+const fn is_ended_for_good(stake: &Stake) -> bool {
+    matches!(
+        stake.status,
+        StakeStatus::Ended {
+            reason: EndReason::Conflict {} | EndReason::Dropped {},
+        }
+    )
+}
+
+/// A spend matters to a stake that has not ended, and to one that ended otherwise after it was spent in secret: a staker
+/// could end it so to keep what has not vested.
 fn check_open(outpoint: &OutPoint, stake: &Stake, tip: &Tip, spent: u32) -> Result<(), StakeError> {
     let outpoint = *outpoint;
     if tip.height >= stake.end {
@@ -79,6 +92,11 @@ fn check_open(outpoint: &OutPoint, stake: &Stake, tip: &Tip, spent: u32) -> Resu
         StakeStatus::Ended {
             reason: EndReason::Expired {},
         } if spent < stake.expires => Ok(()),
+        StakeStatus::Ended { .. }
+            if is_ended_for_good(stake) && stake.spend.is_none() && spent < stake.expires =>
+        {
+            Ok(())
+        }
         StakeStatus::Ended { reason } => Err(StakeError::Ended { outpoint, reason }),
         StakeStatus::Pending { .. } | StakeStatus::Unproven {} | StakeStatus::Active {} => Ok(()),
     }

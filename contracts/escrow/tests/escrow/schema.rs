@@ -14,6 +14,6 @@ fn the_published_schema_is_up_to_date() {
     assert_eq!(
         published.trim_end(),
         api.render().to_string().unwrap(),
-        "run `cargo run --example schema > schema/escrow.json` in contracts/escrow"
+        "run `cargo run --example schema-of-escrow > schema/escrow.json` in contracts/escrow"
     );
 }

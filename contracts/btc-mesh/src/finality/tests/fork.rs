@@ -15,12 +15,12 @@ use mesh_core::Domain;
 use mesh_core::table::TableHead;
 
 use crate::ContractError;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::context::Context;
 use crate::finality::{cast, clock, evidence, final_at, finalise, governance, roll, tables};
 use crate::light::{Light, Tip};
-use crate::msg::{Bytes32, CommitInfo, Params, ProviderStatus, VoteItem};
-use crate::provider::{self, Provider};
+use crate::msg::{Bytes32, CommitInfo, Params, PendingParams, ProviderStatus, VoteItem};
+use crate::provider::{self, Provider, Registration};
 
 /// Checkpoints of an epoch.
 pub(crate) const EPOCH: u64 = 4;
@@ -259,6 +259,44 @@ impl Fork {
             sender: &GOV,
         };
         act(&mut self.storage, &context)
+    }
+
+    /// Registers a provider with a new operator, signed by its key.
+    pub(crate) fn register_again(&mut self, number: usize) -> Result<Event, ContractError> {
+        let keys = &PROVIDERS[number];
+        let digest = mesh_core::registration::digest(&DOMAIN, &keys.pk, 9, "thief", 0).unwrap();
+        let signature = eots::bip340::sign(&keys.key, &digest, &[1; 32]).to_bytes();
+        let registration = Registration {
+            seq: 9,
+            operator: "thief",
+            commission: 0,
+            signature: &signature,
+        };
+        let pk = keys.pk.to_bytes().into();
+        self.act(|storage, context| {
+            let thief = Addr::unchecked("thief");
+            provider::register(storage, context, pk, &registration, thief)
+        })
+    }
+
+    /// Lets other parameters wait for an epoch.
+    pub(crate) fn plan_max_age(&mut self, epoch: u64, max_age: u32) {
+        let pending = PendingParams {
+            epoch,
+            params: Params {
+                max_age,
+                ..params()
+            },
+            covenants: Vec::new(),
+        };
+        config::store_pending(&mut self.storage, &pending);
+    }
+
+    /// What `max_age` was changed to, where it was.
+    pub(crate) fn stored_max_age(&self) -> Option<u32> {
+        config::load(&self.storage)
+            .ok()
+            .map(|config| config.params.max_age)
     }
 
     /// Changes a provider's record as stakes, spends and commits do.

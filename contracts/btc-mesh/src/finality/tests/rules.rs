@@ -448,3 +448,62 @@ fn evidence_is_judged_by_signatures_alone_whatever_was_signed() {
             .is_empty()
     );
 }
+
+#[test]
+fn what_was_voted_ahead_of_a_resume_counts_for_nothing_after_it() {
+    // Two of four vote ahead, under the first table, for a block that this chain does not have.
+    let mut fork = weights(&[10, 10, 10, 11]);
+    for number in [0, 3] {
+        let item = vote(&fork, number, 1, [0x66; 32]);
+        fork.cast(&item);
+    }
+    fork.bitcoin.tip.height += 1;
+    let absent = [1, 2].map(|number: usize| Bytes32::from(PROVIDERS[number].pk.to_bytes()));
+    let decision = Decision {
+        hash: hash(0).into(),
+        exclude: &absent,
+        drop: &[],
+    };
+    fork.act(|storage, context| resume(storage, context, &decision))
+        .unwrap();
+    // They are the whole new table, but nobody has voted under it.
+    assert_eq!(fork.head().total, 21);
+    fork.height = 2_000;
+    fork.act(finalise).unwrap();
+    assert_eq!(fork.next(), 1);
+    let votes = fork
+        .act(|storage, _| crate::finality::entries(storage, 0))
+        .unwrap();
+    assert!(
+        votes.iter().all(|(_, votes)| *votes == 0),
+        "nor does it earn"
+    );
+}
+
+#[test]
+fn a_slashed_provider_cannot_be_registered_anew_by_whoever_has_its_key() {
+    let mut fork = four();
+    fork.slash(0);
+    let error = fork.register_again(0).unwrap_err();
+    assert!(matches!(
+        error,
+        ContractError::Provider(crate::ProviderError::Slashed(_))
+    ));
+}
+
+#[test]
+fn parameters_that_wait_hold_from_their_epoch_on_and_not_while_its_table_waits() {
+    let mut fork = four();
+    fork.plan_max_age(1, 7);
+    for _ in 0..EPOCH - 1 {
+        finalise_next(&mut fork);
+    }
+    fork.roll().unwrap();
+    assert_eq!(
+        fork.stored_max_age(),
+        None,
+        "the table in force was made under the old ones"
+    );
+    finalise_next(&mut fork);
+    assert_eq!(fork.stored_max_age(), Some(7));
+}

@@ -256,6 +256,8 @@ fn what_was_believed_at_less_depth_than_is_asked_for_now_is_unwound_too() {
     });
     let deeper = Params {
         depth_min: 50,
+        settled_depth: 51,
+        grace: 50,
         ..params()
     };
     scene

@@ -196,3 +196,22 @@ fn a_stake_that_expired_after_a_secret_spend_still_forfeits_and_one_that_left_la
     assert_eq!(paid(&response), None);
     assert_eq!(scene.rig.stake(late.outpoint()).unvested, Uint128::new(976));
 }
+
+#[test]
+fn a_staker_that_ends_its_stake_by_two_lists_after_a_secret_spend_forfeits_all_the_same() {
+    let mut scene = Scene::new();
+    scene.rig.set_balance(1_000_000);
+    let staking = scene.active(Terms::number(1));
+    scene.credit();
+    let tx = unbonding(&staking);
+    let place = scene.bury_one(&tx, params().grace + 1);
+    let other = scene.consent(&staking, 1, 9_999);
+    scene.take_consent(&staking, &other).unwrap();
+    assert_eq!(scene.status(&staking), ended(EndReason::Conflict {}));
+    let response = scene.report(&staking, &tx, 0, &place).unwrap();
+    assert_eq!(attribute(&response, "bounty"), "97");
+    let stake = scene.rig.stake(staking.outpoint());
+    assert_eq!(stake.status, ended(EndReason::Conflict {}));
+    assert_eq!(stake.unvested, Uint128::zero());
+    assert!(scene.report(&staking, &tx, 0, &place).is_err(), "once");
+}

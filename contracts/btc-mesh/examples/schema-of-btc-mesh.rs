@@ -1,9 +1,9 @@
-//! Prints the schema of the contract's messages: `cargo run --example schema > schema/escrow.json`.
+//! Prints the schema of the contract's messages: `cargo run --example schema-of-btc-mesh > schema/btc-mesh.json`.
 
 #![allow(clippy::print_stdout)]
 
+use btc_mesh::msg::{ExecuteMsg, InstantiateMsg, QueryMsg};
 use cosmwasm_schema::generate_api;
-use escrow::msg::{ExecuteMsg, InstantiateMsg, QueryMsg};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let api = generate_api! {

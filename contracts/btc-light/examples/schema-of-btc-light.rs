@@ -1,4 +1,4 @@
-//! Prints the schema of the contract's messages: `cargo run --example schema > schema/btc-light.json`.
+//! Prints the schema of the contract's messages: `cargo run --example schema-of-btc-light > schema/btc-light.json`.
 
 #![allow(clippy::print_stdout)]
 

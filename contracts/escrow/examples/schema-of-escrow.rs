@@ -1,9 +1,9 @@
-//! Prints the schema of the contract's messages: `cargo run --example schema > schema/btc-mesh.json`.
+//! Prints the schema of the contract's messages: `cargo run --example schema-of-escrow > schema/escrow.json`.
 
 #![allow(clippy::print_stdout)]
 
-use btc_mesh::msg::{ExecuteMsg, InstantiateMsg, QueryMsg};
 use cosmwasm_schema::generate_api;
+use escrow::msg::{ExecuteMsg, InstantiateMsg, QueryMsg};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let api = generate_api! {
