@@ -12,7 +12,7 @@ use super::{tables, tally};
 use crate::context::Context;
 use crate::light::Tip;
 use crate::msg::{Bytes32, FinalizedResponse};
-use crate::{ContractError, config, stake};
+use crate::{ContractError, config};
 
 /// Most checkpoints that one message makes final.
 const MAX_AT_ONCE: usize = 16;
@@ -210,7 +210,6 @@ pub(crate) fn finalise(
             clock.epoch = clock.epoch.saturating_add(1);
             clock.epoch_began = context.height;
             clock.ready = false;
-            stake::begin_epoch(storage, clock.epoch)?;
             config::advance(storage, context.config, clock.epoch)?;
             break;
         }

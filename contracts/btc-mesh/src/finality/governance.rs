@@ -192,7 +192,6 @@ fn begin(
                     ..clock
                 },
             )?;
-            stake::begin_epoch(storage, clock.epoch)?;
             Ok(Event::new("begin")
                 .add_attribute("era", clock.era.to_string())
                 .add_attribute("epoch", clock.epoch.to_string())

@@ -20,11 +20,6 @@ struct Growth {
     used: u64,
 }
 
-/// Begins an epoch's budget.
-pub(crate) fn begin_epoch(storage: &mut dyn Storage, epoch: u64) -> Result<(), ContractError> {
-    Ok(GROWTH.save(storage, &Growth { epoch, used: 0 })?)
-}
-
 /// New weight that may still be activated in this epoch without depth, sat; none before the first table, which has
 /// nothing to grow from and is governance's to judge.
 pub(crate) fn growth_left(
@@ -69,6 +64,7 @@ pub(super) fn take(
     Ok(GROWTH.save(storage, &Growth { epoch, used })?)
 }
 
+/// Of another epoch's budget nothing is left over, nor missing.
 fn used(storage: &dyn Storage, epoch: u64) -> Result<u64, ContractError> {
     Ok(GROWTH
         .may_load(storage)?

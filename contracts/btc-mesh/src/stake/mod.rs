@@ -33,7 +33,7 @@ pub(crate) use activate::activate;
 pub(crate) use consent::{conflict, consent};
 pub use error::StakeError;
 pub(crate) use expiry::{check_caught_up, expire, forget_if_paid};
-pub(crate) use growth::{begin_epoch, growth_left};
+pub(crate) use growth::growth_left;
 pub(crate) use kit::{exposure, slash_kit};
 #[cfg(test)]
 pub(crate) use record::set_weight;
