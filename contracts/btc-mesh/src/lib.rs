@@ -21,6 +21,7 @@ mod finality;
 mod host;
 mod light;
 pub mod msg;
+mod page;
 mod provider;
 mod query;
 mod reward;

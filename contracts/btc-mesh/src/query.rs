@@ -13,11 +13,10 @@ use crate::msg::{
     CommitInfo, ConfigResponse, FinalizedResponse, ProvidersResponse, QueryMsg, ResumesResponse,
     StakesResponse, StatusResponse, TableEntry, TableResponse, TallyResponse,
 };
-use crate::{ContractError, provider, reward, stake, state_proof};
+use crate::{ContractError, page, provider, reward, stake, state_proof};
 
-/// Items of a page where the question names no number, and most of one.
+/// Items of a page where the question names no number.
 const PAGE: u32 = 30;
-const MAX_PAGE: u32 = 100;
 
 /// Answers a question.
 pub(crate) fn answer(
@@ -39,7 +38,8 @@ pub(crate) fn answer(
         }
         QueryMsg::Providers { start_after, limit } => {
             let after = start_after.map(|pk| PublicKey::from_checked_bytes(pk.0));
-            let providers = provider::list(storage, after.as_ref(), page(limit)?)?;
+            let providers =
+                provider::list(storage, after.as_ref(), page::size(limit.unwrap_or(PAGE))?)?;
             to_json_binary(&ProvidersResponse { providers })
         }
         QueryMsg::Table { epoch } => to_json_binary(&table(storage, context, epoch)?),
@@ -55,7 +55,11 @@ pub(crate) fn answer(
             to_json_binary(&stake::get(storage, &outpoint)?.answer(outpoint))
         }
         QueryMsg::Stakes { start_after, limit } => {
-            let stakes = stake::list(storage, start_after.as_ref(), page(limit)?)?;
+            let stakes = stake::list(
+                storage,
+                start_after.as_ref(),
+                page::size(limit.unwrap_or(PAGE))?,
+            )?;
             to_json_binary(&StakesResponse { stakes })
         }
         QueryMsg::SlashKit { outpoint } => to_json_binary(&stake::slash_kit(storage, &outpoint)?),
@@ -195,15 +199,4 @@ fn tally(storage: &dyn Storage, k: u64) -> Result<TallyResponse, ContractError> 
         tallies: finality::tallies(storage, k)?,
         total: finality::in_force(storage, &clock)?.total,
     })
-}
-
-fn page(limit: Option<u32>) -> Result<usize, ContractError> {
-    let limit = limit.unwrap_or(PAGE);
-    usize::try_from(limit)
-        .ok()
-        .filter(|_| (1..=MAX_PAGE).contains(&limit))
-        .ok_or(ContractError::Limit {
-            found: limit,
-            max: MAX_PAGE,
-        })
 }

@@ -7,14 +7,11 @@ use mesh_core::registration::WHOLE;
 use mesh_core::table::{Entry, TableHead};
 
 use super::{RewardError, ledger};
-use crate::ContractError;
 use crate::context::Context;
 use crate::finality::{self, clock};
 use crate::msg::Bytes32;
 use crate::provider::{self, Participation};
-
-/// Most providers that one message credits.
-const MAX_AT_ONCE: u32 = 100;
+use crate::{ContractError, page};
 
 /// A provider's index counts in units of 2⁻⁶⁴ for each sat.
 pub(super) const INDEX_BITS: u32 = 64;
@@ -61,7 +58,7 @@ pub(crate) fn settle(
     epoch: u64,
     limit: u32,
 ) -> Result<Event, ContractError> {
-    let limit = page(limit)?;
+    let limit = page::size(limit)?;
     let head = check_ended(storage, context, epoch)?;
     let mut settlement = match find(storage, epoch)? {
         Some(settlement) if settlement.done => return Err(RewardError::Settled(epoch).into()),
@@ -164,17 +161,6 @@ pub(super) fn part(amount: Uint128, part: Uint128, whole: Uint128) -> Uint128 {
     amount
         .checked_multiply_ratio(part, whole)
         .unwrap_or_default()
-}
-
-/// The number of items of one message.
-fn page(limit: u32) -> Result<usize, ContractError> {
-    usize::try_from(limit)
-        .ok()
-        .filter(|_| (1..=MAX_AT_ONCE).contains(&limit))
-        .ok_or(ContractError::Limit {
-            found: limit,
-            max: MAX_AT_ONCE,
-        })
 }
 
 /// The head of an epoch's table, once the epoch is over and its late votes are in.
