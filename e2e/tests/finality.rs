@@ -221,31 +221,33 @@ async fn of_two_intact_copies_one_stops_and_no_height_is_signed_twice(
     }
     let first = original.start()?;
     let second = copy.start()?;
+    let homes = [original, &copy];
     let start = tip(stage).await?;
-    for home in [original, &copy] {
+    for home in homes {
         poll_until(DEADLINE, "both to vote", || async {
             let status = home.command(&["status"]).await?.result()?;
             let last = status.pointer("/providers/0/last_vote");
             let last = last.and_then(Value::as_u64);
-            ensure!(last >= Some(start.0), "status: {status}");
+            ensure!(
+                last >= Some(start.0) || sees_another_machine(&status),
+                "status: {status}"
+            );
             anyhow::Ok(())
         })
         .await?;
     }
 
     // As long as both see every block at once they sign the same. One that falls behind sees votes that are not its own.
+    // Either may have fallen behind already on a busy machine; now the second does for certain, if the first did not.
     signal(&second, "STOP")?;
-    let missed = ChainHeight(tip(stage).await?.0 + 2);
-    wait_for_vote(stage, key, missed).await?;
+    wait_for_height(stage, ChainHeight(tip(stage).await?.0 + 3)).await?;
     signal(&second, "CONT")?;
     poll_until(DEADLINE, "the one that was behind to stop", || async {
-        let status = copy.command(&["status"]).await?.result()?;
-        let problem = status.pointer("/providers/0/problems/votes");
-        let problem = problem.and_then(Value::as_str).unwrap_or_default();
-        ensure!(
-            problem.contains("another machine votes with the same key"),
-            "status: {status}"
-        );
+        let mut seen = Vec::new();
+        for home in homes {
+            seen.push(home.command(&["status"]).await?.result()?);
+        }
+        ensure!(seen.iter().any(sees_another_machine), "statuses: {seen:?}");
         anyhow::Ok(())
     })
     .await?;
@@ -258,6 +260,13 @@ async fn of_two_intact_copies_one_stops_and_no_height_is_signed_twice(
     );
     drop((first, second));
     Ok(())
+}
+
+fn sees_another_machine(status: &Value) -> bool {
+    let problem = status.pointer("/providers/0/problems/votes");
+    problem
+        .and_then(Value::as_str)
+        .is_some_and(|problem| problem.contains("another machine votes with the same key"))
 }
 
 fn signal(daemon: &Daemon, name: &str) -> anyhow::Result<()> {
