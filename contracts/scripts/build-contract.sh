@@ -27,7 +27,19 @@ sed -i -e 's|"\.\./crates/|"programs/crates/|' -e 's|^\[workspace\]$|&\nexclude 
 # Nothing of how the caller builds his own programs.
 unset RUSTFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO_BUILD_TARGET "${!CARGO_PROFILE_@}"
 export RUSTC=$tc/bin/rustc
-export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$tc/bin/rust-lld
+# secp256k1-sys marks a constructor of libsecp256k1's contexts for export, which no chain calls and no contract needs: with it
+# came a table of 64 kB.
+linker=$CARGO_TARGET_DIR/rust-lld # By its name the compiler knows how to speak with it.
+cat >"$linker" <<LINKER
+#!/usr/bin/env bash
+args=()
+while ((\$#)); do
+  if [[ \$1 == --export && \$2 == rustsecp256k1_* ]]; then shift 2; else args+=("\$1"); shift; fi
+done
+exec $(printf %q "$tc/bin/rust-lld") "\${args[@]}"
+LINKER
+chmod +x "$linker"
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker
 export CC_wasm32_unknown_unknown=$tc/bin/clang AR_wasm32_unknown_unknown=$tc/bin/llvm-ar
 cargo() { command "${CARGO:-cargo}" "$@" --locked --target "$target" --manifest-path "$source/Cargo.toml"; }
 cargo fetch
@@ -44,7 +56,8 @@ for package in "$source"/*/Cargo.toml; do
   # One by one: built together, contracts that use one another as libraries would take each other's entry points away.
   cargo build --release --lib --package "$name"
   wasm=${name//-/_}.wasm
-  # wasm-opt writes call_indirect's table index as one byte; without this, wasmvm < 3 answers "reference-types not enabled"
-  "$tc/bin/wasm-opt" -Os "$CARGO_TARGET_DIR/$target/release/$wasm" -o "$out/$wasm"
+  # wasm-opt writes call_indirect's table index as one byte; without this, wasmvm < 3 answers "reference-types not enabled".
+  # The code that reads each message from JSON is much alike.
+  "$tc/bin/wasm-opt" -Oz --merge-similar-functions -Oz --flatten --rereloop -Oz --merge-similar-functions -Oz "$CARGO_TARGET_DIR/$target/release/$wasm" -o "$out/$wasm"
 done
 (cd "$out" && sha256sum ./*.wasm >checksums.txt)

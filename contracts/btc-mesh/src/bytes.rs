@@ -1,4 +1,4 @@
-//! Thirty-two bytes, which JSON spells in hex: keys, hashes, randomness, scalars.
+//! Thirty-two bytes, which JSON spells in hex and storage holds as they are: keys, hashes, randomness, scalars.
 
 use std::fmt;
 
@@ -42,12 +42,19 @@ impl fmt::Debug for Bytes32 {
 
 impl Serialize for Bytes32 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(self.0))
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes32 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer).map(Self);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(text.as_bytes(), &mut bytes).map_err(|_| {

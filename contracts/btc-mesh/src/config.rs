@@ -4,10 +4,9 @@
 //! the epoch after next.
 
 use bitcoin::{Amount, ScriptBuf};
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, Env, Storage};
-use cw_storage_plus::{Item, Map};
 use mesh_core::registration::WHOLE;
+use serde::{Deserialize, Serialize};
 use staking::keys::CovenantKey;
 use staking::params::{CovenantCommittee, StakingParams};
 use staking::slashing_rate::SlashingRate;
@@ -15,6 +14,7 @@ use staking::units::{BitcoinHeight, BlockInterval};
 
 use crate::ContractError;
 use crate::msg::{Bytes32, CovenantSet, Params, PendingParams};
+use crate::store::{Record, Records};
 
 /// Most covenant sets of an instance.
 const MAX_SETS: usize = 16;
@@ -22,12 +22,12 @@ const MAX_SETS: usize = 16;
 /// Most members of a covenant committee.
 const MAX_MEMBERS: usize = 32;
 
-const CONFIG: Item<Config> = Item::new("config");
-const SETS: Map<u32, CovenantSet> = Map::new("covenant");
-const PENDING: Item<PendingParams> = Item::new("pending");
+const CONFIG: Record<Config> = Record::new("config");
+const SETS: Records<u32, CovenantSet> = Records::new("covenant");
+const PENDING: Record<PendingParams> = Record::new("pending");
 
 /// What an instance is.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Config {
     pub(crate) domain: Bytes32,
     pub(crate) chain_id: String,

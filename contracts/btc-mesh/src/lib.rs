@@ -27,6 +27,7 @@ mod query;
 mod reward;
 mod stake;
 pub mod state_proof;
+mod store;
 
 pub use config::ParamsError;
 pub use error::ContractError;

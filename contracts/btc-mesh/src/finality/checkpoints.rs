@@ -2,7 +2,7 @@
 
 use bitcoin::hashes::{Hash, sha256};
 use cosmwasm_std::{Event, Order, Storage};
-use cw_storage_plus::{Bound, Item, Map};
+use cw_storage_plus::{Bound, Map};
 use mesh_core::table::TableHead;
 use mesh_core::vote;
 
@@ -12,6 +12,7 @@ use super::{tables, tally};
 use crate::context::Context;
 use crate::light::Tip;
 use crate::msg::{Bytes32, FinalizedResponse};
+use crate::store::Record;
 use crate::{ContractError, config};
 
 /// Most checkpoints that one message makes final.
@@ -23,7 +24,7 @@ const KEPT: u64 = 10_000;
 /// Raw bytes, see [`Final::to_bytes`].
 const FINALS: Map<u64, ()> = Map::new("f");
 /// Hash over all final checkpoints that are not kept any more.
-const FORGOTTEN: Item<Bytes32> = Item::new("forgotten");
+const FORGOTTEN: Record<Bytes32> = Record::new("forgotten");
 
 /// A checkpoint that is final, with what a verifier asks about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

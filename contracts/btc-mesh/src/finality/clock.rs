@@ -1,16 +1,15 @@
 //! Where finality stands.
 
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::Storage;
-use cw_storage_plus::Item;
+use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
+use crate::store::Record;
 
-const CLOCK: Item<Clock> = Item::new("clock");
+const CLOCK: Record<Clock> = Record::new("clock");
 
 /// Where finality stands. Era, epoch and next only grow, next by one.
-#[cw_serde]
-#[derive(Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Clock {
     pub(crate) era: u32,
     /// The epoch whose table is in force.

@@ -3,22 +3,22 @@
 //! The key alone is the proof. A slashed provider's later votes are refused at once and it is in no later table; tallies,
 //! totals and tables that are there stay as they are, so that no fork becomes final because a total shrank.
 
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Event, Storage};
-use cw_storage_plus::Map;
 use eots::{ExtractError, PublicKey, PublicRandomness, SecretKey, Signature, Signed};
+use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
 use crate::context::Context;
 use crate::msg::{Bytes32, ProviderStatus, SlashedResponse};
 use crate::provider;
+use crate::store::Records;
 
 /// Longest message of evidence, bytes.
 const MAX_MESSAGE: usize = 512;
 
-const SLASHED: Map<&[u8], SlashedKey> = Map::new("slashed");
+const SLASHED: Records<&[u8], SlashedKey> = Records::new("slashed");
 
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct SlashedKey {
     sk: Bytes32,
     /// Height of this chain.

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use bitcoin::OutPoint;
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Event, Storage};
-use cw_storage_plus::Map;
 use eots::PublicKey;
 use mesh_core::table::Term;
+use serde::{Deserialize, Serialize};
 
 use super::checkpoints::{check_fresh, decree, in_force};
 use super::clock::{self, Clock};
@@ -17,14 +16,15 @@ use super::{tables, tally};
 use crate::context::Context;
 use crate::light::Tip;
 use crate::msg::{Bytes32, ResumeInfo};
+use crate::store::Records;
 use crate::{ContractError, config, stake};
 
 /// Most providers or stakes that a resume names.
 const MAX_NAMED: usize = 100;
 
-const RESUMES: Map<u32, Resume> = Map::new("resume");
+const RESUMES: Records<u32, Resume> = Records::new("resume");
 
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Resume {
     checkpoint: u64,
     hash: Bytes32,

@@ -1,22 +1,23 @@
 //! The tables: the one in force, the one before, and the one that is ready, in a ring of three.
 //!
-//! Heads are JSON; entries and their counts of votes are raw bytes, because each vote reads the one and writes the other.
+//! Heads are records; entries and their counts of votes are raw bytes, because each vote reads the one and writes the other.
 
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Order, Storage};
 use cw_storage_plus::Map;
 use eots::PublicKey;
 use eots::commitment::Commitment;
 use mesh_core::commit::Commit;
 use mesh_core::table::{Entry, Table, TableHead, Term};
+use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
 use crate::msg::Bytes32;
+use crate::store::Records;
 
 /// How many tables are kept.
 const RING: u64 = 3;
 
-const HEADS: Map<u64, StoredHead> = Map::new("table");
+const HEADS: Records<u64, StoredHead> = Records::new("table");
 /// Raw bytes: BE64(weight) ‖ BE64(start) ‖ BE64(num) ‖ commit root. Key: slot, provider.
 const ENTRIES: Map<(u64, &[u8]), ()> = Map::new("te");
 /// Raw bytes: BE32(number of checkpoints voted for). Key: slot, provider.
@@ -24,7 +25,7 @@ const VOTES: Map<(u64, &[u8]), ()> = Map::new("tv");
 
 const ENTRY_LENGTH: usize = 56;
 
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredHead {
     era: u32,
     epoch: u64,

@@ -8,7 +8,7 @@ use crate::ContractError;
 use crate::msg::Bytes32;
 
 /// Key: weight, provider. The value means nothing.
-const RANK: Map<(u64, &[u8]), u8> = Map::new("rank");
+const RANK: Map<(u64, &[u8]), ()> = Map::new("rank");
 
 /// Moves a provider from the place of its old weight to that of its new one; `None` where it has no place.
 pub(super) fn place(
@@ -16,17 +16,16 @@ pub(super) fn place(
     pk: &PublicKey,
     before: Option<u64>,
     after: Option<u64>,
-) -> Result<(), ContractError> {
+) {
     if before == after {
-        return Ok(());
+        return;
     }
     if let Some(sats) = before {
         RANK.remove(storage, (sats, pk.as_bytes()));
     }
     if let Some(sats) = after {
-        RANK.save(storage, (sats, pk.as_bytes()), &0)?;
+        storage.set(&RANK.key((sats, pk.as_bytes())), &[0]);
     }
-    Ok(())
 }
 
 /// The heaviest providers.

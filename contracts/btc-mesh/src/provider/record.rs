@@ -1,23 +1,23 @@
 //! A provider as it is stored.
 
-use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Order, Storage, Uint128, Uint256};
-use cw_storage_plus::{Bound, Map};
+use cosmwasm_std::{Addr, Storage, Uint128, Uint256};
 use eots::PublicKey;
 use eots::commitment::Commitment;
 use mesh_core::commit::Commit;
+use serde::{Deserialize, Serialize};
 
 use super::rank;
 use crate::ContractError;
 use crate::msg::{Bytes32, CommitInfo, ProviderResponse, ProviderStatus};
+use crate::store::Records;
 
 /// How many commits are kept: the newest may begin too late for the next epoch.
 const COMMITS: usize = 2;
 
-const PROVIDERS: Map<&[u8], Provider> = Map::new("provider");
+const PROVIDERS: Records<&[u8], Provider> = Records::new("provider");
 
 /// A provider as it is stored. Its weight changes at once with its stakes; tables are copies.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Provider {
     pub(crate) operator: Addr,
     /// Basis points.
@@ -42,8 +42,7 @@ pub(crate) struct Provider {
 }
 
 /// How a provider voted in an epoch.
-#[cw_serde]
-#[derive(Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Participation {
     pub(crate) epoch: u64,
     /// Checkpoints voted for.
@@ -121,7 +120,7 @@ pub(crate) fn save(
         Some(provider)
             .filter(|provider| provider.is_eligible())
             .map(|provider| provider.sats),
-    )?;
+    );
     Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
 }
 
@@ -131,14 +130,13 @@ pub(crate) fn list(
     start_after: Option<&PublicKey>,
     limit: usize,
 ) -> Result<Vec<ProviderResponse>, ContractError> {
-    let after = start_after.map(|pk| Bound::exclusive(pk.as_bytes().as_slice()));
+    let after = start_after.map(|pk| pk.as_bytes().as_slice());
     PROVIDERS
-        .range(storage, after, None, Order::Ascending)
-        .take(limit)
-        .map(|item| {
-            let (pk, provider) = item?;
+        .keys(storage, after, limit)?
+        .into_iter()
+        .map(|pk| {
             let pk = PublicKey::from_checked_bytes(Bytes32::from_slice(&pk)?.0);
-            Ok(provider.answer(&pk))
+            Ok(get(storage, &pk)?.answer(&pk))
         })
         .collect()
 }

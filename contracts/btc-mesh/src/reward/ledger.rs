@@ -1,15 +1,15 @@
 //! What is owed, and what was paid.
 
 use cosmwasm_std::{StdError, Storage, Uint128};
-use cw_storage_plus::Item;
 
 use super::RewardError;
 use crate::ContractError;
 use crate::msg::RewardsResponse;
+use crate::store::Record;
 
 /// Credited and not paid.
-const OWED: Item<Uint128> = Item::new("owed");
-const PAID: Item<Uint128> = Item::new("paid");
+const OWED: Record<Uint128> = Record::new("owed");
+const PAID: Record<Uint128> = Record::new("paid");
 
 /// What is held and owed to nobody.
 pub(super) fn pot(storage: &dyn Storage, balance: Uint128) -> Result<Uint128, ContractError> {

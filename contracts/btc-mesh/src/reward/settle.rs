@@ -1,16 +1,16 @@
 //! Crediting an ended epoch's providers: each by its weight and the checkpoints it voted for.
 
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Event, Storage, Uint128, Uint256};
-use cw_storage_plus::Map;
 use mesh_core::registration::WHOLE;
 use mesh_core::table::{Entry, TableHead};
+use serde::{Deserialize, Serialize};
 
 use super::{RewardError, ledger};
 use crate::context::Context;
 use crate::finality::{self, clock};
 use crate::msg::Bytes32;
 use crate::provider::{self, Participation};
+use crate::store::Records;
 use crate::{ContractError, page};
 
 /// A provider's index counts in units of 2⁻⁶⁴ for each sat.
@@ -20,10 +20,10 @@ pub(super) const INDEX_BITS: u32 = 64;
 const RING: u64 = 3;
 
 /// By epoch modulo [`RING`].
-const SETTLEMENTS: Map<u64, Settlement> = Map::new("settlement");
+const SETTLEMENTS: Records<u64, Settlement> = Records::new("settlement");
 
 /// How far an epoch's rewards are credited.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Settlement {
     epoch: u64,
     /// The pot when it began, of which all its providers get their share.

@@ -32,18 +32,13 @@ pub(super) struct Entry {
 }
 
 impl Calendar {
-    const fn map<'k>(&self) -> Map<(u32, &'k [u8]), u8> {
+    const fn map<'k>(&self) -> Map<(u32, &'k [u8]), ()> {
         Map::new(self.0)
     }
 
-    pub(super) fn insert(
-        &self,
-        storage: &mut dyn Storage,
-        height: u32,
-        outpoint: &OutPoint,
-    ) -> Result<(), ContractError> {
+    pub(super) fn insert(&self, storage: &mut dyn Storage, height: u32, outpoint: &OutPoint) {
         let key = record::key(outpoint);
-        Ok(self.map().save(storage, (height, &key), &0)?)
+        storage.set(&self.map().key((height, &key)), &[0]);
     }
 
     pub(super) fn remove(&self, storage: &mut dyn Storage, height: u32, outpoint: &OutPoint) {

@@ -42,7 +42,7 @@ fn end(storage: &mut dyn Storage, entry: &Entry) -> Result<(), ContractError> {
     let Some(mut stake) = record::find(storage, outpoint)? else {
         return Ok(());
     };
-    ENDS.insert(storage, stake.end, outpoint)?;
+    ENDS.insert(storage, stake.end, outpoint);
     if matches!(stake.status, StakeStatus::Ended { .. }) {
         return Ok(());
     }

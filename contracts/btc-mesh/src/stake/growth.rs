@@ -1,19 +1,19 @@
 //! How much new weight an epoch takes: whoever mines a few blocks alone can "stake" what they like, but count little of it
 //! before its blocks lie too deep to be theirs.
 
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::Storage;
-use cw_storage_plus::Item;
+use serde::{Deserialize, Serialize};
 
 use super::error::StakeError;
 use super::weight::share;
 use crate::ContractError;
 use crate::context::Context;
 use crate::finality::{clock, head_of_epoch};
+use crate::store::Record;
 
-const GROWTH: Item<Growth> = Item::new("growth");
+const GROWTH: Record<Growth> = Record::new("growth");
 
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Growth {
     epoch: u64,
     /// New weight so far, sat.

@@ -2,21 +2,21 @@
 
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, Txid};
-use cosmwasm_schema::cw_serde;
-use cosmwasm_std::{Addr, Order, Storage, Uint128, Uint256};
-use cw_storage_plus::{Bound, Map};
+use cosmwasm_std::{Addr, Storage, Uint128, Uint256};
 use eots::PublicKey;
+use serde::{Deserialize, Serialize};
 
 use crate::msg::{Bytes32, Increase, StakeResponse, StakeStatus};
+use crate::store::Records;
 use crate::{ContractError, provider, reward};
 
 /// Length of an outpoint as a key: txid in internal byte order, BE32(vout).
 const KEY_LENGTH: usize = 36;
 
-const STAKES: Map<&[u8], Stake> = Map::new("stake");
+const STAKES: Records<&[u8], Stake> = Records::new("stake");
 
 /// A stake as it is stored.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stake {
     pub(crate) provider: Bytes32,
     pub(crate) staker: Bytes32,
@@ -60,8 +60,7 @@ pub(crate) struct Stake {
 }
 
 /// Where a staking output was spent.
-#[cw_serde]
-#[derive(Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spend {
     /// Height of the block.
     pub(crate) height: u32,
@@ -152,13 +151,12 @@ pub(crate) fn list(
     limit: usize,
 ) -> Result<Vec<StakeResponse>, ContractError> {
     let after = start_after.map(key);
-    let after = after.as_deref().map(Bound::exclusive);
     STAKES
-        .range(storage, after, None, Order::Ascending)
-        .take(limit)
-        .map(|item| {
-            let (key, stake) = item?;
-            Ok(stake.answer(parse_key(&key)?))
+        .keys(storage, after.as_deref(), limit)?
+        .iter()
+        .map(|key| {
+            let outpoint = parse_key(key)?;
+            Ok(get(storage, &outpoint)?.answer(outpoint))
         })
         .collect()
 }

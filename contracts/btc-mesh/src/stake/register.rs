@@ -62,8 +62,8 @@ pub(crate) fn register(
         kit::save_shares(storage, &outpoint, &msg.consent.shares);
         new(context, msg, &delegation, &consent, grant, &term)
     };
-    BLOCKS.insert(storage, stake.start, &outpoint)?;
-    EXPIRIES.insert(storage, stake.expires, &outpoint)?;
+    BLOCKS.insert(storage, stake.start, &outpoint);
+    EXPIRIES.insert(storage, stake.expires, &outpoint);
     record::save(storage, &outpoint, &stake)?;
     Ok(Event::new("stake")
         .add_attribute("outpoint", outpoint.to_string())

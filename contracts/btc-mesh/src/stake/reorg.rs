@@ -6,9 +6,8 @@
 //! when another such reorganisation comes in between, so that nothing is passed over; looking twice changes nothing.
 
 use bitcoin::OutPoint;
-use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Event, Storage};
-use cw_storage_plus::Item;
+use serde::{Deserialize, Serialize};
 
 use super::calendar::{BLOCKS, Entry, check_limit};
 use super::error::StakeError;
@@ -18,11 +17,12 @@ use crate::ContractError;
 use crate::context::Context;
 use crate::light::Tip;
 use crate::msg::{EndReason, StakeStatus};
+use crate::store::Record;
 
-const REORGS: Item<Reorgs> = Item::new("reorg");
+const REORGS: Record<Reorgs> = Record::new("reorg");
 
 /// What is known of reorganisations.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reorgs {
     /// How many of them were noted.
     seen: u64,
@@ -32,7 +32,7 @@ pub(super) struct Reorgs {
 }
 
 /// What must still be looked at.
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Unwinding {
     /// Everything above this height.
     fork: u32,
@@ -40,10 +40,9 @@ struct Unwinding {
     after: Option<Cursor>,
 }
 
-#[cw_serde]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
     height: u32,
-    #[schemars(with = "String")]
     outpoint: OutPoint,
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn report_spend(
     } else {
         Response::new().add_event(event)
     };
-    BLOCKS.insert(storage, place.height, outpoint)?;
+    BLOCKS.insert(storage, place.height, outpoint);
     record::save(storage, outpoint, &stake)?;
     Ok(response)
 }

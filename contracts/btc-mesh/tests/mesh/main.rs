@@ -11,4 +11,5 @@
 
 mod rig;
 mod schema;
+mod soak;
 mod stake;

@@ -302,6 +302,11 @@ impl Rig {
         self.deps.storage.len()
     }
 
+    /// Bytes of the keys and values there.
+    pub(crate) fn bytes(&self) -> usize {
+        self.deps.storage.bytes()
+    }
+
     /// What the contract holds.
     pub(crate) fn set_balance(&mut self, amount: u128) {
         let contract = self.env.contract.address.clone();

@@ -9,5 +9,5 @@ mod instance;
 mod staker;
 mod storage;
 
-pub(crate) use instance::{DENOM, Rig, params, secret};
+pub(crate) use instance::{DENOM, Rig, params, secret, sign};
 pub(crate) use staker::{Staking, Terms, covenant_set, funded};

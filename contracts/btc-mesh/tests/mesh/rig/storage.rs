@@ -21,6 +21,13 @@ impl Store {
         self.entries.len()
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
+    }
+
     fn pay(&self, flat: usize, each: usize, bytes: usize) {
         self.gas.set(self.gas.get() + (flat + each * bytes) as u64);
     }

@@ -7,5 +7,5 @@ mod gas;
 mod malformed;
 mod model;
 mod reorg;
-mod scene;
+pub(crate) mod scene;
 mod spend;

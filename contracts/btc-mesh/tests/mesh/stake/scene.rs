@@ -3,44 +3,46 @@
 use bitcoin::consensus::serialize;
 use bitcoin::{OutPoint, Transaction};
 use btc_mesh::msg::{
-    CovenantSet, EndReason, ExecuteMsg, Inclusion, Params, SignedConsent, StakeMsg, StakeStatus,
+    CommitInfo, CovenantSet, EndReason, ExecuteMsg, Inclusion, Params, ProviderStatus,
+    SignedConsent, StakeMsg, StakeStatus,
 };
 use btc_mesh::{ContractError, StakeError};
-use cosmwasm_std::Response;
+use cosmwasm_std::{Response, Uint128, Uint256};
 use eots::SecretKey;
+use serde::{Deserialize, Serialize};
 
 use crate::rig::{Rig, Staking, Terms, covenant_set, params};
 
-pub(super) struct Scene {
-    pub(super) rig: Rig,
-    pub(super) set: CovenantSet,
-    pub(super) provider: SecretKey,
+pub(crate) struct Scene {
+    pub(crate) rig: Rig,
+    pub(crate) set: CovenantSet,
+    pub(crate) provider: SecretKey,
 }
 
 impl Scene {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(params(), covenant_set(3, 2))
     }
 
-    pub(super) fn with(params: Params, set: CovenantSet) -> Self {
+    pub(crate) fn with(params: Params, set: CovenantSet) -> Self {
         let mut rig = Rig::with(params, vec![set.clone()]);
         let provider = rig.register_provider("provider");
         Self { rig, set, provider }
     }
 
     /// A signed stake that is in no block yet.
-    pub(super) fn sign(&self, terms: Terms) -> Staking {
+    pub(crate) fn sign(&self, terms: Terms) -> Staking {
         Staking::new(&self.set, &self.provider, terms)
     }
 
     /// A consent that gives this instance a share.
-    pub(super) fn consent(&self, staking: &Staking, seq: u32, basis_points: u16) -> SignedConsent {
+    pub(crate) fn consent(&self, staking: &Staking, seq: u32, basis_points: u16) -> SignedConsent {
         let (domain, address) = (self.rig.domain(), self.rig.address("staker"));
         staking.consent(seq, &[(domain, basis_points, &address)])
     }
 
     /// Puts transactions into one block and buries it `depth` deep.
-    pub(super) fn bury(&mut self, transactions: &[Transaction], depth: u32) -> Vec<Inclusion> {
+    pub(crate) fn bury(&mut self, transactions: &[Transaction], depth: u32) -> Vec<Inclusion> {
         let known = self.rig.bitcoin.height();
         let inclusions = self.rig.bitcoin.mine_block(transactions);
         self.rig.bitcoin.mine(depth);
@@ -48,12 +50,12 @@ impl Scene {
         inclusions
     }
 
-    pub(super) fn bury_one(&mut self, tx: &Transaction, depth: u32) -> Inclusion {
+    pub(crate) fn bury_one(&mut self, tx: &Transaction, depth: u32) -> Inclusion {
         self.bury(std::slice::from_ref(tx), depth).remove(0)
     }
 
     /// A stake of the whole output under consent 1, in a block as deep as it must be, not shown yet.
-    pub(super) fn ready(&mut self, terms: Terms) -> (Staking, StakeMsg) {
+    pub(crate) fn ready(&mut self, terms: Terms) -> (Staking, StakeMsg) {
         let staking = self.sign(terms);
         let inclusion = self.bury_one(&staking.tx, params().depth_min);
         let msg = staking.msg(&inclusion, self.consent(&staking, 1, 10_000));
@@ -61,34 +63,34 @@ impl Scene {
     }
 
     /// The same, shown.
-    pub(super) fn pending(&mut self, terms: Terms) -> Staking {
+    pub(crate) fn pending(&mut self, terms: Terms) -> Staking {
         let (staking, msg) = self.ready(terms);
         self.show(msg).unwrap();
         staking
     }
 
     /// The same, counted.
-    pub(super) fn active(&mut self, terms: Terms) -> Staking {
+    pub(crate) fn active(&mut self, terms: Terms) -> Staking {
         let staking = self.pending(terms);
         self.rig.mine(params().challenge);
         self.activate(staking.outpoint()).unwrap();
         staking
     }
 
-    pub(super) fn show(&mut self, msg: StakeMsg) -> Result<Response, ContractError> {
+    pub(crate) fn show(&mut self, msg: StakeMsg) -> Result<Response, ContractError> {
         self.rig.execute(ExecuteMsg::Stake(Box::new(msg)))
     }
 
     /// Why a stake is refused.
-    pub(super) fn refusal(&mut self, msg: StakeMsg) -> StakeError {
+    pub(crate) fn refusal(&mut self, msg: StakeMsg) -> StakeError {
         stake_error(self.show(msg))
     }
 
-    pub(super) fn activate(&mut self, outpoint: OutPoint) -> Result<Response, ContractError> {
+    pub(crate) fn activate(&mut self, outpoint: OutPoint) -> Result<Response, ContractError> {
         self.rig.execute(ExecuteMsg::Activate { outpoint })
     }
 
-    pub(super) fn report(
+    pub(crate) fn report(
         &mut self,
         staking: &Staking,
         tx: &Transaction,
@@ -106,7 +108,7 @@ impl Scene {
         )
     }
 
-    pub(super) fn take_consent(
+    pub(crate) fn take_consent(
         &mut self,
         staking: &Staking,
         consent: &SignedConsent,
@@ -117,46 +119,46 @@ impl Scene {
         })
     }
 
-    pub(super) fn expire(&mut self, limit: u32) -> Response {
+    pub(crate) fn expire(&mut self, limit: u32) -> Response {
         self.rig.execute(ExecuteMsg::Expire { limit }).unwrap()
     }
 
-    pub(super) fn unwind(&mut self, limit: u32) -> Response {
+    pub(crate) fn unwind(&mut self, limit: u32) -> Response {
         self.rig.execute(ExecuteMsg::Unwind { limit }).unwrap()
     }
 
-    pub(super) fn status(&self, staking: &Staking) -> StakeStatus {
+    pub(crate) fn status(&self, staking: &Staking) -> StakeStatus {
         self.rig.stake(staking.outpoint()).status
     }
 
-    pub(super) fn weight(&self, staking: &Staking) -> u64 {
+    pub(crate) fn weight(&self, staking: &Staking) -> u64 {
         self.rig.stake(staking.outpoint()).weight
     }
 
     /// Weight of the provider.
-    pub(super) fn sats(&self) -> u64 {
+    pub(crate) fn sats(&self) -> u64 {
         self.rig.provider(&self.provider).sats
     }
 
-    pub(super) fn tip(&self) -> u32 {
+    pub(crate) fn tip(&self) -> u32 {
         self.rig.status().tip
     }
 }
 
 /// The rule about stakes that was broken.
-pub(super) fn stake_error(result: Result<Response, ContractError>) -> StakeError {
+pub(crate) fn stake_error(result: Result<Response, ContractError>) -> StakeError {
     match result {
         Err(ContractError::Stake(error)) => error,
         other => panic!("no stake error: {other:?}"),
     }
 }
 
-pub(super) const fn ended(reason: EndReason) -> StakeStatus {
+pub(crate) const fn ended(reason: EndReason) -> StakeStatus {
     StakeStatus::Ended { reason }
 }
 
 /// An attribute of a response's only event.
-pub(super) fn attribute(response: &Response, key: &str) -> String {
+pub(crate) fn attribute(response: &Response, key: &str) -> String {
     response.events[0]
         .attributes
         .iter()
@@ -169,17 +171,33 @@ pub(super) fn attribute(response: &Response, key: &str) -> String {
 impl Scene {
     /// Credits the provider's stakes 1/1024 of a unit for each satoshi, as a settled epoch would; how it gets there is
     /// the rewards' own business and is tried there.
-    pub(super) fn credit(&mut self) {
+    pub(crate) fn credit(&mut self) {
         use cosmwasm_std::Storage;
         let storage = &mut self.rig.deps.storage;
         let pk = self.provider.public_key().to_bytes();
         let key = [b"\0\x08provider".as_slice(), &pk].concat();
-        let provider = String::from_utf8(storage.get(&key).unwrap()).unwrap();
-        let (before, rest) = provider.split_once(r#""index":""#).unwrap();
-        let (index, after) = rest.split_once('"').unwrap();
-        let index = index.parse::<u128>().unwrap() + (1 << 54);
-        let provider = format!(r#"{before}"index":"{index}"{after}"#);
-        storage.set(&key, provider.as_bytes());
-        storage.set(b"owed", br#""1000000""#);
+        let mut provider: StoredProvider =
+            postcard::from_bytes(&storage.get(&key).unwrap()).unwrap();
+        provider.index += Uint256::from(1_u128 << 54);
+        storage.set(&key, &postcard::to_allocvec(&provider).unwrap());
+        let owed = postcard::to_allocvec(&Uint128::new(1_000_000)).unwrap();
+        storage.set(b"owed", &owed);
     }
+}
+
+/// A provider as the contract stores it.
+#[derive(Serialize, Deserialize)]
+struct StoredProvider {
+    operator: String,
+    commission: u16,
+    status: ProviderStatus,
+    sats: u64,
+    at_risk: u64,
+    registration_seq: u64,
+    commit_seq: u64,
+    commits: Vec<CommitInfo>,
+    committed: bool,
+    index: Uint256,
+    earned: Uint128,
+    participation: Option<(u64, u32, u32)>,
 }
