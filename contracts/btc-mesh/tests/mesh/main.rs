@@ -9,6 +9,7 @@
     missing_docs
 )]
 
+mod examples;
 mod rig;
 mod schema;
 mod soak;

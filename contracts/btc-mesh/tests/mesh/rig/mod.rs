@@ -8,6 +8,8 @@ mod bitcoin_chain;
 mod instance;
 mod staker;
 mod storage;
+mod voter;
 
-pub(crate) use instance::{DENOM, Rig, params, secret, sign};
+pub(crate) use instance::{DENOM, GOVERNANCE, Rig, params, secret};
 pub(crate) use staker::{Staking, Terms, covenant_set, funded};
+pub(crate) use voter::{Voter, block_hash};
