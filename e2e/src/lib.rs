@@ -14,6 +14,7 @@ mod babylond;
 mod bitcoind;
 mod cometbft;
 pub mod network;
+pub mod partner_chain;
 mod poll;
 mod port;
 mod process;

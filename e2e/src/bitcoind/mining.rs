@@ -1,9 +1,9 @@
 //! What a test does to the chain: blocks, reorganisations, payments.
 
 use anyhow::{Context as _, ensure};
-use bitcoin::{Address, Amount, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Address, Amount, BlockHash, Network, Transaction, TxOut, Txid};
 use bitcoincore_rpc::RpcApi as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Bitcoind;
 
@@ -57,7 +57,7 @@ impl Bitcoind {
             .map(bitcoin::consensus::encode::serialize_hex)
             .collect();
         let address = self.miner_address()?;
-        let block: serde_json::Value = self
+        let block: Value = self
             .rpc()
             .call("generateblock", &[json!(address.to_string()), json!(raw)])?;
         let hash = block
@@ -103,6 +103,33 @@ impl Bitcoind {
         Ok(self
             .rpc()
             .send_to_address(address, amount, None, None, None, None, None, None)?)
+    }
+
+    /// A signed transaction of the miner's coins that pays `output`; nobody is told of it.
+    ///
+    /// # Errors
+    ///
+    /// When the miner has too little, or the node refuses.
+    pub fn fund(&self, output: &TxOut) -> anyhow::Result<Transaction> {
+        let address = Address::from_script(&output.script_pubkey, Network::Regtest)?;
+        let outputs = json!([{ address.to_string(): output.value.to_btc() }]);
+        let raw: String = self
+            .rpc()
+            .call("createrawtransaction", &[json!([]), outputs])?;
+        // Coins of other transactions that nobody was told of must not be spent twice.
+        let options = json!({ "lockUnspents": true, "change_type": "bech32" });
+        let funded: Value = self
+            .rpc()
+            .call("fundrawtransaction", &[raw.into(), options])?;
+        let signed: Value = self.rpc().call(
+            "signrawtransactionwithwallet",
+            &[funded.get("hex").context("no hex")?.clone()],
+        )?;
+        let hex = signed
+            .get("hex")
+            .and_then(Value::as_str)
+            .context("no hex")?;
+        Ok(bitcoin::consensus::encode::deserialize_hex(hex)?)
     }
 
     fn miner_address(&self) -> anyhow::Result<Address> {

@@ -16,7 +16,7 @@ pub struct Committee {
 impl Committee {
     /// The committee of every scenario.
     #[expect(clippy::expect_used, reason = "the arguments are constants")]
-    pub(super) fn of_three() -> Self {
+    pub fn of_three() -> Self {
         let secrets = [
             "covenant member 0",
             "covenant member 1",

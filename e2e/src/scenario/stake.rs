@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use bitcoin::secp256k1::{Keypair, SECP256K1};
-use bitcoin::{Address, Amount, Network, Transaction, TxOut};
+use bitcoin::{Amount, Transaction};
 use bitcoincore_rpc::RpcApi as _;
 use chain::babylon::Babylon;
 use chain::{AddInclusionProof, Chain as _, CreateDelegation, DelegationStatus, Message};
 use eots::{SecretKey, bip340};
-use serde_json::{Value, json};
 use staking::delegation::{DelegationPlan, ValidDelegation};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::proof_of_possession::ProofOfPossession;
@@ -63,7 +62,7 @@ impl Stage {
         let key = StakerKey::from_slice(staker.secret.public_key().as_bytes())?;
         let time = BlockInterval::new(staking_time)?;
         let plan = DelegationPlan::new(key, vec![provider], time, value, params)?;
-        let staking_tx = self.funded(plan.staking_output().tx_out())?;
+        let staking_tx = self.bitcoind.fund(plan.staking_output().tx_out())?;
         let delegation = plan.build(&staking_tx, None)?;
         let sign = |message: [u8; 32]| bip340::sign(&staker.secret, &message, &rand::random());
         let keypair = Keypair::from_seckey_slice(SECP256K1, staker.secret.to_bytes().as_slice())?;
@@ -157,25 +156,5 @@ impl Stage {
             },
         )
         .await
-    }
-
-    /// A signed transaction of the miner's coins that pays `output`.
-    fn funded(&self, output: &TxOut) -> anyhow::Result<Transaction> {
-        let rpc = self.bitcoind.rpc();
-        let address = Address::from_script(&output.script_pubkey, Network::Regtest)?;
-        let outputs = json!([{ address.to_string(): output.value.to_btc() }]);
-        let raw: String = rpc.call("createrawtransaction", &[json!([]), outputs])?;
-        // Coins of other unconfirmed stakes must not be spent twice.
-        let options = json!({ "lockUnspents": true, "change_type": "bech32" });
-        let funded: Value = rpc.call("fundrawtransaction", &[raw.into(), options])?;
-        let signed: Value = rpc.call(
-            "signrawtransactionwithwallet",
-            &[funded.get("hex").context("no hex")?.clone()],
-        )?;
-        let hex = signed
-            .get("hex")
-            .and_then(Value::as_str)
-            .context("no hex")?;
-        Ok(bitcoin::consensus::encode::deserialize_hex(hex)?)
     }
 }

@@ -1,0 +1,30 @@
+//! A partner chain that the test secures itself: real nodes, the contracts on them, and everybody's keys in this process.
+//!
+//! A [`PartnerChain`] is a `wasmd` with `btc-light`, which [`PartnerChain::mine`] keeps at the tip of a regtest `bitcoind`.
+//! A [`Mesh`] is one instance of `btc-mesh` on it; several of them are as good as several chains, since each has a domain
+//! of its own. A [`Stake`] is funded and signed, a [`Provider`] commits and votes for a [`Checkpoint`], and
+//! [`PartnerChain::state_proof`] shows what a contract stores. All messages are JSON as the manual has it: what is built
+//! here is a second hand at the contracts' formats, so no type of theirs is used.
+
+mod encoding;
+mod headers;
+mod mesh;
+mod nodes;
+mod provider;
+mod stake;
+mod state_proof;
+mod table;
+mod terms;
+
+use std::time::Duration;
+
+pub use encoding::base64;
+pub use headers::headers_message;
+pub use mesh::{Checkpoint, Mesh};
+pub use nodes::{PartnerChain, bitcoin_with_coins};
+pub use provider::Provider;
+pub use stake::Stake;
+pub use terms::params;
+
+/// How long anything on these small chains may take.
+pub const DEADLINE: Duration = Duration::from_secs(90);

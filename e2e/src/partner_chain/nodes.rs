@@ -1,0 +1,331 @@
+//! The nodes, the contracts' code on them, and whose accounts send.
+
+use std::fs;
+use std::num::{NonZeroU16, NonZeroU64};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bitcoin::{Transaction, Txid};
+use bitcoincore_rpc::RpcApi as _;
+use chain::ChainError;
+use chain::cosmos::{AccountKey, Config};
+use chain::wasm::{CodeId, Coin, Contracts, Executed, Execution};
+use serde_json::{Value, json};
+use staking::inclusion::InclusionProof;
+use staking::proof_of_possession::AccountAddress;
+
+use super::headers::{self, BASE};
+use super::encoding::{base64, bytes32, number, text};
+use super::mesh::Mesh;
+use super::terms;
+use super::{DEADLINE, headers_message};
+use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
+
+/// Coins that can be staked, and blocks for the pace that instances ask for.
+const FIRST_BLOCKS: u64 = 140;
+
+/// A `wasmd` with the contracts' code and a `btc-light` that follows a `bitcoind`.
+pub struct PartnerChain {
+    /// The Bitcoin that is followed.
+    pub bitcoind: Arc<Bitcoind>,
+    /// The chain's node.
+    pub wasmd: Wasmd,
+    /// The account of the chain's governance.
+    pub governance: Contracts,
+    /// The account of somebody whom nothing is granted to: relayer, reporter, bystander.
+    pub anybody: Contracts,
+    light: AccountAddress,
+    mesh: CodeId,
+    escrow: CodeId,
+}
+
+/// A Bitcoin whose miner has coins to stake.
+///
+/// # Errors
+///
+/// When the node does not come up.
+pub async fn bitcoin_with_coins() -> anyhow::Result<Arc<Bitcoind>> {
+    let bitcoind = Bitcoind::launch().await?;
+    bitcoind.mine(FIRST_BLOCKS)?;
+    Ok(Arc::new(bitcoind))
+}
+
+impl PartnerChain {
+    /// Starts a chain, stores the contracts' code on it, and brings all headers there are.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not come up, the contracts cannot be built, or the chain refuses them.
+    pub async fn launch(bitcoind: Arc<Bitcoind>) -> anyhow::Result<Self> {
+        let settings = WasmdSettings {
+            funded_accounts: 2,
+            block_interval: Duration::from_millis(200),
+            ..WasmdSettings::default()
+        };
+        let (wasmd, folder) = tokio::try_join!(Wasmd::launch(&settings), async {
+            tokio::task::spawn_blocking(provision::contracts).await?
+        })?;
+        let (governance, anybody) = accounts(&wasmd).await?;
+        let (mesh, (light, escrow)) = tokio::try_join!(
+            store(&governance, &folder, "btc_mesh.wasm"),
+            async {
+                let light = store(&anybody, &folder, "btc_light.wasm").await?;
+                anyhow::Ok((light, store(&anybody, &folder, "escrow.wasm").await?))
+            }
+        )?;
+        let beginning = headers::beginning(&bitcoind)?;
+        let light = governance
+            .instantiate(light, &beginning, "btc-light", None)
+            .await?;
+        let chain = Self {
+            bitcoind,
+            wasmd,
+            governance,
+            anybody,
+            light,
+            mesh,
+            escrow,
+        };
+        chain.bring_headers().await?;
+        Ok(chain)
+    }
+
+    /// Has the validator grow two branches from here on, as one that cheats does; the other branch is returned. What is
+    /// under way must have ended.
+    ///
+    /// # Errors
+    ///
+    /// When a node does not end or come up.
+    pub async fn fork(&mut self) -> anyhow::Result<Self> {
+        self.wasmd.stop().await?;
+        let mut wasmd = self.wasmd.fork()?;
+        tokio::try_join!(self.wasmd.start(), wasmd.start())?;
+        let (governance, anybody) = accounts(&wasmd).await?;
+        Ok(Self {
+            bitcoind: self.bitcoind.clone(),
+            wasmd,
+            governance,
+            anybody,
+            light: self.light.clone(),
+            mesh: self.mesh,
+            escrow: self.escrow,
+        })
+    }
+
+    /// Begins an instance of `btc-mesh` with one covenant set, that of [`terms`].
+    ///
+    /// # Errors
+    ///
+    /// When the contract refuses the parameters.
+    pub async fn begin_mesh(&self, params: &Value) -> anyhow::Result<Mesh<'_>> {
+        let covenant = terms::covenant_set(&terms::staking_params()?);
+        let governance = self.governance.account().context("no account")?;
+        let begin = json!({
+            "light": self.light.text(),
+            "gov": governance.text(),
+            "denom": Wasmd::DENOMINATION,
+            "params": params,
+            "covenants": [covenant],
+        });
+        let address = self
+            .governance
+            .instantiate(self.mesh, &begin, "btc-mesh", None)
+            .await?;
+        self.mesh(address).await
+    }
+
+    /// The instance of `btc-mesh` at an address.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it goes by another domain than follows from where and when it began.
+    pub async fn mesh(&self, address: AccountAddress) -> anyhow::Result<Mesh<'_>> {
+        Mesh::at(self, address).await
+    }
+
+    /// Begins an escrow that believes an instance.
+    ///
+    /// # Errors
+    ///
+    /// When the contract refuses it.
+    pub async fn begin_escrow(&self, mesh: &Mesh<'_>) -> anyhow::Result<AccountAddress> {
+        let owner = self.governance.account().context("no account")?;
+        let begin = json!({ "mesh": mesh.address().text(), "era": 0, "owner": owner.text() });
+        let escrow = self
+            .governance
+            .instantiate(self.escrow, &begin, "escrow", None);
+        Ok(escrow.await?)
+    }
+
+    /// The `btc-light` contract.
+    pub fn light(&self) -> &AccountAddress {
+        &self.light
+    }
+
+    /// Tells a contract something from an account, which gives it so many coins along.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`].
+    pub async fn tell(
+        &self,
+        account: &Contracts,
+        contract: &AccountAddress,
+        message: &Value,
+        coins: u128,
+    ) -> Result<Executed, ChainError> {
+        let mut execution = Execution::new(contract.clone(), message)?;
+        if coins > 0 {
+            execution.funds.push(Coin {
+                denomination: Wasmd::DENOMINATION.to_owned(),
+                amount: coins,
+            });
+        }
+        let answers = account.execute(vec![execution]).await;
+        answers
+            .into_iter()
+            .next()
+            .unwrap_or(Err(ChainError::Stopped))
+    }
+
+    /// Tells `btc-light` something from the account of [`Self::anybody`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`].
+    pub async fn tell_light(&self, message: &Value) -> Result<Executed, ChainError> {
+        self.tell(&self.anybody, &self.light, message, 0).await
+    }
+
+    /// An address of this chain that nobody has the key of.
+    ///
+    /// # Errors
+    ///
+    /// Never for 20 bytes.
+    pub fn fresh_address(&self) -> anyhow::Result<AccountAddress> {
+        Ok(AccountAddress::new("wasm", &rand::random::<[u8; 20]>())?)
+    }
+
+    /// Brings all headers up to Bitcoin's tip, from where the chain's view parts from Bitcoin's own.
+    ///
+    /// # Errors
+    ///
+    /// When a node does not answer, or the contract refuses them.
+    pub async fn bring_headers(&self) -> anyhow::Result<()> {
+        let tip = self.bitcoind.height()?;
+        let common = self.last_common_height().await?;
+        if common < tip {
+            let message = headers_message(&self.bitcoind, common + 1..=tip)?;
+            self.tell_light(&message).await?;
+        }
+        Ok(())
+    }
+
+    /// Mines, and brings the new headers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bring_headers`].
+    pub async fn mine(&self, blocks: u64) -> anyhow::Result<()> {
+        self.bitcoind.mine(blocks)?;
+        self.bring_headers().await
+    }
+
+    /// Has Bitcoin confirm transactions in one block with `depth` blocks on top, and brings the headers.
+    ///
+    /// # Errors
+    ///
+    /// When Bitcoin refuses one, or as [`Self::bring_headers`].
+    pub async fn confirm(&self, transactions: &[&Transaction], depth: u64) -> anyhow::Result<()> {
+        for transaction in transactions {
+            self.bitcoind.rpc().send_raw_transaction(*transaction)?;
+        }
+        self.mine(1 + depth).await
+    }
+
+    /// The proof that a transaction is in a block, as contracts take it.
+    ///
+    /// # Errors
+    ///
+    /// When it is in none.
+    pub fn inclusion(&self, txid: Txid) -> anyhow::Result<Value> {
+        let rpc = self.bitcoind.rpc();
+        let block = rpc
+            .get_raw_transaction_info(&txid, None)?
+            .blockhash
+            .context("the transaction is in no block")?;
+        let proof = InclusionProof::new(&rpc.get_block(&block)?, txid)?;
+        Ok(json!({
+            "height": rpc.get_block_header_info(&block)?.height,
+            "index": proof.index,
+            "branch": base64(proof.path_bytes()),
+        }))
+    }
+
+    /// The hash of this chain's header at a height, in the node's own words; waits for the block after it, in which it
+    /// can be voted for.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not reach that block.
+    pub async fn header_hash(&self, height: u64) -> anyhow::Result<[u8; 32]> {
+        self.wasmd.wait_for_height(height + 1, DEADLINE).await?;
+        let commit = self.wasmd.commit(height)?;
+        let hash = commit.pointer("/commit/block_id/hash");
+        bytes32(
+            hash.and_then(Value::as_str)
+                .context("the commit has no block id")?,
+        )
+    }
+
+    /// The newest height at which the chain knows Bitcoin's own header.
+    async fn last_common_height(&self) -> anyhow::Result<u64> {
+        let tip: Value = self
+            .anybody
+            .query(&self.light, &json!({ "tip": {} }))
+            .await?;
+        let mut height = number(&tip, "height")?.min(self.bitcoind.height()?);
+        while height > BASE {
+            let known: Value = self
+                .anybody
+                .query(&self.light, &json!({ "header": { "height": height } }))
+                .await?;
+            let own = self.bitcoind.rpc().get_block_hash(height)?;
+            if text(&known, "hash")? == own.to_string() {
+                break;
+            }
+            height -= 1;
+        }
+        Ok(height)
+    }
+}
+
+/// Those of [`PartnerChain::governance`] and [`PartnerChain::anybody`].
+async fn accounts(wasmd: &Wasmd) -> anyhow::Result<(Contracts, Contracts)> {
+    tokio::try_join!(account(wasmd, 0), account(wasmd, 1))
+}
+
+async fn account(wasmd: &Wasmd, position: usize) -> anyhow::Result<Contracts> {
+    let funded = wasmd.funded_accounts().get(position);
+    let key = AccountKey::from_secret(funded.context("no such account")?.secret())?;
+    let config = Config {
+        // The largest contract's code.
+        max_gas: NonZeroU64::new(60_000_000).context("no gas")?,
+        poll_interval_milliseconds: NonZeroU16::new(50).context("no interval")?,
+        ..Config::without_fees(
+            wasmd.chain_id(),
+            wasmd.grpc_url().try_into()?,
+            "wasm",
+            Wasmd::DENOMINATION,
+        )
+    };
+    Ok(Contracts::connect(config, key).await?)
+}
+
+async fn store(account: &Contracts, folder: &Path, name: &str) -> anyhow::Result<CodeId> {
+    let code = fs::read(folder.join(name)).with_context(|| format!("no {name}"))?;
+    let stored = account.store_code(code).await;
+    stored.with_context(|| format!("{name} is refused"))
+}

@@ -1,0 +1,186 @@
+//! A stake: funded, signed by its staker and by a quorum of the committee, and shown.
+
+use anyhow::Context as _;
+use bitcoin::consensus::serialize;
+use bitcoin::hashes::Hash as _;
+use bitcoin::{Amount, OutPoint, Transaction};
+use chain::AddCovenantSignatures;
+use eots::{PublicKey, SecretKey, bip340};
+use mesh_core::Domain;
+use mesh_core::consent::{Consent, Share, Target};
+use serde_json::{Value, json};
+use staking::delegation::{DelegationPlan, ValidDelegation};
+use staking::keys::{FinalityProviderKey, StakerKey};
+use staking::proof_of_possession::AccountAddress;
+use staking::quorum::CovenantSignature;
+use staking::units::BlockInterval;
+
+use super::encoding::base64;
+use super::terms;
+use crate::Bitcoind;
+use crate::scenario::Committee;
+
+/// A stake that nobody was told of.
+pub struct Stake {
+    staker: SecretKey,
+    /// Everything that follows from the delegation.
+    pub delegation: ValidDelegation,
+    /// The signed staking transaction.
+    pub transaction: Transaction,
+    /// A quorum of the committee's signatures, ascending by member.
+    pub covenant: Vec<AddCovenantSignatures>,
+}
+
+impl Stake {
+    /// Funds and signs a stake of a new staker's, under the parameters of [`terms::staking_params`].
+    ///
+    /// # Errors
+    ///
+    /// When the miner cannot pay it, or it is none under the parameters.
+    pub fn sign(
+        bitcoind: &Bitcoind,
+        provider: &PublicKey,
+        value: Amount,
+        timelock: u16,
+    ) -> anyhow::Result<Self> {
+        let staker = SecretKey::from_bytes(&rand::random())?;
+        let plan = DelegationPlan::new(
+            StakerKey::from_slice(staker.public_key().as_bytes())?,
+            vec![FinalityProviderKey::from_slice(provider.as_bytes())?],
+            BlockInterval::new(timelock)?,
+            value,
+            &terms::staking_params()?,
+        )?;
+        let transaction = bitcoind.fund(plan.staking_output().tx_out())?;
+        let delegation = plan.build(&transaction, None)?;
+        let committee = Committee::of_three();
+        let mut covenant = (0..committee.quorum())
+            .map(|member| committee.sign(usize::try_from(member)?, &delegation))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        covenant.sort_by_key(|signatures| signatures.covenant);
+        Ok(Self {
+            staker,
+            delegation,
+            transaction,
+            covenant,
+        })
+    }
+
+    /// The staking output.
+    pub fn outpoint(&self) -> OutPoint {
+        self.delegation.staking_outpoint()
+    }
+
+    /// The message that shows it.
+    ///
+    /// # Errors
+    ///
+    /// Never for a stake of [`Self::sign`].
+    pub fn message(&self, inclusion: Value, consent: Value) -> anyhow::Result<Value> {
+        let delegation = &self.delegation;
+        let keys = delegation.keys();
+        let provider = keys.finality_providers().first().context("no provider")?;
+        let covenant = self
+            .covenant
+            .iter()
+            .map(covenant_signature)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let timelock = delegation.staking_output().timelock().timelock();
+        Ok(json!({ "stake": {
+            "covenant": 0,
+            "staker": keys.staker().to_string(),
+            "provider": provider.to_string(),
+            "timelock": timelock.blocks(),
+            "staking_tx": base64(serialize(&self.transaction)),
+            "vout": self.outpoint().vout,
+            "inclusion": inclusion,
+            "slashing_tx": base64(serialize(delegation.slashing_tx())),
+            "unbonding_tx": base64(serialize(delegation.unbonding_tx())),
+            "unbonding_slashing_tx": base64(serialize(delegation.unbonding_slashing_tx())),
+            "staker_slashing": self.signature(&delegation.slashing_sighash().to_bytes()),
+            "staker_unbonding_slashing":
+                self.signature(&delegation.unbonding_slashing_sighash().to_bytes()),
+            "covenant_signatures": covenant,
+            "consent": consent,
+        }}))
+    }
+
+    /// The staker's numbered list of shares: of each instance its basis points, and where its rewards go.
+    ///
+    /// # Errors
+    ///
+    /// When the shares make no consent.
+    pub fn consent(
+        &self,
+        seq: u32,
+        shares: &[(Domain, u16, &AccountAddress)],
+    ) -> anyhow::Result<Value> {
+        let mut shares: Vec<_> = shares
+            .iter()
+            .map(|(domain, basis_points, rewards)| Share {
+                target: Target::instance(domain),
+                basis_points: *basis_points,
+                reward_address: rewards.text().to_owned(),
+            })
+            .collect();
+        shares.sort_by_key(|share| share.target);
+        let list: Vec<Value> = shares
+            .iter()
+            .map(|share| {
+                json!({
+                    "target": Domain::from_bytes(*share.target.as_bytes()).to_string(),
+                    "basis_points": share.basis_points,
+                    "reward_address": share.reward_address,
+                })
+            })
+            .collect();
+        let OutPoint { txid, vout } = self.outpoint();
+        let consent = Consent::new(&txid.to_byte_array(), vout, seq, shares)?;
+        Ok(json!({
+            "seq": seq,
+            "shares": list,
+            "signature": self.signature(consent.digest()),
+        }))
+    }
+
+    /// The transaction that unbonds it, ready for Bitcoin.
+    ///
+    /// # Errors
+    ///
+    /// Never for a stake of [`Self::sign`].
+    pub fn unbonding(&self) -> anyhow::Result<Transaction> {
+        let sighash = self.delegation.unbonding_sighash().to_bytes();
+        let staker = bip340::sign(&self.staker, &sighash, &rand::random());
+        let covenant: Vec<_> = self
+            .covenant
+            .iter()
+            .map(|signatures| CovenantSignature {
+                key: signatures.covenant,
+                signature: signatures.unbonding_signature,
+            })
+            .collect();
+        Ok(self
+            .delegation
+            .signed_unbonding_tx(&staker.into(), &covenant)?)
+    }
+
+    fn signature(&self, message: &[u8; 32]) -> String {
+        base64(bip340::sign(&self.staker, message, &rand::random()))
+    }
+}
+
+/// One member's signatures, for the one provider.
+fn covenant_signature(signatures: &AddCovenantSignatures) -> anyhow::Result<Value> {
+    let [slashing] = signatures.slashing_signatures.as_slice() else {
+        anyhow::bail!("not one provider's")
+    };
+    let [unbonding_slashing] = signatures.unbonding_slashing_signatures.as_slice() else {
+        anyhow::bail!("not one provider's")
+    };
+    Ok(json!({
+        "key": signatures.covenant.to_string(),
+        "slashing": base64(slashing),
+        "unbonding": base64(signatures.unbonding_signature.serialize()),
+        "unbonding_slashing": base64(unbonding_slashing),
+    }))
+}

@@ -1,0 +1,54 @@
+//! The contracts' own workspace, which has its own compiler and lock file: its tests, and its code in the machine that
+//! chains load.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testenv::provision;
+
+fn workspace() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    root.join("contracts")
+}
+
+/// Runs a command, whose output is of interest where it fails.
+fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (printed, complaints) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{printed}\n{complaints}",
+        output.status
+    );
+    printed
+}
+
+#[test]
+fn the_contracts_keep_their_own_tests() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["test", "--locked"])
+        .current_dir(workspace())
+        // Of the programs, which another build holds locked.
+        .env_remove("CARGO_TARGET_DIR");
+    succeeds(&mut command);
+}
+
+#[test]
+fn the_contracts_load_in_the_chains_virtual_machine() {
+    let folder = provision::contracts().unwrap();
+    let names = ["btc_light.wasm", "btc_mesh.wasm", "escrow.wasm"];
+    let mut command = Command::new("go");
+    command
+        .args(["run", "."])
+        .args(names.map(|name| folder.join(name)))
+        .current_dir(workspace().join("vm-check"));
+    let report = succeeds(&mut command);
+    for name in names {
+        assert!(report.contains(&format!("{name}: ")), "{report}");
+    }
+}

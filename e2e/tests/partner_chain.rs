@@ -1,0 +1,93 @@
+//! The contracts of a partner chain on real nodes: stock `wasmd` beside a regtest `bitcoind`. The numbers are those of the
+//! scenarios in the design.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "partner_chain/age.rs"]
+mod age;
+#[path = "partner_chain/bitcoin_view.rs"]
+mod bitcoin_view;
+#[path = "partner_chain/burn.rs"]
+mod burn;
+#[path = "partner_chain/consent.rs"]
+mod consent;
+#[path = "partner_chain/copies.rs"]
+mod copies;
+#[path = "partner_chain/escrow.rs"]
+mod escrow;
+#[path = "partner_chain/finality.rs"]
+mod finality;
+#[path = "partner_chain/fork.rs"]
+mod fork;
+#[path = "partner_chain/malformed.rs"]
+mod malformed;
+#[path = "partner_chain/reorganisation.rs"]
+mod reorganisation;
+#[path = "partner_chain/rewards.rs"]
+mod rewards;
+#[path = "partner_chain/scene.rs"]
+mod scene;
+#[path = "partner_chain/spends.rs"]
+mod spends;
+#[path = "partner_chain/stall.rs"]
+mod stall;
+
+use testenv::partner_chain::{PartnerChain, bitcoin_with_coins};
+
+async fn launch() -> PartnerChain {
+    PartnerChain::launch(bitcoin_with_coins().await.unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stake_makes_a_chain_final_and_is_paid_for_it() {
+    let chain = launch().await;
+    let life = finality::Life::begin(&chain).await;
+    let deposit = escrow::Deposited::make(&life).await;
+    life.s01_a_stake_counts_after_the_challenge_and_not_before()
+        .await;
+    life.s02_one_stake_counts_on_two_instances_by_its_shares()
+        .await;
+    life.s11_votes_from_elsewhere_are_refused_and_take_no_slot()
+        .await;
+    life.s09_three_quarters_make_a_checkpoint_final_at_once()
+        .await;
+    deposit.s35_only_a_proof_of_the_final_state_releases_it().await;
+    life.s12_a_second_vote_at_a_checkpoint_gives_the_key_away()
+        .await;
+    burn::s14_the_key_and_the_slash_kit_burn_the_stake(&life).await;
+    life.s10_a_checkpoint_waits_for_the_one_before_it().await;
+    life.s12_a_slashed_provider_is_in_no_later_table().await;
+    life.s09_exactly_two_thirds_make_nothing_final().await;
+    rewards::s23_what_is_paid_owed_and_left_is_what_came_in(&life).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bitcoin_is_believed_only_as_far_as_its_work_goes() {
+    let chain = launch().await;
+    bitcoin_view::s04_headers_that_break_bitcoins_rules_are_refused(&chain).await;
+    bitcoin_view::s07_a_proof_of_another_place_is_refused(&chain).await;
+    reorganisation::s05_what_a_reorganisation_undid_must_be_proven_anew(&chain).await;
+    spends::s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(&chain).await;
+    spends::s21_a_stake_ends_by_itself_when_nobody_reports(&chain).await;
+    spends::s28_a_stake_spent_before_it_was_shown_never_counts(&chain).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_believed_and_nothing_shrinks() {
+    let chain = launch().await;
+    malformed::s08_each_malformed_stake_is_refused_for_its_own_reason(&chain).await;
+    copies::s36_copied_messages_serve_nobody_else(&chain).await;
+    copies::s18_only_the_randomness_in_the_table_counts(&chain).await;
+    consent::s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_moves_it(&chain).await;
+    stall::s27_a_slash_shrinks_no_total(&chain).await;
+    stall::s24_a_stall_ends_by_a_recorded_decision(&chain).await;
+    age::s26_an_old_table_makes_nothing_final(&chain).await;
+    age::s32_a_late_roll_delays_and_loses_nothing(&chain).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_branches_of_a_chain_cannot_both_be_final_for_nothing() {
+    fork::s16_s17_votes_of_one_branch_prove_nothing_on_the_other(&mut launch().await).await;
+}
