@@ -53,7 +53,9 @@ async fn stake_makes_a_chain_final_and_is_paid_for_it() {
         .await;
     life.s09_three_quarters_make_a_checkpoint_final_at_once()
         .await;
-    deposit.s35_only_a_proof_of_the_final_state_releases_it().await;
+    deposit
+        .s35_only_a_proof_of_the_final_state_releases_it()
+        .await;
     life.s12_a_second_vote_at_a_checkpoint_gives_the_key_away()
         .await;
     burn::s14_the_key_and_the_slash_kit_burn_the_stake(&life).await;

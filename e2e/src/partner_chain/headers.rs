@@ -40,10 +40,7 @@ pub(super) fn beginning(bitcoind: &Bitcoind) -> anyhow::Result<Value> {
 /// # Errors
 ///
 /// When Bitcoin has no such blocks.
-pub fn headers_message(
-    bitcoind: &Bitcoind,
-    heights: RangeInclusive<u64>,
-) -> anyhow::Result<Value> {
+pub fn headers_message(bitcoind: &Bitcoind, heights: RangeInclusive<u64>) -> anyhow::Result<Value> {
     let parent_height = heights.start().saturating_sub(1);
     let raw: Vec<u8> = heights
         .map(|height| Ok(serialize(&header(bitcoind, height)?)))

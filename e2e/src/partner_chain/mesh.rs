@@ -65,7 +65,10 @@ impl<'a> Mesh<'a> {
             encoding::number(&config, "height")?,
             encoding::number(&config, "time")?,
         )?;
-        anyhow::ensure!(shown == domain, "the instance calls itself {shown}, it is {domain}");
+        anyhow::ensure!(
+            shown == domain,
+            "the instance calls itself {shown}, it is {domain}"
+        );
         Ok(Self {
             chain,
             address,

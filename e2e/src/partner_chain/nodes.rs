@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use staking::inclusion::InclusionProof;
 use staking::proof_of_possession::AccountAddress;
 
-use super::headers::{self, BASE};
 use super::encoding::{base64, bytes32, number, text};
+use super::headers::{self, BASE};
 use super::mesh::Mesh;
 use super::terms;
 use super::{DEADLINE, headers_message};
@@ -68,13 +68,11 @@ impl PartnerChain {
             tokio::task::spawn_blocking(provision::contracts).await?
         })?;
         let (governance, anybody) = accounts(&wasmd).await?;
-        let (mesh, (light, escrow)) = tokio::try_join!(
-            store(&governance, &folder, "btc_mesh.wasm"),
-            async {
+        let (mesh, (light, escrow)) =
+            tokio::try_join!(store(&governance, &folder, "btc_mesh.wasm"), async {
                 let light = store(&anybody, &folder, "btc_light.wasm").await?;
                 anyhow::Ok((light, store(&anybody, &folder, "escrow.wasm").await?))
-            }
-        )?;
+            })?;
         let beginning = headers::beginning(&bitcoind)?;
         let light = governance
             .instantiate(light, &beginning, "btc-light", None)
@@ -159,11 +157,6 @@ impl PartnerChain {
         Ok(escrow.await?)
     }
 
-    /// The `btc-light` contract.
-    pub fn light(&self) -> &AccountAddress {
-        &self.light
-    }
-
     /// Tells a contract something from an account, which gives it so many coins along.
     ///
     /// # Errors
@@ -197,6 +190,15 @@ impl PartnerChain {
     /// As [`Contracts::execute`].
     pub async fn tell_light(&self, message: &Value) -> Result<Executed, ChainError> {
         self.tell(&self.anybody, &self.light, message, 0).await
+    }
+
+    /// Asks `btc-light` something.
+    ///
+    /// # Errors
+    ///
+    /// When the contract refuses, or the node does not answer.
+    pub async fn ask_light(&self, question: &Value) -> Result<Value, ChainError> {
+        self.anybody.query(&self.light, question).await
     }
 
     /// An address of this chain that nobody has the key of.
@@ -282,16 +284,11 @@ impl PartnerChain {
 
     /// The newest height at which the chain knows Bitcoin's own header.
     async fn last_common_height(&self) -> anyhow::Result<u64> {
-        let tip: Value = self
-            .anybody
-            .query(&self.light, &json!({ "tip": {} }))
-            .await?;
+        let tip = self.ask_light(&json!({ "tip": {} })).await?;
         let mut height = number(&tip, "height")?.min(self.bitcoind.height()?);
         while height > BASE {
-            let known: Value = self
-                .anybody
-                .query(&self.light, &json!({ "header": { "height": height } }))
-                .await?;
+            let question = json!({ "header": { "height": height } });
+            let known = self.ask_light(&question).await?;
             let own = self.bitcoind.rpc().get_block_hash(height)?;
             if text(&known, "hash")? == own.to_string() {
                 break;

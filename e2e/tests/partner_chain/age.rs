@@ -22,7 +22,10 @@ pub(crate) async fn s26_an_old_table_makes_nothing_final(chain: &PartnerChain) {
     let poked = mesh.execute(json!({ "poke": {} })).await.unwrap();
     assert_eq!(told(&poked, "halted", "reason"), old);
     let status = mesh.status().await.unwrap();
-    assert_eq!((&status["next"], &status["halted"]), (&json!(1), &json!(old)));
+    assert_eq!(
+        (&status["next"], &status["halted"]),
+        (&json!(1), &json!(old))
+    );
 
     chain.mine(1).await.unwrap();
     let hash = mesh.checkpoint(1).await.unwrap().hash.to_lower_hex_string();
@@ -45,7 +48,9 @@ pub(crate) async fn s32_a_late_roll_delays_and_loses_nothing(chain: &PartnerChai
         .await
         .unwrap();
     let provider = &scene.providers[0];
-    let beyond = provider.signed_vote(last + 1, &[1; 32], b"whatever").unwrap();
+    let beyond = provider
+        .signed_vote(last + 1, &[1; 32], b"whatever")
+        .unwrap();
     let executed = mesh.execute(votes(vec![beyond])).await.unwrap();
     assert_eq!(
         vote_refusals(&executed),

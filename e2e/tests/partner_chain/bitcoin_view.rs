@@ -2,8 +2,8 @@
 
 use bitcoin::block::Header;
 use bitcoin::consensus::serialize;
-use bitcoin::{Amount, CompactTarget, ScriptBuf, TxOut, WPubkeyHash};
 use bitcoin::hashes::Hash as _;
+use bitcoin::{Amount, CompactTarget, ScriptBuf, TxOut, WPubkeyHash};
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
 use testenv::partner_chain::{PartnerChain, base64, params};
@@ -35,8 +35,8 @@ pub(crate) async fn s04_headers_that_break_bitcoins_rules_are_refused(chain: &Pa
         ..parent
     };
     let median = u32::try_from(tip.median_time.unwrap()).unwrap();
-    let before = chain.anybody.query::<Value>(chain.light(), &json!({ "tip": {} }));
-    let before = before.await.unwrap();
+    let question = json!({ "tip": {} });
+    let before = chain.ask_light(&question).await.unwrap();
 
     let of_tip = |header: Header| (height, header);
     let cases = [
@@ -94,8 +94,7 @@ pub(crate) async fn s04_headers_that_break_bitcoins_rules_are_refused(chain: &Pa
         let refused = refusal(chain.tell_light(&message).await);
         assert!(refused.contains(words), "{refused}");
     }
-    let after = chain.anybody.query::<Value>(chain.light(), &json!({ "tip": {} }));
-    assert_eq!(after.await.unwrap(), before);
+    assert_eq!(chain.ask_light(&question).await.unwrap(), before);
 }
 
 pub(crate) async fn s07_a_proof_of_another_place_is_refused(chain: &PartnerChain) {
@@ -138,18 +137,33 @@ pub(crate) async fn s07_a_proof_of_another_place_is_refused(chain: &PartnerChain
             "index 6 is outside a Merkle tree of 2 levels".to_owned(),
         ),
         (claimed(height, 1), "the Merkle path leads to ".to_owned()),
-        (claimed(height - 1, 2), "the Merkle path leads to ".to_owned()),
-        (claimed(height, 0), "is the coinbase of its block".to_owned()),
+        (
+            claimed(height - 1, 2),
+            "the Merkle path leads to ".to_owned(),
+        ),
+        (
+            claimed(height, 0),
+            "is the coinbase of its block".to_owned(),
+        ),
         (
             claimed(tip + 1, 2),
-            format!("no header of Bitcoin's best chain is known at height {}", tip + 1),
+            format!(
+                "no header of Bitcoin's best chain is known at height {}",
+                tip + 1
+            ),
         ),
-        (cut, "a Merkle path of 33 bytes is no sequence of 32-byte hashes".to_owned()),
+        (
+            cut,
+            "a Merkle path of 33 bytes is no sequence of 32-byte hashes".to_owned(),
+        ),
     ];
     for (message, words) in cases {
         let refused = refusal(scene.mesh.execute(message).await);
         assert!(refused.contains(&words), "{refused}");
     }
     scene.mesh.execute(shown).await.unwrap();
-    assert_eq!(scene.known(&stake).await["status"], json!({ "pending": { "since": tip } }));
+    assert_eq!(
+        scene.known(&stake).await["status"],
+        json!({ "pending": { "since": tip } })
+    );
 }

@@ -50,7 +50,10 @@ pub(crate) async fn s14_the_key_and_the_slash_kit_burn_the_stake(life: &Life<'_>
     };
     let set = &kit["covenant_set"];
     assert_eq!(burned.value, Amount::from_sat(VALUE / 10));
-    assert_eq!(burned.script_pubkey.as_bytes(), bytes(set, "slashing_script"));
+    assert_eq!(
+        burned.script_pubkey.as_bytes(),
+        bytes(set, "slashing_script")
+    );
     let staker = text(&kit, "staker").parse::<StakerKey>().unwrap();
     let locked = SlashingChangeOutput::new(staker, interval(set, "unbonding_time"));
     assert_eq!(&change.script_pubkey, locked.script_pubkey());
@@ -63,7 +66,9 @@ fn slashing(kit: &Value) -> Transaction {
     let members = members.map(|key| key.as_str().unwrap().parse().unwrap());
     let quorum = set["quorum"].as_u64().unwrap().try_into().unwrap();
     let committee = CovenantCommittee::new(members.collect(), quorum).unwrap();
-    let provider = text(kit, "provider").parse::<FinalityProviderKey>().unwrap();
+    let provider = text(kit, "provider")
+        .parse::<FinalityProviderKey>()
+        .unwrap();
     let staker = text(kit, "staker").parse().unwrap();
     let keys = DelegationKeys::new(staker, vec![provider], committee).unwrap();
     let value = Amount::from_sat(kit["value"].as_u64().unwrap());

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use testenv::partner_chain::{PartnerChain, Stake, params};
 
-use crate::scene::{
-    CHALLENGE, Scene, VALUE, WHOLE, accepted, activate, fresh_key, refusal, told,
-};
+use crate::scene::{CHALLENGE, Scene, VALUE, WHOLE, accepted, activate, fresh_key, refusal, told};
 
 /// How long a larger share waits.
 const DELAY: u64 = 4;
@@ -41,7 +39,12 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
     }
     chain.mine(CHALLENGE).await.unwrap();
     for (scene, honest_part) in [(&x, 6_000), (&y, 4_000)] {
-        accepted(scene.mesh.execute_all(&[activate(honest), activate(cheat)]).await);
+        accepted(
+            scene
+                .mesh
+                .execute_all(&[activate(honest), activate(cheat)])
+                .await,
+        );
         assert_eq!(scene.sats(0).await, part(honest_part) + VALUE);
     }
 

@@ -28,7 +28,8 @@ pub(crate) async fn s36_copied_messages_serve_nobody_else(chain: &PartnerChain) 
     };
     let (next, next_commit) = (registration(here, 2), here.commit(2).unwrap());
     let used = "seq is 1, it must be above 1, the last one";
-    let unsigned = format!("the signature is not provider {pk}'s of this message for this instance");
+    let unsigned =
+        format!("the signature is not provider {pk}'s of this message for this instance");
     let unsigned = unsigned.as_str();
     for (message, words) in [
         (registration(here, 1), used),
@@ -52,9 +53,15 @@ pub(crate) async fn s36_copied_messages_serve_nobody_else(chain: &PartnerChain) 
     // Relayed unchanged, by whomever.
     mesh.govern(next).await.unwrap();
     mesh.execute(next_commit).await.unwrap();
-    let known = mesh.query(json!({ "provider": { "pk": pk } })).await.unwrap();
+    let known = mesh
+        .query(json!({ "provider": { "pk": pk } }))
+        .await
+        .unwrap();
     assert_eq!(known["operator"], scene.operator.text());
-    assert_eq!((&known["registration_seq"], &known["commit_seq"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&known["registration_seq"], &known["commit_seq"]),
+        (&json!(2), &json!(2))
+    );
 
     let stake = [scene.sign(0, 1_000)];
     scene.bury(&stake).await;

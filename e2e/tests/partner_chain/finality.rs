@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testenv::partner_chain::{Checkpoint, PartnerChain, Provider, Stake, params};
 
 use crate::scene::{
-    CHALLENGE, Scene, VALUE, accepted, activate, all_told, fresh_key, refusal, told,
-    vote_refusals, votes,
+    CHALLENGE, Scene, VALUE, accepted, activate, all_told, fresh_key, refusal, told, vote_refusals,
+    votes,
 };
 
 /// The share of each stake that counts.
@@ -101,7 +101,11 @@ impl<'a> Life<'a> {
         self.other.mesh.execute(shown).await.unwrap();
         self.scene.chain.mine(CHALLENGE).await.unwrap();
         self.other.mesh.execute(activate(stake)).await.unwrap();
-        self.other.mesh.govern(json!({ "start": {} })).await.unwrap();
+        self.other
+            .mesh
+            .govern(json!({ "start": {} }))
+            .await
+            .unwrap();
         assert_eq!(self.other.weights(0).await, [(0, WEIGHT)]);
         let question = json!({ "exposure": { "outpoint": stake.outpoint().to_string() } });
         for scene in [&self.scene, &self.other] {
@@ -141,8 +145,14 @@ impl<'a> Life<'a> {
                 signed(&eots::vote_message(first.height, &hash)),
                 "no vote for this hash",
             ),
-            (provider.vote(&another_table).unwrap(), "no vote for this hash"),
-            (provider.vote(&another_epoch).unwrap(), "no vote for this hash"),
+            (
+                provider.vote(&another_table).unwrap(),
+                "no vote for this hash",
+            ),
+            (
+                provider.vote(&another_epoch).unwrap(),
+                "no vote for this hash",
+            ),
             (
                 outside,
                 "checkpoint 4 is outside 0 to 3, which votes are taken for now",
@@ -162,7 +172,10 @@ impl<'a> Life<'a> {
 
         let early = self.other.providers[0].vote(&replayed).unwrap();
         let executed = self.other.mesh.execute(votes(vec![early])).await.unwrap();
-        let future = format!("checkpoint 0 is the block at height {}, this chain is at ", replayed.height);
+        let future = format!(
+            "checkpoint 0 is the block at height {}, this chain is at ",
+            replayed.height
+        );
         assert!(vote_refusals(&executed)[0].starts_with(&future));
 
         assert_eq!(self.tally(0).await, json!([]));
@@ -227,7 +240,10 @@ impl<'a> Life<'a> {
         let sk = told(&executed, "slashed", "sk");
         let extracted = SecretKey::from_bytes(&<[u8; 32]>::from_hex(&sk).unwrap()).unwrap();
         assert_eq!(extracted.public_key(), cheat.public_key());
-        let slashed = mesh.query(json!({ "slashed": { "pk": pk } })).await.unwrap();
+        let slashed = mesh
+            .query(json!({ "slashed": { "pk": pk } }))
+            .await
+            .unwrap();
         assert_eq!(slashed["sk"], sk);
 
         // What was counted stays, and so does the total, which `tally` compares.

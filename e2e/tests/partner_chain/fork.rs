@@ -162,10 +162,7 @@ async fn a_record_of_one_branch_is_not_in_the_state_of_the_other(
 }
 
 /// Two of three providers vote on both branches.
-async fn whoever_votes_on_both_gives_its_key_away(
-    [a, b]: [Branch<'_>; 2],
-    providers: &[Provider],
-) {
+async fn whoever_votes_on_both_gives_its_key_away([a, b]: [Branch<'_>; 2], providers: &[Provider]) {
     let (_, on_a) = a.voted(0, &providers[..2]).await;
     let (_, on_b) = b.voted(0, providers).await;
     a.bring(&on_a).await;

@@ -47,7 +47,8 @@ pub(crate) async fn s08_each_malformed_stake_is_refused_for_its_own_reason(chain
     let shown = scene.shown(&stake);
 
     let provider = scene.providers[0].public_key();
-    let missing = format!("the staking transaction has no output of {VALUE} sat with the staking script");
+    let missing =
+        format!("the staking transaction has no output of {VALUE} sat with the staking script");
     let cases = [
         (with_known_key(&scene, &shown, &known_key), missing.clone()),
         (
@@ -68,7 +69,10 @@ pub(crate) async fn s08_each_malformed_stake_is_refused_for_its_own_reason(chain
         ),
         (
             with(&shown, |stake| {
-                stake["covenant_signatures"].as_array_mut().unwrap().reverse();
+                stake["covenant_signatures"]
+                    .as_array_mut()
+                    .unwrap()
+                    .reverse();
             }),
             "covenant signatures must be strictly ascending by member".to_owned(),
         ),
@@ -77,7 +81,9 @@ pub(crate) async fn s08_each_malformed_stake_is_refused_for_its_own_reason(chain
                 message["covenant_signatures"][1]["slashing"] =
                     json!(for_another_provider(&stake, &scene));
             }),
-            format!("the adaptor signature of the slashing transaction for finality provider {provider} is invalid"),
+            format!(
+                "the adaptor signature of the slashing transaction for finality provider {provider} is invalid"
+            ),
         ),
         (
             with_transaction(&shown, "slashing_tx", |tx| {
@@ -111,7 +117,10 @@ pub(crate) async fn s08_each_malformed_stake_is_refused_for_its_own_reason(chain
                 let shares = [(elsewhere, 1, &scene.rewards)];
                 message["consent"] = stake.consent(1, &shares).unwrap();
             }),
-            format!("the consent has no share for this instance, {}", scene.mesh.domain()),
+            format!(
+                "the consent has no share for this instance, {}",
+                scene.mesh.domain()
+            ),
         ),
     ];
     for (message, words) in cases {

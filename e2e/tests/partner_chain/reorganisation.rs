@@ -22,21 +22,22 @@ async fn a_shallow_one_undoes_nothing(scene: &Scene<'_>) {
     let tip = scene.status("tip").await;
     let replaced = scene.chain.bitcoind.reorganise(DEPTH - 1).unwrap();
     scene.chain.bring_headers().await.unwrap();
-    let light = scene.chain.light();
-    let known: serde_json::Value = scene
-        .chain
-        .anybody
-        .query(light, &json!({ "header": { "height": tip } }))
-        .await
-        .unwrap();
+    let question = json!({ "header": { "height": tip } });
+    let known = scene.chain.ask_light(&question).await.unwrap();
     assert_eq!(known["hash"], replaced[2].to_string());
 
     let status = scene.mesh.status().await.unwrap();
     assert_eq!(status["tip"], tip + 1);
-    assert_eq!((&status["unwinding"], &status["frozen_until"]), (&json!(false), &json!(null)));
+    assert_eq!(
+        (&status["unwinding"], &status["frozen_until"]),
+        (&json!(false), &json!(null))
+    );
     scene.chain.mine(CHALLENGE).await.unwrap();
     scene.mesh.execute(activate(&stake[0])).await.unwrap();
-    assert_eq!(scene.known(&stake[0]).await["status"], json!({ "active": {} }));
+    assert_eq!(
+        scene.known(&stake[0]).await["status"],
+        json!({ "active": {} })
+    );
 }
 
 async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
@@ -54,10 +55,16 @@ async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
         "what a reorganisation of Bitcoin undid must be unwound first: send unwind"
     );
 
-    let unwound = mesh.execute(json!({ "unwind": { "limit": 100 } })).await.unwrap();
+    let unwound = mesh
+        .execute(json!({ "unwind": { "limit": 100 } }))
+        .await
+        .unwrap();
     assert_eq!(told(&unwound, "unwind", "undone"), "1");
     assert_eq!(told(&unwound, "unwind", "done"), "true");
-    assert_eq!(scene.known(&undone[0]).await["status"], json!({ "unproven": {} }));
+    assert_eq!(
+        scene.known(&undone[0]).await["status"],
+        json!({ "unproven": {} })
+    );
     scene.roll().await.unwrap();
     let tip = scene.status("tip").await;
     assert_eq!(tip, start + DEPTH + 1);
@@ -76,5 +83,8 @@ async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
     assert_eq!(anew["start"], tip + 1);
     chain.mine(CHALLENGE).await.unwrap();
     mesh.execute(activate(&undone[0])).await.unwrap();
-    assert_eq!(scene.known(&undone[0]).await["status"], json!({ "active": {} }));
+    assert_eq!(
+        scene.known(&undone[0]).await["status"],
+        json!({ "active": {} })
+    );
 }

@@ -1,14 +1,12 @@
 //! How a stake ends: shown late, shown in time, shown by nobody, and before it ever counted.
 
-use bitcoin::consensus::serialize;
 use bitcoin::Transaction;
+use bitcoin::consensus::serialize;
 use serde_json::{Value, json};
 use testenv::partner_chain::{PartnerChain, Stake, base64, params};
 
 use crate::rewards::rewards;
-use crate::scene::{
-    CHALLENGE, DEPTH, Scene, VALUE, accepted, activate, all_told, refusal, told,
-};
+use crate::scene::{CHALLENGE, DEPTH, Scene, VALUE, accepted, activate, all_told, refusal, told};
 
 /// How deep a spend may lie before it was kept secret.
 const GRACE: u64 = 5;
@@ -26,7 +24,9 @@ fn report(scene: &Scene<'_>, stake: &Stake, spend: &Transaction) -> Value {
     }})
 }
 
-pub(crate) async fn s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(chain: &PartnerChain) {
+pub(crate) async fn s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(
+    chain: &PartnerChain,
+) {
     let (scene, stakes) = Scene::started(chain, &params(), 3).await;
     let mesh = &scene.mesh;
     scene.finish_epoch(&[0, 1, 2]).await;
@@ -47,7 +47,9 @@ pub(crate) async fn s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(ch
     let [secret, prompt] = [&stakes[0], &stakes[1]].map(|stake| stake.unbonding().unwrap());
     chain.confirm(&[&secret], DEPTH - 1).await.unwrap();
     let early = report(&scene, &stakes[0], &secret);
-    let height = early["report_spend"]["inclusion"]["height"].as_u64().unwrap();
+    let height = early["report_spend"]["inclusion"]["height"]
+        .as_u64()
+        .unwrap();
     assert_eq!(
         refusal(mesh.execute(early.clone()).await),
         format!("the block at height {height} is 3 deep, it is believed from 4 on")
@@ -74,7 +76,10 @@ pub(crate) async fn s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(ch
         spent["status"],
         json!({ "ended": { "reason": { "spent": { "height": height } } } })
     );
-    assert_eq!((&spent["unvested"], &spent["weight"]), (&json!("0"), &json!(0)));
+    assert_eq!(
+        (&spent["unvested"], &spent["weight"]),
+        (&json!("0"), &json!(0))
+    );
     let ended = format!("Spent {{ height: {height} }}");
     assert_eq!(
         refusal(mesh.execute(early).await),
@@ -113,8 +118,14 @@ pub(crate) async fn s21_a_stake_ends_by_itself_when_nobody_reports(chain: &Partn
     let expires = start + u64::from(SHORT) - UNBONDING_TIME;
     assert_eq!(known["expires"], expires);
 
-    chain.mine(expires - 1 - (start + DEPTH + CHALLENGE)).await.unwrap();
-    let early = mesh.execute(json!({ "expire": { "limit": 2 } })).await.unwrap();
+    chain
+        .mine(expires - 1 - (start + DEPTH + CHALLENGE))
+        .await
+        .unwrap();
+    let early = mesh
+        .execute(json!({ "expire": { "limit": 2 } }))
+        .await
+        .unwrap();
     assert_eq!(told(&early, "expire", "expired"), "0");
     chain.mine(1).await.unwrap();
     // In pages, and no table is made in between.
@@ -123,7 +134,10 @@ pub(crate) async fn s21_a_stake_ends_by_itself_when_nobody_reports(chain: &Partn
             refusal(scene.roll().await),
             "stakes whose time is over must end first: send expire"
         );
-        let executed = mesh.execute(json!({ "expire": { "limit": 2 } })).await.unwrap();
+        let executed = mesh
+            .execute(json!({ "expire": { "limit": 2 } }))
+            .await
+            .unwrap();
         assert_eq!(told(&executed, "expire", "expired"), expired);
     }
     scene.finish_epoch(&[0, 1, 2]).await;

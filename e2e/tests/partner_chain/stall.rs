@@ -25,7 +25,10 @@ pub(crate) async fn s27_a_slash_shrinks_no_total(chain: &PartnerChain) {
     let [voter, absent] = [&scene.providers[0], &scene.providers[3]];
     assert_eq!(
         refusal(mesh.execute(slash(voter, &fresh_key())).await),
-        format!("the key shown is not that of provider {}", voter.public_key())
+        format!(
+            "the key shown is not that of provider {}",
+            voter.public_key()
+        )
     );
     for provider in [voter, absent] {
         let slashed = mesh.execute(slash(provider, provider.secret())).await;
@@ -82,7 +85,10 @@ pub(crate) async fn s24_a_stall_ends_by_a_recorded_decision(chain: &PartnerChain
     );
     let resumed = mesh.govern(resume(&keys[2..])).await.unwrap();
     assert_eq!(told(&resumed, "begin", "era"), "1");
-    let decreed = mesh.query(json!({ "finalized": { "k": 0 } })).await.unwrap();
+    let decreed = mesh
+        .query(json!({ "finalized": { "k": 0 } }))
+        .await
+        .unwrap();
     assert_eq!(
         (&decreed["decreed"], &decreed["hash"], &decreed["voted"]),
         (&json!(true), &json!(hash), &json!(0))
@@ -94,6 +100,12 @@ pub(crate) async fn s24_a_stall_ends_by_a_recorded_decision(chain: &PartnerChain
     // Nobody is asked to sign the decreed one again: the next one is another checkpoint.
     assert_eq!(scene.weights(1).await, [(0, VALUE), (1, VALUE)]);
     assert_eq!(scene.finalise_next(&[0, 1]).await, 1);
-    let voted = mesh.query(json!({ "finalized": { "k": 1 } })).await.unwrap();
-    assert_eq!((&voted["decreed"], &voted["era"]), (&json!(false), &json!(1)));
+    let voted = mesh
+        .query(json!({ "finalized": { "k": 1 } }))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&voted["decreed"], &voted["era"]),
+        (&json!(false), &json!(1))
+    );
 }
