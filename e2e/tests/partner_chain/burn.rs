@@ -18,7 +18,7 @@ use staking::units::BlockInterval;
 use staking::{sighash, witness};
 
 use crate::finality::Life;
-use crate::scene::VALUE;
+use crate::scene::PENALTY;
 
 fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer[name].as_str().unwrap()
@@ -49,7 +49,7 @@ pub(crate) async fn s14_the_key_and_the_slash_kit_burn_the_stake(life: &Life<'_>
         panic!("{transaction:?}")
     };
     let set = &kit["covenant_set"];
-    assert_eq!(burned.value, Amount::from_sat(VALUE / 10));
+    assert_eq!(burned.value, Amount::from_sat(PENALTY));
     assert_eq!(
         burned.script_pubkey.as_bytes(),
         bytes(set, "slashing_script")

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use testenv::partner_chain::{Checkpoint, PartnerChain, Provider, Stake, params};
 
 use crate::scene::{
-    CHALLENGE, Scene, VALUE, accepted, activate, all_told, fresh_key, refusal, told, vote_refusals,
-    votes,
+    CHALLENGE, PENALTY, Scene, VALUE, accepted, activate, all_told, fresh_key, refusal, told,
+    vote_refusals, votes,
 };
 
 /// The share of each stake that counts.
 const SHARE: u16 = 5_000;
 
-/// What each provider weighs: half of two stakes' value.
+/// What each provider weighs.
 const WEIGHT: u64 = VALUE / 2;
 
 /// Four providers with one stake each, and a second instance that counts the other half of the first one's.
@@ -92,7 +92,7 @@ impl<'a> Life<'a> {
         );
         let head = *mesh.table(0).await.unwrap().head();
         // A tenth of what is staked here burns.
-        assert_eq!((head.total, head.at_risk), (4 * WEIGHT, 4 * (WEIGHT / 10)));
+        assert_eq!((head.total, head.at_risk), (4 * WEIGHT, 2 * PENALTY));
     }
 
     pub(crate) async fn s02_one_stake_counts_on_two_instances_by_its_shares(&self) {
@@ -111,7 +111,7 @@ impl<'a> Life<'a> {
         for scene in [&self.scene, &self.other] {
             let exposure = scene.mesh.query(question.clone()).await.unwrap();
             assert_eq!(exposure["shares"], self.halves(stake)["shares"]);
-            assert_eq!(exposure["penalty"], VALUE / 10);
+            assert_eq!(exposure["penalty"], PENALTY);
         }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Life<'a> {
             "decreed": false,
             "table_root": first.head.root.to_lower_hex_string(),
             "btc_cut": first.head.term.cut_height,
-            "at_risk": 4 * (WEIGHT / 10),
+            "at_risk": 2 * PENALTY,
             "voted": 3 * WEIGHT,
             "total": 4 * WEIGHT,
         });

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testenv::partner_chain::{PartnerChain, Stake, base64, params};
 use testenv::scenario::Committee;
 
-use crate::scene::{DEPTH, Scene, VALUE, fresh_key, refusal};
+use crate::scene::{DEPTH, PENALTY, Scene, VALUE, fresh_key, refusal};
 
 /// The stake with one change.
 fn with(shown: &Value, change: impl FnOnce(&mut Value)) -> Value {
@@ -95,7 +95,7 @@ pub(crate) async fn s08_each_malformed_stake_is_refused_for_its_own_reason(chain
             with_transaction(&shown, "slashing_tx", |tx| {
                 tx.output[0].value -= Amount::from_sat(1);
             }),
-            format!("the slashing transaction slashes {} sat", VALUE / 10 - 1),
+            format!("the slashing transaction slashes {} sat", PENALTY - 1),
         ),
         (
             with_transaction(&shown, "unbonding_tx", |tx| tx.version = Version::ONE),

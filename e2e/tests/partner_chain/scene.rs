@@ -19,6 +19,9 @@ pub(crate) const CHALLENGE: u64 = 3;
 /// What a stake of these scenarios is worth, sat. A power of two: rewards are shared without a remainder.
 pub(crate) const VALUE: u64 = 1 << 20;
 
+/// What slashing burns of it, sat: a tenth, rounded up.
+pub(crate) const PENALTY: u64 = VALUE.div_ceil(10);
+
 /// A timelock beyond the end of a scenario.
 pub(crate) const LONG: u16 = 1_000;
 
