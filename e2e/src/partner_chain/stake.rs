@@ -76,7 +76,7 @@ impl Stake {
     /// # Errors
     ///
     /// Never for a stake of [`Self::sign`].
-    pub fn message(&self, inclusion: Value, consent: Value) -> anyhow::Result<Value> {
+    pub fn message(&self, inclusion: &Value, consent: &Value) -> anyhow::Result<Value> {
         let delegation = &self.delegation;
         let keys = delegation.keys();
         let provider = keys.finality_providers().first().context("no provider")?;

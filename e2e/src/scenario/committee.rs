@@ -15,7 +15,11 @@ pub struct Committee {
 
 impl Committee {
     /// The committee of every scenario.
-    #[expect(clippy::expect_used, reason = "the arguments are constants")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the arguments are constants"
+    )]
     pub fn of_three() -> Self {
         let secrets = [
             "covenant member 0",

@@ -51,7 +51,7 @@ pub(crate) async fn s32_a_late_roll_delays_and_loses_nothing(chain: &PartnerChai
     let beyond = provider
         .signed_vote(last + 1, &[1; 32], b"whatever")
         .unwrap();
-    let executed = mesh.execute(votes(vec![beyond])).await.unwrap();
+    let executed = mesh.execute(votes(&[beyond])).await.unwrap();
     assert_eq!(
         vote_refusals(&executed),
         ["checkpoint 4 is outside 0 to 3, which votes are taken for now"]

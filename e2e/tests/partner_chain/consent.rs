@@ -32,8 +32,8 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
     let lists = [list(cheat, 1, [WHOLE, 0]), list(cheat, 1, [0, WHOLE])];
     for (scene, shown) in [(&x, &lists[0]), (&y, &lists[1])] {
         let messages = [
-            scene.shown_with(honest, split.clone()),
-            scene.shown_with(cheat, shown.clone()),
+            scene.shown_with(honest, &split),
+            scene.shown_with(cheat, shown),
         ];
         accepted(scene.mesh.execute_all(&messages).await);
     }

@@ -14,9 +14,9 @@ fn changed(message: &Value, pointer: &str, value: Value) -> Value {
 }
 
 pub(crate) async fn s36_copied_messages_serve_nobody_else(chain: &PartnerChain) {
-    let key = fresh_key();
-    let scene = Scene::with_providers(chain, &params(), &[key.clone()]).await;
-    let elsewhere = Scene::with_providers(chain, &params(), &[key]).await;
+    let key = [fresh_key()];
+    let scene = Scene::with_providers(chain, &params(), &key).await;
+    let elsewhere = Scene::with_providers(chain, &params(), &key).await;
     let mesh = &scene.mesh;
     let [here, there] = [&scene.providers[0], &elsewhere.providers[0]];
     let pk = here.public_key().to_string();
@@ -89,13 +89,13 @@ pub(crate) async fn s18_only_the_randomness_in_the_table_counts(chain: &PartnerC
     let outside = "the proof does not lead to the commitment";
 
     let first = scene.mesh.checkpoint(0).await.unwrap();
-    let vote = votes(vec![other.vote(&first).unwrap()]);
+    let vote = votes(&[other.vote(&first).unwrap()]);
     let refused = vote_refusals(&scene.mesh.execute(vote).await.unwrap());
     assert!(refused[0].contains(outside), "{refused:?}");
     scene.finish_epoch(&[0]).await;
 
     let fifth = scene.mesh.checkpoint(4).await.unwrap();
-    let vote = votes(vec![honest.vote(&fifth).unwrap()]);
+    let vote = votes(&[honest.vote(&fifth).unwrap()]);
     let refused = vote_refusals(&scene.mesh.execute(vote).await.unwrap());
     assert!(refused[0].contains(outside), "{refused:?}");
     scene.providers[0] = other;
@@ -104,7 +104,7 @@ pub(crate) async fn s18_only_the_randomness_in_the_table_counts(chain: &PartnerC
 
     // Under the table that every fork shares a second vote gives the key away.
     let second = scene.providers[0].vote_for(&fifth, &[0x99; 32]).unwrap();
-    let executed = scene.mesh.execute(votes(vec![second])).await.unwrap();
+    let executed = scene.mesh.execute(votes(&[second])).await.unwrap();
     let pk = honest.public_key().to_string();
     assert_eq!(told(&executed, "slashed", "pk"), pk);
 }

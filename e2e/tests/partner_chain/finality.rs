@@ -56,7 +56,7 @@ impl<'a> Life<'a> {
         let messages: Vec<_> = self
             .stakes
             .iter()
-            .map(|stake| self.scene.shown_with(stake, self.halves(stake)))
+            .map(|stake| self.scene.shown_with(stake, &self.halves(stake)))
             .collect();
         accepted(mesh.execute_all(&messages).await);
         let since = self.scene.status("tip").await;
@@ -97,7 +97,7 @@ impl<'a> Life<'a> {
 
     pub(crate) async fn s02_one_stake_counts_on_two_instances_by_its_shares(&self) {
         let stake = &self.stakes[0];
-        let shown = self.other.shown_with(stake, self.halves(stake));
+        let shown = self.other.shown_with(stake, &self.halves(stake));
         self.other.mesh.execute(shown).await.unwrap();
         self.scene.chain.mine(CHALLENGE).await.unwrap();
         self.other.mesh.execute(activate(stake)).await.unwrap();
@@ -163,7 +163,7 @@ impl<'a> Life<'a> {
             ),
         ];
         let (items, reasons): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-        let executed = mesh.execute(votes(items)).await.unwrap();
+        let executed = mesh.execute(votes(&items)).await.unwrap();
         let refusals = vote_refusals(&executed);
         assert_eq!(refusals.len(), reasons.len(), "{refusals:?}");
         for (refusal, reason) in refusals.iter().zip(reasons) {
@@ -171,7 +171,7 @@ impl<'a> Life<'a> {
         }
 
         let early = self.other.providers[0].vote(&replayed).unwrap();
-        let executed = self.other.mesh.execute(votes(vec![early])).await.unwrap();
+        let executed = self.other.mesh.execute(votes(&[early])).await.unwrap();
         let future = format!(
             "checkpoint 0 is the block at height {}, this chain is at ",
             replayed.height
@@ -234,7 +234,7 @@ impl<'a> Life<'a> {
         let before = self.tally(1).await;
         let checkpoint = mesh.checkpoint(1).await.unwrap();
         let second = cheat.vote_for(&checkpoint, &[0x99; 32]).unwrap();
-        let executed = mesh.execute(votes(vec![second])).await.unwrap();
+        let executed = mesh.execute(votes(&[second])).await.unwrap();
         let pk = cheat.public_key().to_string();
         assert_eq!(told(&executed, "slashed", "pk"), pk);
         let sk = told(&executed, "slashed", "sk");
@@ -270,13 +270,13 @@ impl<'a> Life<'a> {
             next_root: Some([0; 32]),
             ..last
         };
-        let guess = self.scene.providers[0].vote(&guess).unwrap();
-        let executed = mesh.execute(votes(vec![guess.clone()])).await.unwrap();
+        let guess = votes(&[self.scene.providers[0].vote(&guess).unwrap()]);
+        let executed = mesh.execute(guess.clone()).await.unwrap();
         let waits = "checkpoint 3 is the last of its epoch, so a vote names the next table, and none is ready";
         assert_eq!(vote_refusals(&executed), [waits]);
         let rolled = self.scene.roll().await.unwrap();
         assert_eq!(told(&rolled, "roll", "total"), (3 * WEIGHT).to_string());
-        let executed = mesh.execute(votes(vec![guess])).await.unwrap();
+        let executed = mesh.execute(guess).await.unwrap();
         assert!(vote_refusals(&executed)[0].contains("no vote for this hash under the tables"));
         assert_eq!(
             refusal(self.scene.roll().await),

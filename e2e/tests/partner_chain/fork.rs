@@ -36,7 +36,7 @@ impl<'a> Branch<'a> {
     }
 
     async fn bring(&self, items: &[Value]) -> Executed {
-        self.mesh.execute(votes(items.to_vec())).await.unwrap()
+        self.mesh.execute(votes(items)).await.unwrap()
     }
 
     async fn next(&self) -> u64 {

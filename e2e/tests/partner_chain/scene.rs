@@ -119,13 +119,13 @@ impl<'a> Scene<'a> {
 
     /// The message that shows a stake whose staker gives this instance all of it.
     pub(crate) fn shown(&self, stake: &Stake) -> Value {
-        self.shown_with(stake, self.consent(stake, 1, WHOLE))
+        self.shown_with(stake, &self.consent(stake, 1, WHOLE))
     }
 
-    pub(crate) fn shown_with(&self, stake: &Stake, consent: Value) -> Value {
+    pub(crate) fn shown_with(&self, stake: &Stake, consent: &Value) -> Value {
         let txid = stake.transaction.compute_txid();
         let inclusion = self.chain.inclusion(txid).unwrap();
-        stake.message(inclusion, consent).unwrap()
+        stake.message(&inclusion, consent).unwrap()
     }
 
     /// A staker's list with this instance alone.
@@ -169,8 +169,8 @@ impl<'a> Scene<'a> {
         let items = voters
             .iter()
             .map(|voter| self.providers[*voter].vote(&checkpoint).unwrap())
-            .collect();
-        self.mesh.execute(votes(items)).await.unwrap()
+            .collect::<Vec<_>>();
+        self.mesh.execute(votes(&items)).await.unwrap()
     }
 
     /// These providers make the next checkpoint final.
@@ -216,7 +216,7 @@ impl<'a> Scene<'a> {
 }
 
 /// The message with these votes.
-pub(crate) fn votes(items: Vec<Value>) -> Value {
+pub(crate) fn votes(items: &[Value]) -> Value {
     json!({ "votes": { "items": items } })
 }
 
