@@ -3,6 +3,7 @@
 use cosmwasm_std::Addr;
 use eots::curve::Curve;
 use mesh_core::Domain;
+use mesh_core::age::AgeLimits;
 
 use crate::ContractError;
 use crate::config::Config;
@@ -26,6 +27,13 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     pub(crate) const fn params(&self) -> &Params {
         &self.config.params
+    }
+
+    pub(crate) const fn age_limits(&self) -> AgeLimits {
+        AgeLimits {
+            max_age: self.config.params.max_age,
+            max_stale: self.config.params.max_stale,
+        }
     }
 
     pub(crate) const fn domain(&self) -> Domain {

@@ -8,7 +8,7 @@ use eots::curve::{Curve, GENERATOR, Point, Scalar, recovery};
 ///
 /// What it cannot express is "invalid": a multiple of zero, and a key whose x coordinate is not below the group order
 /// (one in 2¹²⁸), which registration refuses.
-pub(crate) struct Host<'a>(pub(crate) &'a dyn Api);
+pub struct Host<'a>(pub &'a dyn Api);
 
 impl Curve for Host<'_> {
     fn linear_combination(&self, a: &Scalar, p: &PublicKey, b: &Scalar) -> Option<Point> {

@@ -8,10 +8,10 @@ use mesh_core::table::TableHead;
 
 use crate::config;
 use crate::context::Context;
-use crate::finality::{self, clock};
+use crate::finality::{self, clock, finals};
 use crate::msg::{
-    CommitInfo, ConfigResponse, FinalizedResponse, ProvidersResponse, QueryMsg, ResumesResponse,
-    StakesResponse, StatusResponse, TableEntry, TableResponse, TallyResponse,
+    CommitInfo, ConfigResponse, ProvidersResponse, QueryMsg, ResumesResponse, StakesResponse,
+    StatusResponse, TableEntry, TableResponse, TallyResponse,
 };
 use crate::{ContractError, page, provider, reward, stake, state_proof};
 
@@ -28,7 +28,7 @@ pub(crate) fn answer(
     let answer = match msg {
         QueryMsg::Config {} => to_json_binary(&config(storage, context)?),
         QueryMsg::Status {} => to_json_binary(&status(storage, context)?),
-        QueryMsg::Finalized { k, height } => to_json_binary(&finalized(storage, k, height)?),
+        QueryMsg::Finalized { k, height } => to_json_binary(&finals::answer(storage, k, height)?),
         QueryMsg::VerifyState(proof) => {
             to_json_binary(&state_proof::verify(storage, context, &proof)?)
         }
@@ -128,28 +128,6 @@ fn status(storage: &dyn Storage, context: &Context<'_>) -> Result<StatusResponse
         frozen_until: stake::frozen_until(storage, context)?,
         unwinding: stake::is_unwinding(storage, context)?,
     })
-}
-
-fn finalized(
-    storage: &dyn Storage,
-    k: Option<u64>,
-    height: Option<u64>,
-) -> Result<FinalizedResponse, ContractError> {
-    let (asked, found) = match (k, height) {
-        (Some(k), None) => (
-            format!("checkpoint {k}"),
-            finality::final_at(storage, k)?.map(|record| (k, record)),
-        ),
-        (None, Some(height)) => (
-            format!("height {height}"),
-            finality::at_height(storage, height)?,
-        ),
-        (None, None) => ("the last one".to_owned(), finality::last_final(storage)?),
-        (Some(_), Some(_)) => return Err(ContractError::Ambiguous),
-    };
-    found
-        .map(|(k, record)| record.answer(k))
-        .ok_or(ContractError::NotFinal(asked))
 }
 
 fn table(

@@ -12,13 +12,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// One record under a name.
-pub(crate) struct Record<T> {
+pub struct Record<T> {
     name: &'static str,
     record: PhantomData<T>,
 }
 
 impl<T: Serialize + DeserializeOwned> Record<T> {
-    pub(crate) const fn new(name: &'static str) -> Self {
+    /// The record of this name.
+    pub const fn new(name: &'static str) -> Self {
         Self {
             name,
             record: PhantomData,
@@ -26,21 +27,24 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     }
 
     /// The record, which must be there.
-    pub(crate) fn load(&self, storage: &dyn Storage) -> StdResult<T> {
+    pub fn load(&self, storage: &dyn Storage) -> StdResult<T> {
         self.may_load(storage)?
             .ok_or_else(|| StdError::not_found(self.name))
     }
 
-    pub(crate) fn may_load(&self, storage: &dyn Storage) -> StdResult<Option<T>> {
+    /// The record; `None` where there is none.
+    pub fn may_load(&self, storage: &dyn Storage) -> StdResult<Option<T>> {
         decode(self.name, storage.get(self.name.as_bytes()))
     }
 
-    pub(crate) fn save(&self, storage: &mut dyn Storage, record: &T) -> StdResult<()> {
+    /// Writes the record.
+    pub fn save(&self, storage: &mut dyn Storage, record: &T) -> StdResult<()> {
         storage.set(self.name.as_bytes(), &encode(self.name, record)?);
         Ok(())
     }
 
-    pub(crate) fn remove(&self, storage: &mut dyn Storage) {
+    /// Forgets the record.
+    pub fn remove(&self, storage: &mut dyn Storage) {
         storage.remove(self.name.as_bytes());
     }
 }

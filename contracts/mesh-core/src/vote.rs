@@ -21,7 +21,7 @@ pub enum VoteError {
     },
     /// The last checkpoint hands over to the next table, which is not there yet.
     #[error(
-        "checkpoint {0} is the last of its epoch, so a vote names the next table, and none is ready"
+        "checkpoint {0} is the last of its epoch, so a vote names the next table, and none is ready or given"
     )]
     NextTableMissing(u64),
 }

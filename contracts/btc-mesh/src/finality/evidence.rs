@@ -4,6 +4,7 @@
 //! totals and tables that are there stay as they are, so that no fork becomes final because a total shrank.
 
 use cosmwasm_std::{Event, Storage};
+use eots::curve::Curve;
 use eots::{ExtractError, PublicKey, PublicRandomness, SecretKey, Signature, Signed};
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +45,70 @@ pub enum EvidenceError {
 }
 
 /// Two messages of any format, signed under one randomness.
-pub(crate) struct Evidence<'a> {
-    pub(crate) randomness: Bytes32,
-    pub(crate) messages: [(&'a [u8], Bytes32); 2],
+pub struct Evidence<'a> {
+    /// The randomness.
+    pub randomness: Bytes32,
+    /// Each message with its signature.
+    pub messages: [(&'a [u8], Bytes32); 2],
+}
+
+impl Evidence<'_> {
+    /// Checks both signatures, and gets the provider's key out of them.
+    pub fn key(&self, curve: &dyn Curve, pk: &PublicKey) -> Result<SecretKey, ContractError> {
+        let randomness = PublicRandomness::from_bytes(self.randomness.0)?;
+        let [(first, s1), (second, s2)] = self.messages;
+        let signatures = [Signature::from_bytes(s1.0)?, Signature::from_bytes(s2.0)?];
+        for ((number, message), signature) in [(1, first), (2, second)].into_iter().zip(&signatures)
+        {
+            if message.len() > MAX_MESSAGE {
+                return Err(EvidenceError::Length(message.len()).into());
+            }
+            eots::verify(&curve, pk, &randomness, message, signature)
+                .map_err(|_| EvidenceError::Signature(number, *pk))?;
+        }
+        let [first_signature, second_signature] = &signatures;
+        let key = eots::extract(
+            &curve,
+            pk,
+            &randomness,
+            Signed {
+                message: first,
+                signature: first_signature,
+            },
+            Signed {
+                message: second,
+                signature: second_signature,
+            },
+        );
+        Ok(key.map_err(EvidenceError::from)?)
+    }
+}
+
+/// Takes a provider's key as it is shown.
+pub fn shown_key(pk: &PublicKey, sk: Bytes32) -> Result<SecretKey, EvidenceError> {
+    SecretKey::from_bytes(&sk.0)
+        .ok()
+        .filter(|key| key.public_key() == *pk)
+        .ok_or(EvidenceError::OtherKey(*pk))
+}
+
+/// Keeps a key that is out for good and tells everybody; `None` where it was out before.
+pub fn publish(
+    storage: &mut dyn Storage,
+    height: u64,
+    pk: &PublicKey,
+    key: &SecretKey,
+) -> Result<Option<Event>, ContractError> {
+    if is_slashed(storage, pk) {
+        return Ok(None);
+    }
+    let sk = Bytes32(*key.to_bytes());
+    SLASHED.save(storage, pk.as_bytes(), &SlashedKey { sk, height })?;
+    Ok(Some(
+        Event::new("slashed")
+            .add_attribute("pk", pk.to_string())
+            .add_attribute("sk", sk.to_string()),
+    ))
 }
 
 /// Gets a provider's key out of two signatures, and slashes it.
@@ -58,31 +120,7 @@ pub(crate) fn evidence(
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
     provider::get(storage, &pk)?;
-    let randomness = PublicRandomness::from_bytes(evidence.randomness.0)?;
-    let [(first, s1), (second, s2)] = evidence.messages;
-    let signatures = [Signature::from_bytes(s1.0)?, Signature::from_bytes(s2.0)?];
-    for ((number, message), signature) in [(1, first), (2, second)].into_iter().zip(&signatures) {
-        if message.len() > MAX_MESSAGE {
-            return Err(EvidenceError::Length(message.len()).into());
-        }
-        eots::verify(&context.curve, &pk, &randomness, message, signature)
-            .map_err(|_| EvidenceError::Signature(number, pk))?;
-    }
-    let [first_signature, second_signature] = &signatures;
-    let key = eots::extract(
-        &context.curve,
-        &pk,
-        &randomness,
-        Signed {
-            message: first,
-            signature: first_signature,
-        },
-        Signed {
-            message: second,
-            signature: second_signature,
-        },
-    )
-    .map_err(EvidenceError::from)?;
+    let key = evidence.key(context.curve, &pk)?;
     slash(storage, context, &pk, &key)
 }
 
@@ -95,10 +133,7 @@ pub(crate) fn slash_with_key(
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
     provider::get(storage, &pk)?;
-    let key = SecretKey::from_bytes(&sk.0)
-        .ok()
-        .filter(|key| key.public_key() == pk)
-        .ok_or(EvidenceError::OtherKey(pk))?;
+    let key = shown_key(&pk, sk)?;
     slash(storage, context, &pk, &key)
 }
 
@@ -109,29 +144,22 @@ pub(super) fn slash(
     pk: &PublicKey,
     key: &SecretKey,
 ) -> Result<Vec<Event>, ContractError> {
-    if is_slashed(storage, pk) {
+    let Some(event) = publish(storage, context.height, pk, key)? else {
         return Ok(Vec::new());
-    }
-    let sk = Bytes32(*key.to_bytes());
-    let height = context.height;
-    SLASHED.save(storage, pk.as_bytes(), &SlashedKey { sk, height })?;
+    };
     let mut provider = provider::get(storage, pk)?;
     provider.status = ProviderStatus::Slashed;
     provider::save(storage, pk, &provider)?;
-    Ok(vec![
-        Event::new("slashed")
-            .add_attribute("pk", pk.to_string())
-            .add_attribute("sk", sk.to_string()),
-    ])
+    Ok(vec![event])
 }
 
 /// Whether a provider's key is out.
-pub(crate) fn is_slashed(storage: &dyn Storage, pk: &PublicKey) -> bool {
+pub fn is_slashed(storage: &dyn Storage, pk: &PublicKey) -> bool {
     SLASHED.has(storage, pk.as_bytes())
 }
 
 /// A provider's key, where it is out.
-pub(crate) fn slashed_key(
+pub fn slashed_key(
     storage: &dyn Storage,
     pk: &PublicKey,
 ) -> Result<Option<SlashedResponse>, ContractError> {

@@ -176,7 +176,7 @@ fn begin(
     exclude: &BTreeSet<PublicKey>,
 ) -> Result<Event, ContractError> {
     let tip = context.light.tip()?;
-    check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.describe(context)))?;
+    check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.to_string()))?;
     stake::check_caught_up(storage, context, &tip)?;
     let term = first_term(context, &clock, &tip);
     match snapshot::cut(storage, context, term, exclude)? {

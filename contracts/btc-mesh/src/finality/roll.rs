@@ -83,7 +83,7 @@ pub(crate) fn roll(
         ..*context
     };
     let tip = context.light.tip()?;
-    check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.describe(context)))?;
+    check_fresh(context, &tip).map_err(|halt| RollError::Stale(halt.to_string()))?;
     stake::check_caught_up(storage, context, &tip)?;
     let term = Term {
         era: clock.era,

@@ -80,7 +80,7 @@ impl From<StoredHead> for TableHead {
 }
 
 /// The head of an epoch's table; `None` where it is forgotten or not made yet.
-pub(crate) fn head_of_epoch(
+pub fn head_of_epoch(
     storage: &dyn Storage,
     epoch: u64,
 ) -> Result<Option<TableHead>, ContractError> {
@@ -89,7 +89,7 @@ pub(crate) fn head_of_epoch(
 }
 
 /// Stores a table in place of the one of three epochs before.
-pub(super) fn save(storage: &mut dyn Storage, table: &Table) -> Result<(), ContractError> {
+pub fn save(storage: &mut dyn Storage, table: &Table) -> Result<(), ContractError> {
     let slot = slot(table.head().term.epoch);
     for pk in providers(storage, slot)? {
         storage.remove(&ENTRIES.key((slot, pk.as_bytes())));
@@ -105,7 +105,7 @@ pub(super) fn save(storage: &mut dyn Storage, table: &Table) -> Result<(), Contr
 }
 
 /// A provider's entry in the table of an epoch that [`head_of_epoch`] knows.
-pub(super) fn entry(
+pub fn entry(
     storage: &dyn Storage,
     epoch: u64,
     pk: &PublicKey,
@@ -117,10 +117,7 @@ pub(super) fn entry(
 }
 
 /// All entries of the table of an epoch that [`head_of_epoch`] knows, ascending by key, with their counts of votes.
-pub(crate) fn entries(
-    storage: &dyn Storage,
-    epoch: u64,
-) -> Result<Vec<(Entry, u32)>, ContractError> {
+pub fn entries(storage: &dyn Storage, epoch: u64) -> Result<Vec<(Entry, u32)>, ContractError> {
     providers(storage, slot(epoch))?
         .iter()
         .map(|pk| {

@@ -12,7 +12,7 @@ use crate::msg::{self, Bytes32};
 
 /// Raw bytes: BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
 const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
-/// Raw bytes: BE64(weight). Key: checkpoint, hash of the header.
+/// Raw bytes: BE64(weight). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next root after it.
 const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
 
 /// A vote as it is kept.
@@ -55,14 +55,14 @@ pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote:
     );
 }
 
-/// Adds weight to a header hash at a checkpoint.
-pub(super) fn add(
+/// Adds weight to what is voted for at a checkpoint.
+pub fn add(
     storage: &mut dyn Storage,
     checkpoint: u64,
-    hash: &[u8; 32],
+    choice: &[u8],
     weight: u64,
 ) -> Result<(), ContractError> {
-    let key = TALLIES.key((checkpoint, hash));
+    let key = TALLIES.key((checkpoint, choice));
     let before = storage.get(&key).map_or(Some(0), |bytes| {
         bytes.try_into().ok().map(u64::from_be_bytes)
     });
@@ -73,34 +73,45 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The tallies of a checkpoint that is not final: at most one for each provider of a table.
+/// What is voted for at a checkpoint that is not final, each with its weight: at most one for each provider of a table.
+pub fn choices(
+    storage: &dyn Storage,
+    checkpoint: u64,
+) -> Result<Vec<(Vec<u8>, u64)>, ContractError> {
+    let choices: Vec<Vec<u8>> = TALLIES
+        .prefix(checkpoint)
+        .keys_raw(storage, None, None, Order::Ascending)
+        .collect();
+    choices
+        .into_iter()
+        .map(|choice| {
+            let weight = storage
+                .get(&TALLIES.key((checkpoint, &choice)))
+                .and_then(|bytes| bytes.try_into().ok())
+                .ok_or(ContractError::CorruptVote(checkpoint))?;
+            Ok((choice, u64::from_be_bytes(weight)))
+        })
+        .collect()
+}
+
+/// The tallies of a checkpoint that is not final.
 pub(crate) fn tallies(
     storage: &dyn Storage,
     checkpoint: u64,
 ) -> Result<Vec<msg::Tally>, ContractError> {
-    let hashes: Vec<Vec<u8>> = TALLIES
-        .prefix(checkpoint)
-        .keys_raw(storage, None, None, Order::Ascending)
-        .collect();
-    hashes
-        .iter()
-        .map(|hash| {
-            let weight = storage
-                .get(&TALLIES.key((checkpoint, hash)))
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or(ContractError::CorruptVote(checkpoint))?;
-            Ok(msg::Tally {
-                hash: Bytes32::from_slice(hash)?,
-                weight: u64::from_be_bytes(weight),
-            })
+    choices(storage, checkpoint)?
+        .into_iter()
+        .map(|(hash, weight)| {
+            let hash = Bytes32::from_slice(&hash)?;
+            Ok(msg::Tally { hash, weight })
         })
         .collect()
 }
 
 /// Forgets the tallies of a checkpoint.
-pub(super) fn forget(storage: &mut dyn Storage, checkpoint: u64) -> Result<(), ContractError> {
-    for tally in tallies(storage, checkpoint)? {
-        storage.remove(&TALLIES.key((checkpoint, &tally.hash.0)));
+pub fn forget(storage: &mut dyn Storage, checkpoint: u64) -> Result<(), ContractError> {
+    for (choice, _) in choices(storage, checkpoint)? {
+        storage.remove(&TALLIES.key((checkpoint, &choice)));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod finals;
 pub(crate) mod fork;
 mod model;
 mod rules;

@@ -1,31 +1,21 @@
 //! The two contracts, and whom they hear.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use bitcoin::OutPoint;
-use bitcoin::consensus::serialize;
 use bitcoin::hashes::{Hash, sha256};
-use btc_light::msg::{
-    ExecuteMsg as LightExecuteMsg, InstantiateMsg as LightInstantiateMsg, Network,
-};
 use btc_mesh::ContractError;
 use btc_mesh::contract::{execute, instantiate, query};
 use btc_mesh::msg::{
     Bytes32, ConfigResponse, CovenantSet, ExecuteMsg, InstantiateMsg, Params, ProviderResponse,
     QueryMsg, StakeResponse, StatusResponse,
 };
-use cosmwasm_std::testing::{MockApi, MockQuerier, message_info, mock_env};
-use cosmwasm_std::{
-    Addr, Binary, Coin, ContractResult, DepsMut, Empty, Env, OwnedDeps, Querier, QuerierResult,
-    QuerierWrapper, QueryRequest, Response, Storage, SystemResult, Timestamp, WasmQuery, coins,
-    from_json,
-};
+use cosmwasm_std::testing::{MockApi, message_info, mock_env};
+use cosmwasm_std::{Addr, Binary, Coin, Env, OwnedDeps, Response, coins, from_json};
 use eots::SecretKey;
 use mesh_core::{Domain, commit::Commit, registration};
 use serde::de::DeserializeOwned;
 
 use super::bitcoin_chain::Bitcoin;
+use super::light::{LightClient, Neighbours, follow_clock};
 use super::storage::Store;
 
 /// Denomination of rewards.
@@ -33,9 +23,6 @@ pub(crate) const DENOM: &str = "ureward";
 
 /// Name of governance's account.
 pub(crate) const GOVERNANCE: &str = "governance";
-
-/// Seconds that the chain's clock is ahead of Bitcoin's tip.
-const AHEAD: u64 = 60;
 
 /// Numbers that make tests short.
 pub(crate) fn params() -> Params {
@@ -76,35 +63,12 @@ pub(crate) fn secret(name: &str) -> SecretKey {
     SecretKey::from_bytes(&sha256::Hash::hash(name.as_bytes()).to_byte_array()).unwrap()
 }
 
-/// Answers raw queries from `btc-light`'s storage and all others from the mock.
-pub(crate) struct Neighbours {
-    light: Addr,
-    storage: Rc<RefCell<Store>>,
-    /// The chain's other modules.
-    pub(crate) others: MockQuerier,
-}
-
-impl Querier for Neighbours {
-    fn raw_query(&self, request: &[u8]) -> QuerierResult {
-        let parsed: QueryRequest<Empty> = from_json(request).unwrap();
-        match parsed {
-            QueryRequest::Wasm(WasmQuery::Raw { contract_addr, key })
-                if contract_addr == self.light.as_str() =>
-            {
-                let value = self.storage.borrow().get(&key).unwrap_or_default();
-                SystemResult::Ok(ContractResult::Ok(Binary::from(value)))
-            }
-            _ => self.others.raw_query(request),
-        }
-    }
-}
-
 pub(crate) struct Rig {
     /// Bitcoin as it is, whether `btc-light` knows it or not.
     pub(crate) bitcoin: Bitcoin,
     pub(crate) deps: OwnedDeps<Store, MockApi, Neighbours>,
     pub(crate) env: Env,
-    light: Rc<RefCell<Store>>,
+    light: LightClient,
 }
 
 impl Rig {
@@ -126,31 +90,18 @@ impl Rig {
         covenants: Vec<CovenantSet>,
     ) -> Result<Self, ContractError> {
         let bitcoin = Bitcoin::of(20);
-        let storage = Rc::new(RefCell::new(Store::default()));
-        let api = MockApi::default();
-        let light = api.addr_make("btc-light");
         let mut env = mock_env();
         chain_id.clone_into(&mut env.block.chain_id);
-        let deps = OwnedDeps {
-            storage: Store::default(),
-            api,
-            querier: Neighbours {
-                light: light.clone(),
-                storage: storage.clone(),
-                others: MockQuerier::default(),
-            },
-            custom_query_type: std::marker::PhantomData,
-        };
+        follow_clock(&mut env, &bitcoin);
+        let light = LightClient::begin(&bitcoin, &env);
         let mut rig = Self {
+            deps: light.dependencies(),
             bitcoin,
-            deps,
             env,
-            light: storage,
+            light,
         };
-        rig.follow_clock();
-        rig.begin_light();
         let msg = InstantiateMsg {
-            light: light.into(),
+            light: LightClient::address().into(),
             gov: rig.deps.api.addr_make(GOVERNANCE).into(),
             denom: DENOM.to_owned(),
             params,
@@ -159,31 +110,6 @@ impl Rig {
         let info = message_info(&rig.deps.api.addr_make("creator"), &[]);
         instantiate(rig.deps.as_mut(), rig.env.clone(), info, msg)?;
         Ok(rig)
-    }
-
-    fn begin_light(&mut self) {
-        let headers = self.bitcoin.headers();
-        let msg = LightInstantiateMsg {
-            network: Network::Regtest,
-            test_only: true,
-            height: self.bitcoin.height(),
-            headers: headers[headers.len() - 11..]
-                .iter()
-                .map(|header| serialize(header).into())
-                .collect(),
-            epoch_start_time: headers[0].time,
-            chainwork: self.bitcoin.work().to_be_bytes().into(),
-            max_reorg: 1008,
-            submitters: Vec::new(),
-        };
-        let info = message_info(&self.deps.api.addr_make("creator"), &[]);
-        let nobody = MockQuerier::<Empty>::default();
-        let deps = DepsMut {
-            storage: &mut *self.light.borrow_mut(),
-            api: &self.deps.api,
-            querier: QuerierWrapper::new(&nobody),
-        };
-        btc_light::contract::instantiate(deps, self.env.clone(), info, msg).unwrap();
     }
 
     /// Mines blocks and brings them.
@@ -195,36 +121,14 @@ impl Rig {
 
     /// Brings the headers above a height, and sets the clock by the tip.
     pub(crate) fn bring(&mut self, height: u32) {
-        self.follow_clock();
-        for chunk in self.bitcoin.above(height).chunks(2016).enumerate() {
-            let (number, headers) = chunk;
-            let raw: Vec<u8> = headers.iter().flat_map(serialize).collect();
-            let msg = LightExecuteMsg::Headers {
-                parent_height: height + 2016 * u32::try_from(number).unwrap(),
-                raw: raw.into(),
-            };
-            let info = message_info(&self.deps.api.addr_make("relayer"), &[]);
-            let nobody = MockQuerier::<Empty>::default();
-            let deps = DepsMut {
-                storage: &mut *self.light.borrow_mut(),
-                api: &self.deps.api,
-                querier: QuerierWrapper::new(&nobody),
-            };
-            btc_light::contract::execute(deps, self.env.clone(), info, msg).unwrap();
-        }
+        follow_clock(&mut self.env, &self.bitcoin);
+        self.light.bring(&self.bitcoin, height, &self.env);
     }
 
     /// Another branch takes over above a height, with this many blocks.
     pub(crate) fn reorganise(&mut self, height: u32, blocks: u32) {
         self.bitcoin = self.bitcoin.fork(height, blocks);
         self.bring(height);
-    }
-
-    /// Lets the chain's present block be a minute younger than Bitcoin's tip, and one higher than before.
-    fn follow_clock(&mut self) {
-        self.env.block.height += 1;
-        let now = u64::from(self.bitcoin.tip().time) + AHEAD;
-        self.env.block.time = Timestamp::from_seconds(now);
     }
 
     pub(crate) fn address(&self, name: &str) -> Addr {

@@ -4,10 +4,11 @@
 //! test says otherwise, and the chain's present block is a minute younger than Bitcoin's tip. A refused message leaves
 //! nothing behind, as on a chain.
 
-mod bitcoin_chain;
+pub(crate) mod bitcoin_chain;
 mod instance;
+pub(crate) mod light;
 mod staker;
-mod storage;
+pub(crate) mod storage;
 mod voter;
 
 pub(crate) use instance::{DENOM, GOVERNANCE, Rig, params, secret};
