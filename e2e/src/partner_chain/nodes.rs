@@ -21,6 +21,7 @@ use super::headers::{self, BASE};
 use super::mesh::Mesh;
 use super::terms;
 use super::{DEADLINE, headers_message};
+use crate::scenario::Committee;
 use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
 
 /// Coins that can be staked, and blocks for the pace that instances ask for.
@@ -112,13 +113,17 @@ impl PartnerChain {
         })
     }
 
-    /// Begins an instance of `btc-mesh` with one covenant set, that of [`terms`].
+    /// Begins an instance of `btc-mesh` with one covenant set, that of a committee.
     ///
     /// # Errors
     ///
     /// When the contract refuses the parameters.
-    pub async fn begin_mesh(&self, params: &Value) -> anyhow::Result<Mesh<'_>> {
-        let covenant = terms::covenant_set(&terms::staking_params()?);
+    pub async fn begin_mesh(
+        &self,
+        params: &Value,
+        committee: &Committee,
+    ) -> anyhow::Result<Mesh<'_>> {
+        let covenant = terms::covenant_set(&terms::staking_params(committee)?);
         let governance = self.governance.account().context("no account")?;
         let begin = json!({
             "light": self.light.text(),

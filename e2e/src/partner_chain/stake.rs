@@ -32,13 +32,14 @@ pub struct Stake {
 }
 
 impl Stake {
-    /// Funds and signs a stake of a new staker's, under the parameters of [`terms::staking_params`].
+    /// Funds and signs a stake of a new staker's, under what a committee prescribes.
     ///
     /// # Errors
     ///
     /// When the miner cannot pay it, or it is none under the parameters.
     pub fn sign(
         bitcoind: &Bitcoind,
+        committee: &Committee,
         provider: &PublicKey,
         value: Amount,
         timelock: u16,
@@ -49,11 +50,10 @@ impl Stake {
             vec![FinalityProviderKey::from_slice(provider.as_bytes())?],
             BlockInterval::new(timelock)?,
             value,
-            &terms::staking_params()?,
+            &terms::staking_params(committee)?,
         )?;
         let transaction = bitcoind.fund(plan.staking_output().tx_out())?;
         let delegation = plan.build(&transaction, None)?;
-        let committee = Committee::of_three();
         let mut covenant = (0..committee.quorum())
             .map(|member| committee.sign(usize::try_from(member)?, &delegation))
             .collect::<anyhow::Result<Vec<_>>>()?;

@@ -46,9 +46,8 @@ pub fn params() -> Value {
     })
 }
 
-/// What the committee of [`Committee::of_three`] prescribes for the stakes that it signs.
-pub(super) fn staking_params() -> anyhow::Result<StakingParams> {
-    let committee = Committee::of_three();
+/// What a committee prescribes for the stakes that it signs.
+pub(super) fn staking_params(committee: &Committee) -> anyhow::Result<StakingParams> {
     let keys = committee.keys()?.into_iter().map(CovenantKey).collect();
     Ok(StakingParams {
         version: 0,

@@ -1,4 +1,4 @@
-//! The covenant committee, its signatures made without the `covenant` program.
+//! Covenant committees, their signatures made without the `covenant` program.
 
 use bitcoin::XOnlyPublicKey;
 use bitcoin::hashes::{Hash as _, sha256};
@@ -8,34 +8,39 @@ use eots::{SecretKey, bip340};
 use staking::delegation::ValidDelegation;
 use staking::keys::CovenantKey;
 
-/// Three members, two of whom are a quorum.
+/// A covenant committee.
 pub struct Committee {
     secrets: Vec<SecretKey>,
+    quorum: u32,
 }
 
 impl Committee {
-    /// The committee of every scenario.
+    /// The committee of every scenario: three members, two of whom are a quorum.
+    pub fn of_three() -> Self {
+        Self::of(3, 2)
+    }
+
+    /// So many members, with this quorum.
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "the arguments are constants"
+        reason = "no hash of these names is above it"
     )]
-    pub fn of_three() -> Self {
-        let secrets = [
-            "covenant member 0",
-            "covenant member 1",
-            "covenant member 2",
-        ]
-        .map(|name| sha256::Hash::hash(name.as_bytes()).to_byte_array())
-        .iter()
-        .map(|secret| SecretKey::from_bytes(secret).expect("below the group order"))
-        .collect();
-        Self { secrets }
+    pub fn of(members: usize, quorum: u32) -> Self {
+        let secret = |number: usize| {
+            let name = format!("covenant member {number}");
+            let secret = sha256::Hash::hash(name.as_bytes()).to_byte_array();
+            SecretKey::from_bytes(&secret).expect("below the group order")
+        };
+        Self {
+            secrets: (0..members).map(secret).collect(),
+            quorum,
+        }
     }
 
     /// How many must sign.
     pub fn quorum(&self) -> u32 {
-        2
+        self.quorum
     }
 
     /// The members' secret keys.

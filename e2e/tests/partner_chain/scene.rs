@@ -9,6 +9,7 @@ use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{Mesh, PartnerChain, Provider, Stake};
+use testenv::scenario::Committee;
 
 /// Blocks on top before a stake is believed.
 pub(crate) const DEPTH: u64 = 4;
@@ -50,7 +51,10 @@ impl<'a> Scene<'a> {
         params: &Value,
         keys: &[SecretKey],
     ) -> Self {
-        let mesh = chain.begin_mesh(params).await.unwrap();
+        let mesh = chain
+            .begin_mesh(params, &Committee::of_three())
+            .await
+            .unwrap();
         let providers: Vec<_> = keys
             .iter()
             .map(|key| Provider::new(mesh.domain(), key.clone()).unwrap())
@@ -104,6 +108,7 @@ impl<'a> Scene<'a> {
         let key = self.providers[provider].public_key();
         Stake::sign(
             &self.chain.bitcoind,
+            &Committee::of_three(),
             &key,
             Amount::from_sat(VALUE),
             timelock,
