@@ -114,9 +114,7 @@ pub(crate) fn advance(
             fork_height,
             height: branch.last().map_or(fork_height, |(height, _)| *height),
         })?;
-    for (height, record) in &branch {
-        store::set_recent(storage, extent, *height, *record)?;
-    }
+    store::set_recent(storage, extent, &branch)?;
     let first = extent
         .first
         .max(height.saturating_sub(RING).saturating_add(1));

@@ -35,16 +35,19 @@ pub(crate) fn begin(
         tip: msg.height,
     };
     let mut work = parse_work(&msg.chainwork)?;
+    let mut records = Vec::new();
     for (header, height) in headers.iter().rev().zip((first..=msg.height).rev()) {
         let record = Record {
             header: *header,
             work,
         };
-        store::set_recent(storage, extent, height, record)?;
+        records.push((height, record));
         work = store::work_to_u128(header.work())
             .and_then(|own| work.checked_sub(own))
             .ok_or(ContractError::Chainwork)?;
     }
+    records.reverse();
+    store::set_recent(storage, extent, &records)?;
     store::set_extent(storage, extent)?;
     let submitters = msg
         .submitters

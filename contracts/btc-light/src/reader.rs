@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         self.get(store::recent_key(height))?
-            .and_then(|bytes| store::Record::parse(&bytes))
+            .and_then(|bytes| store::Record::parse(&bytes, height))
             .map(|record| Some(record.header))
             .ok_or(ContractError::Corrupt(height))
     }

@@ -1,7 +1,7 @@
 //! What the contract keeps: the last 4,032 headers in a ring, and sparse older ones.
 //!
-//! The record of height h is at h modulo the ring's length, so a header costs one write and old ones need no removal.
-//! Every 144th header is copied before it is overwritten.
+//! The record of height h is at h modulo the ring's length, so old ones need no removal; two neighbours share a key, since a
+//! write costs more than the bytes of a second header. Every 144th header is copied before it is overwritten.
 
 use bitcoin::block::Header;
 use bitcoin::{Work, consensus};
@@ -12,7 +12,7 @@ use cw_storage_plus::{Item, Map};
 use crate::ContractError;
 use crate::msg::Network;
 
-/// Length of the ring, in headers: four weeks, a multiple of [`SPACING`].
+/// Length of the ring, in headers: four weeks, a multiple of [`SPACING`] and of a pair.
 pub(crate) const RING: u32 = 4032;
 
 /// Every so many headers one is kept for good.
@@ -20,10 +20,12 @@ pub(crate) const SPACING: u32 = 144;
 
 const HEADER_LENGTH: usize = 80;
 const RECORD_LENGTH: usize = 96;
+const PAIR_LENGTH: usize = 2 * RECORD_LENGTH;
 
 const CONFIG: Item<Config> = Item::new("config");
 const EXTENT: Item<Extent> = Item::new("extent");
-/// Raw bytes: header ‖ BE128(work of the chain up to it).
+/// Raw bytes: header ‖ BE128(work of the chain up to it) of an even height, and of the odd one that follows. Key: half the
+/// place in the ring.
 const RECENT: Map<u32, Vec<u8>> = Map::new("h");
 /// Raw bytes: header.
 const OLD: Map<u32, Vec<u8>> = Map::new("o");
@@ -65,8 +67,11 @@ impl Record {
         bytes
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let (header, work) = bytes.split_at_checked(HEADER_LENGTH)?;
+    /// The record of a height, out of what is at its key.
+    pub(crate) fn parse(pair: &[u8], height: u32) -> Option<Self> {
+        let (even, odd) = pair.split_at_checked(RECORD_LENGTH)?;
+        let record = if is_even(height) { even } else { odd };
+        let (header, work) = record.split_at_checked(HEADER_LENGTH)?;
         Some(Self {
             header: consensus::deserialize(header).ok()?,
             work: u128::from_be_bytes(work.try_into().ok()?),
@@ -122,9 +127,9 @@ pub(crate) fn query_extent(
     Ok(EXTENT.query(&querier, contract.clone())?)
 }
 
-/// Where the record of a height is, if the ring holds it.
+/// Where the record of a height is, if the ring holds it, and that of its neighbour.
 pub(crate) fn recent_key(height: u32) -> Vec<u8> {
-    RECENT.key(slot(height)).to_vec()
+    RECENT.key(pair(height)).to_vec()
 }
 
 /// Where an old header is, if it is kept.
@@ -143,8 +148,7 @@ pub(crate) fn recent(
     }
     storage
         .get(&recent_key(height))
-        .filter(|bytes| bytes.len() == RECORD_LENGTH)
-        .and_then(|bytes| Record::parse(&bytes))
+        .and_then(|bytes| Record::parse(&bytes, height))
         .map(Some)
         .ok_or(ContractError::Corrupt(height))
 }
@@ -176,20 +180,48 @@ pub(crate) fn header(
         .transpose()
 }
 
-/// Writes the record at a height, and keeps the one whose place it takes if that is one of every 144th.
+/// Writes records of heights that follow each other, and keeps those whose places they take of every 144th height.
 pub(crate) fn set_recent(
     storage: &mut dyn Storage,
     extent: Extent,
-    height: u32,
-    record: Record,
+    branch: &[(u32, Record)],
 ) -> Result<(), ContractError> {
-    if let Some(replaced) = height.checked_sub(RING).filter(|old| old % SPACING == 0) {
-        if let Some(old) = recent(storage, extent, replaced)? {
-            keep(storage, replaced, &old.header);
+    for neighbours in branch.chunk_by(|(low, _), (high, _)| pair(*low) == pair(*high)) {
+        let Some((height, _)) = neighbours.first() else {
+            continue;
+        };
+        // Multiples of the spacing are even, so where one is replaced it is the first.
+        if let Some(replaced) = height.checked_sub(RING).filter(|old| old % SPACING == 0) {
+            if let Some(old) = recent(storage, extent, replaced)? {
+                keep(storage, replaced, &old.header);
+            }
         }
+        let key = recent_key(*height);
+        let bytes = match neighbours {
+            [(_, even), (_, odd)] => [even.to_bytes(), odd.to_bytes()].concat(),
+            _ => {
+                let known = storage.get(&key);
+                let known = known.unwrap_or_else(|| vec![0; PAIR_LENGTH]);
+                beside(&known, neighbours).ok_or(ContractError::Corrupt(*height))?
+            }
+        };
+        storage.set(&key, &bytes);
     }
-    storage.set(&recent_key(height), &record.to_bytes());
     Ok(())
+}
+
+/// A pair in which one record takes its place beside the one that is there.
+fn beside(known: &[u8], records: &[(u32, Record)]) -> Option<Vec<u8>> {
+    let (even, odd) = known.split_at_checked(RECORD_LENGTH)?;
+    let [(height, record)] = records else {
+        return None;
+    };
+    let record = record.to_bytes();
+    Some(if is_even(*height) {
+        [&record, odd].concat()
+    } else {
+        [even, &record].concat()
+    })
 }
 
 /// Keeps an old header for good.
@@ -197,6 +229,10 @@ pub(crate) fn keep(storage: &mut dyn Storage, height: u32, header: &Header) {
     storage.set(&old_key(height), &consensus::serialize(header));
 }
 
-const fn slot(height: u32) -> u32 {
-    height % RING
+const fn pair(height: u32) -> u32 {
+    height % RING / 2
+}
+
+const fn is_even(height: u32) -> bool {
+    height % 2 == 0
 }

@@ -243,8 +243,8 @@ fn the_ring_forgets_all_but_every_hundred_and_forty_fourth() {
         assert_eq!(stored.hash, chain.headers()[height as usize].block_hash());
     }
     let old = (first - 1) / 144;
-    // The ring, the sparse old ones, and three records of the contract's own.
-    assert_eq!(contract.size(), 4_032 + old as usize + 3);
+    // The ring in pairs, the sparse old ones, and three records of the contract's own.
+    assert_eq!(contract.size(), 4_032 / 2 + old as usize + 3);
     // A reorganisation across the ring's seam.
     let fork = chain.fork(6_005, 11);
     contract.headers(6_005, fork.above(6_005)).unwrap();
