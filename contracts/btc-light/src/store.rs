@@ -197,13 +197,12 @@ pub(crate) fn set_recent(
             }
         }
         let key = recent_key(*height);
-        let bytes = match neighbours {
-            [(_, even), (_, odd)] => [even.to_bytes(), odd.to_bytes()].concat(),
-            _ => {
-                let known = storage.get(&key);
-                let known = known.unwrap_or_else(|| vec![0; PAIR_LENGTH]);
-                beside(&known, neighbours).ok_or(ContractError::Corrupt(*height))?
-            }
+        let bytes = if let [(_, even), (_, odd)] = neighbours {
+            [even.to_bytes(), odd.to_bytes()].concat()
+        } else {
+            let known = storage.get(&key);
+            let known = known.unwrap_or_else(|| vec![0; PAIR_LENGTH]);
+            beside(&known, neighbours).ok_or(ContractError::Corrupt(*height))?
         };
         storage.set(&key, &bytes);
     }

@@ -50,8 +50,10 @@ pub(crate) fn finalise(
     while events.len() < MAX_AT_ONCE && clock.next <= last {
         let k = clock.next;
         let choices = tally::choices(storage, k)?;
-        let winner = choices.iter().find(|(_, weight)| head.is_quorum(*weight));
-        let Some((choice, voted)) = winner else { break };
+        let winner = choices
+            .iter()
+            .find(|(_, count)| head.is_quorum(count.weight));
+        let Some((choice, count)) = winner else { break };
         // Asked for only where there is something to finalise.
         if events.is_empty() {
             if let Some(halt) = halt::check(storage, context, &clock)? {
@@ -59,7 +61,7 @@ pub(crate) fn finalise(
             }
         }
         let choice = Choice::parse(choice).ok_or(ContractError::CorruptTally(k))?;
-        let record = Final::new(&head, k, choice.hash, *voted)?;
+        let record = Final::new(&head, k, choice.hash, count.weight)?;
         finals::write(storage, k, &record)?;
         tally::forget(storage, k)?;
         forged::forget(storage, k);
@@ -68,7 +70,7 @@ pub(crate) fn finalise(
                 .add_attribute("k", k.to_string())
                 .add_attribute("height", record.height.to_string())
                 .add_attribute("hash", Bytes32(record.hash).to_string())
-                .add_attribute("voted", voted.to_string()),
+                .add_attribute("voted", count.weight.to_string()),
         );
         clock.next = k.saturating_add(1);
         clock.next_root = choice.next_root.map(Bytes32);

@@ -80,8 +80,8 @@ fn weights(
     pk: &PublicKey,
 ) -> Result<[u64; 2], ContractError> {
     let weight = |epoch| -> Result<u64, ContractError> {
-        let entry = tables::entry(storage, epoch, pk)?;
-        Ok(entry.map_or(0, |entry| entry.weight))
+        let listed = tables::listed(storage, epoch, pk)?;
+        Ok(listed.map_or(0, |listed| listed.entry.weight))
     };
     let before = clock.epoch_before().map_or(Ok(0), weight)?;
     Ok([weight(clock.epoch)?, before])

@@ -6,10 +6,10 @@
 //! of the table is out; from a third on nothing becomes final.
 
 use btc_mesh::ContractError;
-use btc_mesh::finality::tally;
+use btc_mesh::finality::tables::Listed;
+use btc_mesh::finality::tally::{self, Count};
 use cosmwasm_std::{Order, Storage};
 use cw_storage_plus::Map;
-use mesh_core::table::Entry;
 
 /// One byte. Key: checkpoint, provider ‖ what it voted for.
 const COUNTED: Map<(u64, &[u8]), ()> = Map::new("forged");
@@ -19,15 +19,15 @@ pub(crate) fn count(
     storage: &mut dyn Storage,
     checkpoint: u64,
     choice: &[u8],
-    entry: &Entry,
+    listed: &Listed,
 ) -> Result<(), ContractError> {
-    let vote = [entry.provider.as_bytes().as_slice(), choice].concat();
+    let vote = [listed.entry.provider.as_bytes().as_slice(), choice].concat();
     let key = COUNTED.key((checkpoint, &vote));
     let choices = tally::choices(storage, checkpoint)?;
     let is_shared = choices.iter().any(|(known, _)| known == choice);
     if is_shared && storage.get(&key).is_none() {
         storage.set(&key, &[1]);
-        tally::add(storage, checkpoint, choice, entry.weight)?;
+        tally::add(storage, checkpoint, choice, &Count::of(listed))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use btc_mesh::VoteRefusal;
 use btc_mesh::finality::ballot::{self, Ballot, Failure, Outcome};
+use btc_mesh::finality::tally::Count;
 use btc_mesh::finality::{tables, tally};
 use cosmwasm_std::{Event, Storage};
 use eots::PublicKey;
@@ -75,7 +76,7 @@ impl Polls {
         }
         let epoch = head.term.epoch;
         let pk = PublicKey::from_checked_bytes(vote.pk.0);
-        let entry = tables::entry(storage, epoch, &pk)?.ok_or(VoteRefusal::NotInTable(epoch))?;
+        let listed = tables::listed(storage, epoch, &pk)?.ok_or(VoteRefusal::NotInTable(epoch))?;
         let ballot = Ballot {
             curve: context.curve,
             domain: context.config.domain(),
@@ -83,13 +84,13 @@ impl Polls {
             next_root,
             window,
         };
-        let outcome = ballot.take(storage, &entry, vote)?;
+        let outcome = ballot.take(storage, &listed.entry, vote)?;
         if vote.k >= self.clock.next {
             let hash = vote.hash.0;
             let choice = Choice { hash, next_root }.to_bytes();
             match outcome {
-                Outcome::First => tally::add(storage, vote.k, &choice, entry.weight)?,
-                Outcome::Equivocation(_) => forged::count(storage, vote.k, &choice, &entry)?,
+                Outcome::First => tally::add(storage, vote.k, &choice, &Count::of(&listed))?,
+                Outcome::Equivocation(_) => forged::count(storage, vote.k, &choice, &listed)?,
                 Outcome::Known => {}
             }
         }

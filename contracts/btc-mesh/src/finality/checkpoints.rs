@@ -1,10 +1,8 @@
 //! What is final: checkpoints in sequence, each by more than two thirds of the table in force.
 
-use bitcoin::hashes::{Hash, sha256};
 use cosmwasm_std::{Event, Storage};
 use mesh_core::age::AgeError;
 use mesh_core::table::TableHead;
-use mesh_core::vote;
 
 use super::clock::{self, Clock};
 use super::finals::{self, Final};
@@ -12,6 +10,7 @@ use super::roll::last_checkpoint;
 use super::{tables, tally};
 use crate::context::Context;
 use crate::light::Tip;
+use crate::msg::Bytes32;
 use crate::{ContractError, config};
 
 /// Most checkpoints that one message makes final.
@@ -53,37 +52,48 @@ pub(crate) fn finalise(
     storage: &mut dyn Storage,
     context: &Context<'_>,
 ) -> Result<Vec<Event>, ContractError> {
-    let mut clock = clock::started(storage)?;
+    let clock = clock::started(storage)?;
     let head = in_force(storage, &clock)?;
-    let last = last_checkpoint(&head)?;
+    finalise_from(storage, context, clock, &head)
+}
+
+/// The same from where the clock stands, under the table in force.
+pub(super) fn finalise_from(
+    storage: &mut dyn Storage,
+    context: &Context<'_>,
+    mut clock: Clock,
+    head: &TableHead,
+) -> Result<Vec<Event>, ContractError> {
+    let last = last_checkpoint(head)?;
     let mut tip = None;
     let mut events = Vec::new();
+    let mut voters = Vec::new();
     while events.len() < MAX_AT_ONCE {
         let k = clock.next;
-        let tallies = tally::tallies(storage, k)?;
-        let winner = tallies.iter().find(|tally| head.is_quorum(tally.weight));
-        let Some(winner) = winner else { break };
+        let choices = tally::choices(storage, k)?;
+        let mut choices = choices.iter();
+        let winner = choices.find(|(_, count)| head.is_quorum(count.weight));
+        let Some((hash, count)) = winner else { break };
         // Asked for only where there is something to finalise.
         let tip = match tip {
             Some(tip) => tip,
             None => *tip.insert(context.light.tip()?),
         };
-        if let Err(halt) = check_age(context, &tip, &head) {
+        if let Err(halt) = check_age(context, &tip, head) {
             events.push(Event::new("halted").add_attribute("reason", halt.to_string()));
             break;
         }
-        let record = Final::new(&head, k, winner.hash.0, winner.weight)?;
+        let hash = Bytes32::from_slice(hash)?;
+        let record = Final::new(head, k, hash.0, count.weight)?;
         finals::write(storage, k, &record)?;
-        if tallies.len() > 1 {
-            disown(storage, context, &clock, &head, k, Some(&winner.hash.0))?;
-        }
+        voters.push(count.voters);
         tally::forget(storage, k)?;
         events.push(
             Event::new("final")
                 .add_attribute("k", k.to_string())
                 .add_attribute("height", record.height.to_string())
-                .add_attribute("hash", winner.hash.to_string())
-                .add_attribute("voted", winner.weight.to_string()),
+                .add_attribute("hash", hash.to_string())
+                .add_attribute("voted", count.weight.to_string()),
         );
         clock.next = k.saturating_add(1);
         clock.last_final_tip = tip.height;
@@ -95,39 +105,11 @@ pub(crate) fn finalise(
             break;
         }
     }
-    if !events.is_empty() {
+    if !voters.is_empty() {
+        tables::count_votes(storage, head.term.epoch, &voters)?;
         clock::save(storage, &clock)?;
     }
     Ok(events)
-}
-
-/// Takes back from the counts for rewards those votes for a checkpoint that were not for the hash that became final; all
-/// of them where there is none.
-fn disown(
-    storage: &mut dyn Storage,
-    context: &Context<'_>,
-    clock: &Clock,
-    head: &TableHead,
-    k: u64,
-    hash: Option<&[u8; 32]>,
-) -> Result<(), ContractError> {
-    let epoch = head.term.epoch;
-    let ready = tables::head_of_epoch(storage, epoch.saturating_add(1))?
-        .filter(|_| clock.ready)
-        .map(|head| head.root);
-    let wanted = hash
-        .and_then(|hash| vote::message(&context.domain(), head, k, hash, ready.as_ref()).ok())
-        .map(|message| sha256::Hash::hash(&message).to_byte_array());
-    for (entry, _) in tables::entries(storage, epoch)? {
-        let pk = &entry.provider;
-        let stored = tally::vote(storage, context.params().window, k, pk)?;
-        // One of another epoch was never counted in this one.
-        let counted = stored.filter(|stored| stored.epoch == epoch);
-        if counted.is_some_and(|counted| Some(counted.message_hash) != wanted) {
-            tables::remove_vote(storage, epoch, pk);
-        }
-    }
-    Ok(())
 }
 
 /// Records a checkpoint that governance decrees. Whatever was voted for it, and ahead of it, counts for nothing: neither
@@ -148,10 +130,7 @@ pub(super) fn decree(
     let last = last_checkpoint(head)?;
     let ahead = k.saturating_add(context.params().window.into());
     for checkpoint in k..=last.min(ahead) {
-        if !tally::tallies(storage, checkpoint)?.is_empty() {
-            disown(storage, context, clock, head, checkpoint, None)?;
-            tally::forget(storage, checkpoint)?;
-        }
+        tally::forget(storage, checkpoint)?;
     }
     Ok(decreed)
 }

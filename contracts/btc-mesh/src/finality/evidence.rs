@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
 use crate::context::Context;
-use crate::msg::{Bytes32, ProviderStatus, SlashedResponse};
-use crate::provider;
+use crate::msg::{Bytes32, SlashedResponse};
+use crate::provider::{self, Provider};
 use crate::store::Records;
 
 /// Longest message of evidence, bytes.
@@ -119,9 +119,9 @@ pub(crate) fn evidence(
     evidence: &Evidence<'_>,
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
-    provider::get(storage, &pk)?;
+    let provider = provider::get(storage, &pk)?;
     let key = evidence.key(context.curve, &pk)?;
-    slash(storage, context, &pk, &key)
+    slash(storage, context, &pk, &provider, &key)
 }
 
 /// Slashes a provider whose key is shown as it is.
@@ -132,24 +132,23 @@ pub(crate) fn slash_with_key(
     sk: Bytes32,
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
-    provider::get(storage, &pk)?;
+    let provider = provider::get(storage, &pk)?;
     let key = shown_key(&pk, sk)?;
-    slash(storage, context, &pk, &key)
+    slash(storage, context, &pk, &provider, &key)
 }
 
-/// Ends a provider's power; a second time changes nothing.
+/// Ends the power of a provider as it was until now; a second time changes nothing.
 pub(super) fn slash(
     storage: &mut dyn Storage,
     context: &Context<'_>,
     pk: &PublicKey,
+    provider: &Provider,
     key: &SecretKey,
 ) -> Result<Vec<Event>, ContractError> {
     let Some(event) = publish(storage, context.height, pk, key)? else {
         return Ok(Vec::new());
     };
-    let mut provider = provider::get(storage, pk)?;
-    provider.status = ProviderStatus::Slashed;
-    provider::save(storage, pk, &provider)?;
+    provider::retire(storage, pk, provider);
     Ok(vec![event])
 }
 

@@ -1,6 +1,6 @@
 //! The tables: the one in force, the one before, and the one that is ready, in a ring of three.
 //!
-//! Heads are records; entries and their counts of votes are raw bytes, because each vote reads the one and writes the other.
+//! Heads are records; entries are raw bytes, because each vote reads one.
 
 use cosmwasm_std::{Order, Storage};
 use cw_storage_plus::Map;
@@ -18,12 +18,30 @@ use crate::store::Records;
 const RING: u64 = 3;
 
 const HEADS: Records<u64, StoredHead> = Records::new("table");
-/// Raw bytes: BE64(weight) ‖ BE64(start) ‖ BE64(num) ‖ commit root. Key: slot, provider.
+/// Raw bytes: BE64(weight) ‖ BE64(start) ‖ BE64(num) ‖ commit root ‖ position in the table. Key: slot, provider.
 const ENTRIES: Map<(u64, &[u8]), ()> = Map::new("te");
-/// Raw bytes: BE32(number of checkpoints voted for). Key: slot, provider.
-const VOTES: Map<(u64, &[u8]), ()> = Map::new("tv");
+/// How many final checkpoints each provider voted for, in the order of the table. Key: slot.
+const VOTES: Records<u64, Vec<u32>> = Records::new("tv");
 
-const ENTRY_LENGTH: usize = 56;
+/// A provider in a table.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its entry.
+    pub entry: Entry,
+    /// Its position among the entries, which are ascending by key.
+    position: u8,
+}
+
+impl Listed {
+    /// The bit that stands for it among the voters of a checkpoint: a table has up to 100 entries.
+    pub const fn bit(&self) -> u128 {
+        bit(self.position)
+    }
+}
+
+const fn bit(position: u8) -> u128 {
+    1_u128.wrapping_shl(position as u32)
+}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredHead {
@@ -93,23 +111,22 @@ pub fn save(storage: &mut dyn Storage, table: &Table) -> Result<(), ContractErro
     let slot = slot(table.head().term.epoch);
     for pk in providers(storage, slot)? {
         storage.remove(&ENTRIES.key((slot, pk.as_bytes())));
-        storage.remove(&VOTES.key((slot, pk.as_bytes())));
     }
-    for entry in table.entries() {
-        storage.set(
-            &ENTRIES.key((slot, entry.provider.as_bytes())),
-            &to_bytes(entry),
-        );
+    let entries = table.entries();
+    for (position, entry) in (0..).zip(entries) {
+        let key = ENTRIES.key((slot, entry.provider.as_bytes()));
+        storage.set(&key, &to_bytes(entry, position));
     }
+    VOTES.save(storage, slot, &vec![0; entries.len()])?;
     Ok(HEADS.save(storage, slot, &table.head().into())?)
 }
 
-/// A provider's entry in the table of an epoch that [`head_of_epoch`] knows.
-pub fn entry(
+/// A provider in the table of an epoch that [`head_of_epoch`] knows.
+pub fn listed(
     storage: &dyn Storage,
     epoch: u64,
     pk: &PublicKey,
-) -> Result<Option<Entry>, ContractError> {
+) -> Result<Option<Listed>, ContractError> {
     storage
         .get(&ENTRIES.key((slot(epoch), pk.as_bytes())))
         .map(|bytes| parse(pk, &bytes).ok_or(ContractError::CorruptTable(epoch)))
@@ -118,39 +135,31 @@ pub fn entry(
 
 /// All entries of the table of an epoch that [`head_of_epoch`] knows, ascending by key, with their counts of votes.
 pub fn entries(storage: &dyn Storage, epoch: u64) -> Result<Vec<(Entry, u32)>, ContractError> {
-    providers(storage, slot(epoch))?
+    let slot = slot(epoch);
+    providers(storage, slot)?
         .iter()
-        .map(|pk| {
-            let entry = entry(storage, epoch, pk)?.ok_or(ContractError::CorruptTable(epoch))?;
-            Ok((entry, votes(storage, epoch, pk)))
+        .zip(VOTES.load(storage, slot)?)
+        .map(|(pk, votes)| {
+            let listed = listed(storage, epoch, pk)?.ok_or(ContractError::CorruptTable(epoch))?;
+            Ok((listed.entry, votes))
         })
         .collect()
 }
 
-/// Counts one more checkpoint that a provider voted for.
-pub(super) fn add_vote(storage: &mut dyn Storage, epoch: u64, pk: &PublicKey) {
-    let count = votes(storage, epoch, pk).saturating_add(1);
-    set_votes(storage, epoch, pk, count);
-}
-
-/// Counts one less.
-pub(super) fn remove_vote(storage: &mut dyn Storage, epoch: u64, pk: &PublicKey) {
-    let count = votes(storage, epoch, pk).saturating_sub(1);
-    set_votes(storage, epoch, pk, count);
-}
-
-fn set_votes(storage: &mut dyn Storage, epoch: u64, pk: &PublicKey, count: u32) {
-    storage.set(
-        &VOTES.key((slot(epoch), pk.as_bytes())),
-        &count.to_be_bytes(),
-    );
-}
-
-fn votes(storage: &dyn Storage, epoch: u64, pk: &PublicKey) -> u32 {
-    storage
-        .get(&VOTES.key((slot(epoch), pk.as_bytes())))
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u32::from_be_bytes)
+/// Counts final checkpoints: of each, the bits of those who voted for it.
+pub(super) fn count_votes(
+    storage: &mut dyn Storage,
+    epoch: u64,
+    checkpoints: &[u128],
+) -> Result<(), ContractError> {
+    let mut votes = VOTES.load(storage, slot(epoch))?;
+    for (position, count) in (0..).zip(&mut votes) {
+        let voted = checkpoints
+            .iter()
+            .filter(|voters| *voters & bit(position) != 0);
+        *count = voted.fold(*count, |count, _| count.saturating_add(1));
+    }
+    Ok(VOTES.save(storage, slot(epoch), &votes)?)
 }
 
 fn providers(storage: &dyn Storage, slot: u64) -> Result<Vec<PublicKey>, ContractError> {
@@ -161,29 +170,30 @@ fn providers(storage: &dyn Storage, slot: u64) -> Result<Vec<PublicKey>, Contrac
         .collect()
 }
 
-fn to_bytes(entry: &Entry) -> Vec<u8> {
+fn to_bytes(entry: &Entry, position: u8) -> Vec<u8> {
     [
         entry.weight.to_be_bytes().as_slice(),
         &entry.commit.start().to_be_bytes(),
         &entry.commit.checkpoints().to_be_bytes(),
         entry.commit.root().as_bytes(),
+        &[position],
     ]
     .concat()
 }
 
-fn parse(pk: &PublicKey, bytes: &[u8]) -> Option<Entry> {
-    if bytes.len() != ENTRY_LENGTH {
-        return None;
-    }
+fn parse(pk: &PublicKey, bytes: &[u8]) -> Option<Listed> {
     let (weight, rest) = bytes.split_first_chunk()?;
     let (start, rest) = rest.split_first_chunk()?;
-    let (num, root) = rest.split_first_chunk()?;
-    let root = Commitment::from_bytes(root.try_into().ok()?);
-    Some(Entry {
+    let (num, rest) = rest.split_first_chunk()?;
+    let (root, position) = rest.split_first_chunk()?;
+    let [position] = position.try_into().ok()?;
+    let root = Commitment::from_bytes(*root);
+    let entry = Entry {
         provider: *pk,
         weight: u64::from_be_bytes(*weight),
         commit: Commit::new(u64::from_be_bytes(*start), u64::from_be_bytes(*num), root).ok()?,
-    })
+    };
+    Some(Listed { entry, position })
 }
 
 const fn slot(epoch: u64) -> u64 {

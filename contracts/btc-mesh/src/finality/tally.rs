@@ -7,12 +7,13 @@ use cosmwasm_std::{Order, Storage};
 use cw_storage_plus::Map;
 use eots::{PublicKey, Signature};
 
+use super::tables::Listed;
 use crate::ContractError;
 use crate::msg::{self, Bytes32};
 
 /// Raw bytes: BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
 const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
-/// Raw bytes: BE64(weight). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next root after it.
+/// Raw bytes: BE64(weight) ‖ BE128(voters). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next root after it.
 const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
 
 /// A vote as it is kept.
@@ -55,29 +56,70 @@ pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote:
     );
 }
 
-/// Adds weight to what is voted for at a checkpoint.
+/// Who voted for one thing, and what they weigh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Weight, sat.
+    pub weight: u64,
+    /// One bit for each of them, by its position in the table.
+    pub voters: u128,
+}
+
+impl Count {
+    /// Of one provider.
+    pub const fn of(listed: &Listed) -> Self {
+        Self {
+            weight: listed.entry.weight,
+            voters: listed.bit(),
+        }
+    }
+
+    /// Of both; `None` where they weigh more than there is.
+    pub(super) fn and(&self, other: &Self) -> Option<Self> {
+        Some(Self {
+            weight: self.weight.checked_add(other.weight)?,
+            voters: self.voters | other.voters,
+        })
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let weight = self.weight.to_be_bytes();
+        [weight.as_slice(), &self.voters.to_be_bytes()].concat()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (weight, voters) = bytes.split_first_chunk()?;
+        Some(Self {
+            weight: u64::from_be_bytes(*weight),
+            voters: u128::from_be_bytes(voters.try_into().ok()?),
+        })
+    }
+}
+
+/// Adds to what is voted for at a checkpoint.
 pub fn add(
     storage: &mut dyn Storage,
     checkpoint: u64,
     choice: &[u8],
-    weight: u64,
+    count: &Count,
 ) -> Result<(), ContractError> {
     let key = TALLIES.key((checkpoint, choice));
-    let before = storage.get(&key).map_or(Some(0), |bytes| {
-        bytes.try_into().ok().map(u64::from_be_bytes)
-    });
+    let before = match storage.get(&key) {
+        Some(bytes) => Count::parse(&bytes),
+        None => Some(Count::default()),
+    };
     let sum = before
-        .and_then(|before| before.checked_add(weight))
+        .and_then(|before| before.and(count))
         .ok_or(ContractError::CorruptVote(checkpoint))?;
-    storage.set(&key, &sum.to_be_bytes());
+    storage.set(&key, &sum.to_bytes());
     Ok(())
 }
 
-/// What is voted for at a checkpoint that is not final, each with its weight: at most one for each provider of a table.
+/// What is voted for at a checkpoint that is not final, and by whom: at most one for each provider of a table.
 pub fn choices(
     storage: &dyn Storage,
     checkpoint: u64,
-) -> Result<Vec<(Vec<u8>, u64)>, ContractError> {
+) -> Result<Vec<(Vec<u8>, Count)>, ContractError> {
     let choices: Vec<Vec<u8>> = TALLIES
         .prefix(checkpoint)
         .keys_raw(storage, None, None, Order::Ascending)
@@ -85,11 +127,11 @@ pub fn choices(
     choices
         .into_iter()
         .map(|choice| {
-            let weight = storage
+            let count = storage
                 .get(&TALLIES.key((checkpoint, &choice)))
-                .and_then(|bytes| bytes.try_into().ok())
+                .and_then(|bytes| Count::parse(&bytes))
                 .ok_or(ContractError::CorruptVote(checkpoint))?;
-            Ok((choice, u64::from_be_bytes(weight)))
+            Ok((choice, count))
         })
         .collect()
 }
@@ -101,9 +143,11 @@ pub(crate) fn tallies(
 ) -> Result<Vec<msg::Tally>, ContractError> {
     choices(storage, checkpoint)?
         .into_iter()
-        .map(|(hash, weight)| {
-            let hash = Bytes32::from_slice(&hash)?;
-            Ok(msg::Tally { hash, weight })
+        .map(|(hash, count)| {
+            Ok(msg::Tally {
+                hash: Bytes32::from_slice(&hash)?,
+                weight: count.weight,
+            })
         })
         .collect()
 }

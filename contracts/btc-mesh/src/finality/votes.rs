@@ -1,22 +1,27 @@
 //! Taking votes: which may count, what they count for, and what a second one at the same checkpoint gives away.
 
+use std::collections::BTreeMap;
+
 use cosmwasm_std::{Event, Storage};
 use eots::PublicKey;
 use mesh_core::table::TableHead;
 
 use super::ballot::{self, Ballot, Failure, Outcome, VoteRefusal};
-use super::checkpoints::{finalise, in_force};
+use super::checkpoints::{finalise_from, in_force};
 use super::clock::{self, Clock};
 use super::finals::final_at;
+use super::tables::Listed;
+use super::tally::Count;
 use super::{evidence, tables, tally};
 use crate::context::Context;
 use crate::msg::VoteItem;
-use crate::{ContractError, reward};
+use crate::{ContractError, provider, reward};
 
 /// What votes are taken under: the table in force and the one before.
 struct Polls {
     clock: Clock,
     in_force: TableHead,
+    /// Where a vote is for one of its checkpoints.
     before: Option<TableHead>,
     /// Root of the table that is ready.
     ready: Option<[u8; 32]>,
@@ -30,31 +35,77 @@ pub(crate) fn cast(
 ) -> Result<Vec<Event>, ContractError> {
     context.only_open()?;
     ballot::check_count(items.len())?;
-    let polls = Polls::open(storage)?;
+    let polls = Polls::open(storage, items)?;
     let mut events = Vec::new();
+    let mut counted = Counted::default();
     for item in items {
-        match polls.take(storage, context, item) {
+        match polls.take(storage, context, item, &mut counted) {
             Ok(Outcome::First | Outcome::Known) => {}
             Ok(Outcome::Equivocation(key)) => {
                 let pk = PublicKey::from_checked_bytes(item.pk.0);
-                events.extend(evidence::slash(storage, context, &pk, &key)?);
+                let provider = provider::get(storage, &pk)?;
+                events.extend(evidence::slash(storage, context, &pk, &provider, &key)?);
             }
             Err(Failure::Refused(refusal)) => events.push(ballot::refused(item, &refusal)),
             Err(Failure::Fault(fault)) => return Err(fault),
         }
     }
-    events.extend(finalise(storage, context)?);
+    counted.save(storage)?;
+    events.extend(finalise_from(
+        storage,
+        context,
+        polls.clock,
+        &polls.in_force,
+    )?);
     Ok(events)
 }
 
+/// What a message's votes add up to, so that it is written once for all of them.
+#[derive(Default)]
+struct Counted {
+    /// By checkpoint and hash.
+    tallies: BTreeMap<(u64, [u8; 32]), Count>,
+    /// Voters for what is final already, by epoch and checkpoint.
+    late: BTreeMap<u64, BTreeMap<u64, u128>>,
+}
+
+impl Counted {
+    fn add(&mut self, item: &VoteItem, listed: &Listed) -> Result<(), ContractError> {
+        let tally = self.tallies.entry((item.k, item.hash.0)).or_default();
+        *tally = tally
+            .and(&Count::of(listed))
+            .ok_or(ContractError::CorruptVote(item.k))?;
+        Ok(())
+    }
+
+    fn add_late(&mut self, epoch: u64, k: u64, listed: &Listed) {
+        let checkpoints = self.late.entry(epoch).or_default();
+        *checkpoints.entry(k).or_default() |= listed.bit();
+    }
+
+    fn save(&self, storage: &mut dyn Storage) -> Result<(), ContractError> {
+        for ((k, hash), count) in &self.tallies {
+            tally::add(storage, *k, hash, count)?;
+        }
+        for (epoch, checkpoints) in &self.late {
+            let checkpoints: Vec<_> = checkpoints.values().copied().collect();
+            tables::count_votes(storage, *epoch, &checkpoints)?;
+        }
+        Ok(())
+    }
+}
+
 impl Polls {
-    fn open(storage: &dyn Storage) -> Result<Self, ContractError> {
+    fn open(storage: &dyn Storage, items: &[VoteItem]) -> Result<Self, ContractError> {
         let clock = clock::started(storage)?;
         let head = in_force(storage, &clock)?;
-        let before = clock
-            .epoch
-            .checked_sub(1)
-            .map_or(Ok(None), |epoch| tables::head_of_epoch(storage, epoch))?;
+        let first = head.term.first_checkpoint;
+        let before = match clock.epoch.checked_sub(1) {
+            Some(epoch) if items.iter().any(|item| item.k < first) => {
+                tables::head_of_epoch(storage, epoch)?
+            }
+            _ => None,
+        };
         let ready = if clock.ready {
             tables::head_of_epoch(storage, clock.epoch.saturating_add(1))?.map(|head| head.root)
         } else {
@@ -74,11 +125,12 @@ impl Polls {
         storage: &mut dyn Storage,
         context: &Context<'_>,
         item: &VoteItem,
+        counted: &mut Counted,
     ) -> Result<Outcome, Failure> {
         let (head, next_root) = self.table_of(context, item.k)?;
         let epoch = head.term.epoch;
         let pk = PublicKey::from_checked_bytes(item.pk.0);
-        let entry = tables::entry(storage, epoch, &pk)?.ok_or(VoteRefusal::NotInTable(epoch))?;
+        let listed = tables::listed(storage, epoch, &pk)?.ok_or(VoteRefusal::NotInTable(epoch))?;
         if evidence::is_slashed(storage, &pk) {
             return Err(VoteRefusal::Slashed.into());
         }
@@ -89,15 +141,13 @@ impl Polls {
             next_root,
             window: context.params().window,
         };
-        let outcome = ballot.take(storage, &entry, item)?;
-        if !matches!(outcome, Outcome::First) {
-            return Ok(outcome);
-        }
-        if item.k >= self.clock.next {
-            tally::add(storage, item.k, &item.hash.0, entry.weight)?;
-            tables::add_vote(storage, epoch, &pk);
-        } else if self.is_rewarded_late(storage, epoch, item)? {
-            tables::add_vote(storage, epoch, &pk);
+        let outcome = ballot.take(storage, &listed.entry, item)?;
+        if matches!(outcome, Outcome::First) {
+            if item.k >= self.clock.next {
+                counted.add(item, &listed)?;
+            } else if self.is_rewarded_late(storage, epoch, item)? {
+                counted.add_late(epoch, item.k, &listed);
+            }
         }
         Ok(outcome)
     }

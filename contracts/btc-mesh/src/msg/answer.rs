@@ -215,7 +215,7 @@ pub struct TableEntry {
     pub weight: u64,
     /// The only randomness that counts in the epoch.
     pub commit: CommitInfo,
-    /// Number of checkpoints of the epoch that it has voted for.
+    /// Number of final checkpoints of the epoch that it has voted for.
     pub votes: u32,
 }
 

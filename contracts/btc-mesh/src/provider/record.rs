@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rank;
 use crate::ContractError;
+use crate::finality::is_slashed;
 use crate::msg::{Bytes32, CommitInfo, ProviderResponse, ProviderStatus};
 use crate::store::Records;
 
@@ -93,12 +94,18 @@ impl Provider {
     }
 }
 
-/// A provider; `None` where it is not registered.
+/// A provider; `None` where it is not registered. One whose key is out is slashed, whatever its record says.
 pub(crate) fn find(
     storage: &dyn Storage,
     pk: &PublicKey,
 ) -> Result<Option<Provider>, ContractError> {
-    Ok(PROVIDERS.may_load(storage, pk.as_bytes())?)
+    let mut provider = PROVIDERS.may_load(storage, pk.as_bytes())?;
+    if let Some(provider) = &mut provider {
+        if is_slashed(storage, pk) {
+            provider.status = ProviderStatus::Slashed;
+        }
+    }
+    Ok(provider)
 }
 
 /// A provider that must be registered.
@@ -122,6 +129,13 @@ pub(crate) fn save(
             .map(|provider| provider.sats),
     );
     Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
+}
+
+/// Takes a provider as it was before its key came out from the ranking.
+pub(crate) fn retire(storage: &mut dyn Storage, pk: &PublicKey, provider: &Provider) {
+    if provider.is_eligible() {
+        rank::place(storage, pk, Some(provider.sats), None);
+    }
 }
 
 /// Providers in the order of their keys, after one of them.

@@ -364,7 +364,7 @@ impl Fork {
     pub(crate) fn randomness(&self, number: usize) -> Option<Randomness> {
         let pk = &PROVIDERS[number].pk;
         let epoch = self.head().term.epoch;
-        let entry = tables::entry(&self.storage, epoch, pk).unwrap()?;
+        let entry = tables::listed(&self.storage, epoch, pk).unwrap()?.entry;
         Some(kind(number, &entry.commit.root().to_bytes().into()))
     }
 
