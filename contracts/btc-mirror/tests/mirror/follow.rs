@@ -6,7 +6,8 @@ use btc_mirror::msg::{ExecuteMsg, QueryMsg};
 
 use crate::mirror::{attribute, refusal};
 use crate::pair::Pair;
-use crate::subject::{EPOCH, hash, sealed};
+use crate::rig::block_hash;
+use crate::subject::{EPOCH, sealed};
 
 #[test]
 fn a_mirror_that_follows_all_votes_has_the_same_roots_and_hashes_over_three_epochs() {
@@ -139,7 +140,7 @@ fn a_signed_table_that_does_not_follow_leads_nowhere() {
     let table = pair.subject.table(0);
     let last = EPOCH - 1;
     for number in 0..3 {
-        let signed = (last, hash(last));
+        let signed = (last, block_hash(last).0);
         let vote = pair.subject.signed(&table, number, signed, Some(gap.root));
         pair.mirror.cast(&[vote]);
     }
@@ -161,7 +162,7 @@ fn a_vote_for_the_last_checkpoint_counts_for_its_hash_and_its_next_root_together
     let other = sealed(other);
     pair.vote(0, last);
     pair.vote(1, last);
-    let signed = (last, hash(last));
+    let signed = (last, block_hash(last).0);
     let strange = pair.subject.signed(&table, 2, signed, Some(other.root));
     assert_eq!(refusal(&pair.mirror.cast(&[strange])), "");
     assert_eq!(
@@ -178,7 +179,7 @@ fn a_vote_for_the_last_checkpoint_counts_for_its_hash_and_its_next_root_together
     assert!(refusal(&pair.mirror.cast(std::slice::from_ref(&vote))).contains("no vote for this"));
     vote.next_root = None;
     assert!(refusal(&pair.mirror.cast(std::slice::from_ref(&vote))).contains("none is ready"));
-    let mut vote = pair.subject.signed(&table, 3, (1, hash(1)), None);
+    let mut vote = pair.subject.signed(&table, 3, (1, block_hash(1).0), None);
     vote.next_root = Some(next.root);
     assert!(refusal(&pair.mirror.cast(&[vote])).contains("leave next_root out"));
 }
@@ -196,14 +197,16 @@ fn a_vote_under_another_table_or_of_another_instance_is_refused_and_takes_no_pla
     let mut resumed = table;
     resumed.era += 1;
     for other in [heavier, elsewhere, later, resumed] {
-        let vote = pair.subject.signed(&sealed(other), 0, (0, hash(0)), None);
+        let vote = pair
+            .subject
+            .signed(&sealed(other), 0, (0, block_hash(0).0), None);
         let events = pair.mirror.cast(&[vote]);
         assert!(refusal(&events).contains("no vote for this hash under the tables"));
     }
     let vote = pair.subject.vote(0, 0);
     // Another hash, another's key, a key that is in no table, another path, and what is too far ahead.
     let mut hashed = vote.clone();
-    hashed.vote.hash = hash(9).into();
+    hashed.vote.hash = block_hash(9);
     let mut another = vote.clone();
     another.vote.pk = pair.subject.providers[1].pk();
     let mut unknown = vote.clone();

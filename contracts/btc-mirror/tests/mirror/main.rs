@@ -10,6 +10,7 @@
 )]
 
 mod beginning;
+mod examples;
 mod follow;
 mod hostile;
 mod mirror;

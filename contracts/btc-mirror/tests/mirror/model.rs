@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use crate::pair::Pair;
-use crate::subject::{EPOCH, hash};
+use crate::rig::block_hash;
+use crate::subject::EPOCH;
 
 const EPOCHS: u64 = 3;
 
@@ -89,7 +90,10 @@ impl Game {
         let honest: Vec<_> = (0..=self.cheat)
             .map(|number| self.pair.subject.vote(number, k))
             .collect();
-        let other = self.pair.subject.vote_for(self.cheat, k, hash(k + 100));
+        let other = self
+            .pair
+            .subject
+            .vote_for(self.cheat, k, block_hash(k + 100).0);
         let Pair { subject, mirror } = &mut self.pair;
         for number in round.cast.iter().filter(|number| present.contains(number)) {
             subject.cast(&honest[*number..=*number]);

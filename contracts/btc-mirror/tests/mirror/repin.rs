@@ -6,7 +6,8 @@ use btc_mirror::{Bound, ContractError};
 
 use crate::mirror::{Mirror, beginning, refusal};
 use crate::pair::Pair;
-use crate::subject::{EPOCH, hash, sealed};
+use crate::rig::block_hash;
+use crate::subject::{EPOCH, sealed, secret_key};
 
 /// A pair whose subject stalled at checkpoint 1 and was resumed.
 fn resumed() -> Pair {
@@ -100,7 +101,7 @@ fn late_votes_under_the_table_before_a_resume_make_nothing_final_that_a_pin_woul
     let mut pair = resumed();
     // One more signs under the old table after all: the mirror knows of no resume.
     let old = pair.subject.table(0);
-    let vote = pair.subject.signed(&old, 2, (1, hash(1)), None);
+    let vote = pair.subject.signed(&old, 2, (1, block_hash(1).0), None);
     pair.mirror.cast(&[vote]);
     assert_eq!(pair.mirror.status().next, 2);
     // The table of the new era begins there, so it can be pinned.
@@ -115,7 +116,7 @@ fn a_table_from_below_what_is_final_here_cannot_be_pinned() {
     let mut pair = resumed();
     let old = pair.subject.table(0);
     for k in [1, 2] {
-        let vote = pair.subject.signed(&old, 2, (k, hash(k)), None);
+        let vote = pair.subject.signed(&old, 2, (k, block_hash(k).0), None);
         pair.mirror.cast(&[vote]);
     }
     assert_eq!(pair.mirror.status().next, 3);
@@ -192,7 +193,7 @@ fn a_mirror_that_stopped_for_keys_goes_on_with_a_table_that_has_few_of_them() {
     let mut pair = Pair::new(&[10, 10, 10, 4]);
     for number in [0, 3] {
         let provider = &pair.subject.providers[number];
-        let (pk, sk) = (provider.pk(), provider.sk());
+        let (pk, sk) = (provider.pk(), secret_key(provider));
         pair.mirror.execute(ExecuteMsg::Slash { pk, sk }).unwrap();
     }
     assert!(pair.mirror.status().halted.is_some());

@@ -6,13 +6,14 @@ use btc_mirror::msg::ExecuteMsg;
 
 use crate::mirror::{attribute, refusal};
 use crate::pair::Pair;
-use crate::subject::{EPOCH, hash, sealed};
+use crate::rig::block_hash;
+use crate::subject::{EPOCH, sealed, secret_key};
 
 fn slash(pair: &Pair, number: usize) -> ExecuteMsg {
     let provider = &pair.subject.providers[number];
     ExecuteMsg::Slash {
         pk: provider.pk(),
-        sk: provider.sk(),
+        sk: secret_key(provider),
     }
 }
 
@@ -53,7 +54,7 @@ fn a_late_double_vote_gives_the_key_away_as_well() {
     other.at_risk += 1;
     let other = sealed(other);
     let last = EPOCH - 1;
-    let signed = (last, hash(last));
+    let signed = (last, block_hash(last).0);
     let second = pair.subject.signed(&table, 0, signed, Some(other.root));
     let events = pair.mirror.cast(&[second]);
     let pk = pair.subject.providers[0].pk();
@@ -171,8 +172,7 @@ fn evidence_is_any_two_messages_of_a_listed_provider_under_one_randomness() {
     let pk = provider.pk();
     let first = b"a message of some other protocol".as_slice();
     let second = b"and another".as_slice();
-    let signed = |message: &[u8]| provider.sign(5, [0; 32], message);
-    let (r, s1, s2) = (signed(first).r, signed(first).s, signed(second).s);
+    let [(r, s1), (_, s2)] = [first, second].map(|message| provider.sign(5, message));
     let shown = |pk: Bytes32, msg1: &[u8], s1, msg2: &[u8], s2| ExecuteMsg::Evidence {
         pk,
         r,
@@ -208,7 +208,7 @@ fn a_key_is_taken_as_it_is_shown_if_it_is_that_of_a_listed_provider() {
     let mut pair = Pair::four();
     let [own, other] = [0, 1].map(|number| {
         let provider = &pair.subject.providers[number];
-        (provider.pk(), provider.sk())
+        (provider.pk(), secret_key(provider))
     });
     for sk in [other.1, Bytes32([0; 32]), Bytes32([0xff; 32])] {
         let msg = ExecuteMsg::Slash { pk: own.0, sk };

@@ -8,14 +8,13 @@ use btc_mesh::msg::{
 };
 use btc_mirror::msg::{MirroredVote, Subject as Named, Table, TableEntry};
 use cosmwasm_std::Response;
-use eots::commitment::{Commitment, Tree};
-use eots::randomness::derive_for_checkpoint;
-use eots::{PublicKey, PublicRandomness, SecretKey};
+use eots::PublicKey;
+use eots::commitment::Commitment;
 use mesh_core::Domain;
 use mesh_core::commit::Commit;
 use mesh_core::table::{Entry, TableHead, Term};
 
-use crate::rig::{self, Rig, Staking, Terms, covenant_set};
+use crate::rig::{self, Rig, Staking, Terms, Voter, block_hash, covenant_set, secret};
 
 /// Checkpoints of an epoch.
 pub(crate) const EPOCH: u64 = 4;
@@ -26,79 +25,10 @@ const COMMITTED: u64 = 64;
 /// Name of the subject's chain.
 pub(crate) const CHAIN: &str = "x-1";
 
-/// The block that a checkpoint stands for.
-pub(crate) fn hash(k: u64) -> [u8; 32] {
-    [u8::try_from(k).unwrap() + 1; 32]
-}
-
-/// A provider's secrets, and the randomness that it committed to.
-pub(crate) struct Provider {
-    pub(crate) key: SecretKey,
-    domain: Domain,
-    leaves: Vec<PublicRandomness>,
-    tree: Tree,
-}
-
-impl Provider {
-    fn new(key: SecretKey, domain: Domain) -> Self {
-        let leaves: Vec<_> = (0..COMMITTED)
-            .map(|k| derive_for_checkpoint(&key, domain.as_bytes(), k).public())
-            .collect();
-        let tree = Tree::from_leaves(leaves.iter().copied()).unwrap();
-        Self {
-            key,
-            domain,
-            leaves,
-            tree,
-        }
-    }
-
-    pub(crate) fn pk(&self) -> Bytes32 {
-        self.key.public_key().to_bytes().into()
-    }
-
-    pub(crate) fn sk(&self) -> Bytes32 {
-        Bytes32(*self.key.to_bytes())
-    }
-
-    fn commit(&self) -> ExecuteMsg {
-        let root = self.tree.commitment();
-        let commit = Commit::new(0, COMMITTED, root).unwrap();
-        let digest = commit.digest(&self.domain, &self.key.public_key(), 2);
-        ExecuteMsg::Commit {
-            pk: self.pk(),
-            seq: 2,
-            start: 0,
-            num: COMMITTED,
-            root: root.to_bytes().into(),
-            signature: eots::bip340::sign(&self.key, &digest, &[7; 32])
-                .as_bytes()
-                .into(),
-        }
-    }
-
-    /// Signs a message for a checkpoint, whatever it signed there before.
-    pub(crate) fn sign(&self, k: u64, hash: [u8; 32], message: &[u8]) -> VoteItem {
-        let nonce = derive_for_checkpoint(&self.key, self.domain.as_bytes(), k);
-        let proof = self.tree.prove(k, &self.leaves).unwrap();
-        VoteItem {
-            pk: self.pk(),
-            k,
-            hash: hash.into(),
-            r: nonce.public().to_bytes().into(),
-            aunts: proof.aunts.concat().into(),
-            s: eots::sign(&self.key, nonce, message)
-                .unwrap()
-                .to_bytes()
-                .into(),
-        }
-    }
-}
-
 pub(crate) struct Subject {
     pub(crate) rig: Rig,
     set: CovenantSet,
-    pub(crate) providers: Vec<Provider>,
+    pub(crate) providers: Vec<Voter>,
     /// Number of stakes so far.
     stakes: u32,
 }
@@ -124,9 +54,12 @@ impl Subject {
             stakes: 0,
         };
         for number in 0..weights.len() {
-            let key = subject.rig.register_provider(&format!("provider {number}"));
-            let provider = Provider::new(key, subject.rig.domain());
-            subject.rig.execute(provider.commit()).unwrap();
+            let key = secret(&format!("provider {number}"));
+            let provider = Voter::new(key, subject.rig.domain(), COMMITTED);
+            let operator = subject.rig.address("operator");
+            let registration = provider.registration(&operator, 500);
+            subject.rig.execute(registration).unwrap();
+            subject.rig.execute(provider.commit(1)).unwrap();
             subject.providers.push(provider);
         }
         let weights: Vec<_> = weights.iter().copied().enumerate().collect();
@@ -227,13 +160,22 @@ impl Subject {
         (k, hash): (u64, [u8; 32]),
         next_root: Option<Bytes32>,
     ) -> MirroredVote {
-        let domain = self.rig.domain();
-        let next = next_root.map(|root| root.0);
-        let message = mesh_core::vote::message(&domain, &head(table), k, &hash, next.as_ref());
-        MirroredVote {
-            vote: self.providers[number].sign(k, hash, &message.unwrap()),
-            next_root,
-        }
+        let (head, next) = (head(table), next_root.as_ref());
+        let message = mesh_core::vote::message(
+            &self.rig.domain(),
+            &head,
+            k,
+            &hash,
+            next.map(|root| &root.0),
+        );
+        let provider = &self.providers[number];
+        let (_, s) = provider.sign(k, &message.unwrap());
+        let vote = VoteItem {
+            hash: hash.into(),
+            s,
+            ..provider.vote(&head, k, next)
+        };
+        MirroredVote { vote, next_root }
     }
 
     /// A provider's vote for a hash, as the tables in force and ready ask for it.
@@ -245,7 +187,7 @@ impl Subject {
 
     /// The same for the checkpoint's block.
     pub(crate) fn vote(&self, number: usize, k: u64) -> MirroredVote {
-        self.vote_for(number, k, hash(k))
+        self.vote_for(number, k, block_hash(k).0)
     }
 
     pub(crate) fn cast(&mut self, votes: &[MirroredVote]) -> Response {
@@ -259,14 +201,14 @@ impl Subject {
 
     pub(crate) fn slash(&mut self, number: usize) {
         let provider = &self.providers[number];
-        let (pk, sk) = (provider.pk(), provider.sk());
+        let (pk, sk) = (provider.pk(), secret_key(provider));
         self.rig.execute(ExecuteMsg::Slash { pk, sk }).unwrap();
     }
 
     /// Decrees the next checkpoint after a stall.
     pub(crate) fn resume(&mut self) {
         self.rig.mine(params().stall_min);
-        let hash = hash(self.next()).into();
+        let hash = block_hash(self.next());
         let (exclude, drop) = (Vec::new(), Vec::new());
         self.rig
             .govern(ExecuteMsg::Resume {
@@ -284,6 +226,11 @@ impl Subject {
             height: None,
         })
     }
+}
+
+/// A provider's secret key, as it is shown.
+pub(crate) fn secret_key(provider: &Voter) -> Bytes32 {
+    Bytes32(*provider.key.to_bytes())
 }
 
 /// What votes need of a table.
