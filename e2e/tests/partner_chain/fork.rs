@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{Checkpoint, Mesh, PartnerChain, Provider, base64, params};
 
-use crate::scene::{Scene, all_told, refusal, vote_refusals, votes};
+use crate::scene::{Scene, accepted, all_told, refusal, vote_refusals, votes};
 
 /// Blocks of the chain between checkpoints: enough for the chain to fork before the first.
-const INTERVAL: u64 = 25;
+const INTERVAL: u64 = 30;
 
 /// The last checkpoint of the first epoch.
 const LAST: u64 = 3;
@@ -79,9 +79,9 @@ async fn before_the_fork(chain: &PartnerChain) -> ([Origin; 2], AccountAddress) 
     let (one, _) = Scene::ready(chain, &slow, 3).await;
     let (two, _) = Scene::ready(chain, &slow, 3).await;
     let escrow = chain.begin_escrow(&one.mesh).await.unwrap();
-    for scene in [&one, &two] {
-        scene.mesh.govern(json!({ "start": {} })).await.unwrap();
-    }
+    let start = json!({ "start": {} });
+    let started = tokio::join!(one.mesh.govern(start.clone()), two.mesh.govern(start));
+    accepted(vec![started.0, started.1]);
     let origins = [one, two].map(|scene| Origin {
         mesh: scene.mesh.address().clone(),
         providers: scene.providers,
