@@ -15,7 +15,7 @@ pub(crate) async fn s26_an_old_table_makes_nothing_final(chain: &PartnerChain) {
     chain.mine(MAX_AGE).await.unwrap();
     assert_eq!(scene.finalise_next(&[0]).await, 0);
     chain.mine(1).await.unwrap();
-    let old = "the table in force is 41 blocks old, at most 40 are allowed; governance must resume";
+    let old = "the table in force is 41 blocks old, at most 40 are allowed; governance must put a newer one into force";
     let voted = scene.vote(1, &[0]).await;
     assert_eq!(told(&voted, "halted", "reason"), old);
     assert_eq!(all_told(&voted, "final", "k"), [""; 0]);

@@ -272,7 +272,7 @@ impl<'a> Life<'a> {
         };
         let guess = votes(&[self.scene.providers[0].vote(&guess).unwrap()]);
         let executed = mesh.execute(guess.clone()).await.unwrap();
-        let waits = "checkpoint 3 is the last of its epoch, so a vote names the next table, and none is ready";
+        let waits = "checkpoint 3 is the last of its epoch, so a vote names the next table, and none is ready or given";
         assert_eq!(vote_refusals(&executed), [waits]);
         let rolled = self.scene.roll().await.unwrap();
         assert_eq!(told(&rolled, "roll", "total"), (3 * WEIGHT).to_string());
