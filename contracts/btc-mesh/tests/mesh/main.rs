@@ -11,6 +11,7 @@
 
 mod examples;
 mod rig;
+mod scale;
 mod schema;
 mod soak;
 mod stake;

@@ -187,17 +187,17 @@ impl Scene {
 
 /// A provider as the contract stores it.
 #[derive(Serialize, Deserialize)]
-struct StoredProvider {
-    operator: String,
-    commission: u16,
-    status: ProviderStatus,
-    sats: u64,
-    at_risk: u64,
-    registration_seq: u64,
-    commit_seq: u64,
-    commits: Vec<CommitInfo>,
-    committed: bool,
-    index: Uint256,
-    earned: Uint128,
-    participation: Option<(u64, u32, u32)>,
+pub(crate) struct StoredProvider {
+    pub(crate) operator: String,
+    pub(crate) commission: u16,
+    pub(crate) status: ProviderStatus,
+    pub(crate) sats: u64,
+    pub(crate) at_risk: u64,
+    pub(crate) registration_seq: u64,
+    pub(crate) commit_seq: u64,
+    pub(crate) commits: Vec<CommitInfo>,
+    pub(crate) committed: bool,
+    pub(crate) index: Uint256,
+    pub(crate) earned: Uint128,
+    pub(crate) participation: Option<(u64, u32, u32)>,
 }
