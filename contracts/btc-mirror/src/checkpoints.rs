@@ -7,7 +7,7 @@ use cosmwasm_std::{Event, Storage};
 
 use crate::clock;
 use crate::context::Context;
-use crate::{ContractError, forged, halt};
+use crate::{ContractError, halt};
 
 /// Most checkpoints that one message makes final.
 const MAX_AT_ONCE: usize = 16;
@@ -64,7 +64,6 @@ pub(crate) fn finalise(
         let record = Final::new(&head, k, choice.hash, count.weight)?;
         finals::write(storage, k, &record)?;
         tally::forget(storage, k)?;
-        forged::forget(storage, k);
         events.push(
             Event::new("final")
                 .add_attribute("k", k.to_string())

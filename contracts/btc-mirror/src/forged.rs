@@ -8,37 +8,20 @@
 use btc_mesh::ContractError;
 use btc_mesh::finality::tables::Listed;
 use btc_mesh::finality::tally::{self, Count};
-use cosmwasm_std::{Order, Storage};
-use cw_storage_plus::Map;
+use cosmwasm_std::Storage;
 
-/// One byte. Key: checkpoint, provider ‖ what it voted for.
-const COUNTED: Map<(u64, &[u8]), ()> = Map::new("forged");
-
-/// Counts one more vote of a provider for a checkpoint that is not final, unless it did.
+/// Counts one more vote of a provider for a checkpoint that is not final, unless it counts already.
 pub(crate) fn count(
     storage: &mut dyn Storage,
     checkpoint: u64,
     choice: &[u8],
     listed: &Listed,
 ) -> Result<(), ContractError> {
-    let vote = [listed.entry.provider.as_bytes().as_slice(), choice].concat();
-    let key = COUNTED.key((checkpoint, &vote));
+    let vote = Count::of(listed);
     let choices = tally::choices(storage, checkpoint)?;
-    let is_shared = choices.iter().any(|(known, _)| known == choice);
-    if is_shared && storage.get(&key).is_none() {
-        storage.set(&key, &[1]);
-        tally::add(storage, checkpoint, choice, &Count::of(listed))?;
+    let shared = choices.iter().find(|(known, _)| known == choice);
+    if shared.is_some_and(|(_, count)| count.voters & vote.voters == 0) {
+        tally::add(storage, checkpoint, choice, &vote)?;
     }
     Ok(())
-}
-
-/// Forgets what was counted for a checkpoint.
-pub(crate) fn forget(storage: &mut dyn Storage, checkpoint: u64) {
-    let votes: Vec<Vec<u8>> = COUNTED
-        .prefix(checkpoint)
-        .keys_raw(storage, None, None, Order::Ascending)
-        .collect();
-    for vote in votes {
-        storage.remove(&COUNTED.key((checkpoint, &vote)));
-    }
 }

@@ -9,7 +9,7 @@ use mesh_core::table::{Table, TableHead};
 
 use crate::clock::{self, Clock};
 use crate::context::Context;
-use crate::{ContractError, forged, halt, msg, table};
+use crate::{ContractError, halt, msg, table};
 
 /// What a number of a table must be beside what is in force or final here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,6 @@ fn forget_tallies(
     let ahead = clock.next.saturating_add(context.config.window.into());
     for checkpoint in clock.next..=last.min(ahead) {
         tally::forget(storage, checkpoint)?;
-        forged::forget(storage, checkpoint);
     }
     Ok(())
 }
