@@ -317,7 +317,7 @@ impl Bench<'_> {
             .map(|stake| {
                 let shares = [(self.mesh.domain(), 10_000, &self.operator)];
                 let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
-                stake.message(inclusion, stake.consent(1, &shares)?)
+                stake.message(&inclusion, &stake.consent(1, &shares)?)
             })
             .collect()
     }
