@@ -9,6 +9,9 @@ use std::process::Command;
 
 use testenv::provision;
 
+/// Longest code that stock `wasmd` stores, bytes.
+const STORED: u64 = 800 << 10;
+
 fn workspace() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     root.join("contracts")
@@ -48,6 +51,14 @@ fn the_contracts_load_in_the_chains_virtual_machine() {
     let code: Vec<_> = files
         .filter(|file| file.extension() == Some("wasm".as_ref()))
         .collect();
+    for file in &code {
+        let bytes = fs::metadata(file).unwrap().len();
+        let name = file.display();
+        assert!(
+            bytes <= STORED,
+            "{name} has {bytes} bytes, stock wasmd stores {STORED}"
+        );
+    }
     let mut command = Command::new("go");
     command
         .args(["run", "."])

@@ -21,6 +21,8 @@ mod finality;
 mod fork;
 #[path = "partner_chain/malformed.rs"]
 mod malformed;
+#[path = "partner_chain/mirror.rs"]
+mod mirror;
 #[path = "partner_chain/reorganisation.rs"]
 mod reorganisation;
 #[path = "partner_chain/rewards.rs"]
@@ -92,4 +94,18 @@ async fn nobody_is_believed_and_nothing_shrinks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_branches_of_a_chain_cannot_both_be_final_for_nothing() {
     fork::s16_s17_votes_of_one_branch_prove_nothing_on_the_other(&mut launch().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_chain_follows_by_votes_and_signed_tables_alone() {
+    let x = launch().await;
+    let y = PartnerChain::launch(x.bitcoind.clone()).await.unwrap();
+    let pair = mirror::Pair::begin(&x, &y).await;
+    pair.s33_a_skipped_checkpoint_makes_nothing_final().await;
+    pair.s13_a_key_that_came_out_on_one_chain_counts_on_the_other()
+        .await;
+    pair.s33_only_the_table_that_was_signed_comes_into_force()
+        .await;
+    pair.s33_a_resume_stops_the_mirror_until_it_is_repinned()
+        .await;
 }

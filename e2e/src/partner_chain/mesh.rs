@@ -81,6 +81,11 @@ impl<'a> Mesh<'a> {
         &self.address
     }
 
+    /// The id of its chain.
+    pub fn chain_id(&self) -> &str {
+        self.chain.wasmd.chain_id()
+    }
+
     /// What every signature for it is bound to, computed here.
     pub fn domain(&self) -> Domain {
         self.domain

@@ -148,6 +148,41 @@ impl PartnerChain {
         Mesh::at(self, address).await
     }
 
+    /// Begins a mirror that follows an instance on another chain from a table on, as the instance's query `table` shows it.
+    ///
+    /// # Errors
+    ///
+    /// When the contract refuses the table.
+    pub async fn begin_mirror(
+        &self,
+        subject: &Mesh<'_>,
+        table: &Value,
+    ) -> anyhow::Result<AccountAddress> {
+        let folder = tokio::task::spawn_blocking(provision::contracts).await??;
+        let code = store(&self.governance, &folder, "btc_mirror.wasm").await?;
+        let governance = self.governance.account().context("no account")?;
+        let config = subject.query(json!({ "config": {} })).await?;
+        let begin = json!({
+            "light": self.light.text(),
+            "gov": governance.text(),
+            "subject": {
+                "domain": subject.domain().to_string(),
+                "chain_id": subject.chain_id(),
+                "contract": subject.address().text(),
+                "height": number(&config, "height")?,
+                "time": number(&config, "time")?,
+            },
+            "table": table,
+            "max_age": 40,
+            "max_stale": 10_800,
+            "window": 4,
+        });
+        let mirror = self
+            .governance
+            .instantiate(code, &begin, "btc-mirror", None);
+        Ok(mirror.await?)
+    }
+
     /// Begins an escrow that believes an instance.
     ///
     /// # Errors
