@@ -107,6 +107,25 @@ impl<'a, K: PrimaryKey<'a> + KeyDeserialize, T: Serialize + DeserializeOwned> Re
     }
 }
 
+/// How a large number is stored: as 32 bytes, where JSON has decimal digits.
+pub(crate) mod big_endian {
+    use cosmwasm_std::Uint256;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        number: &Uint256,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        number.to_be_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uint256, D::Error> {
+        <[u8; 32]>::deserialize(deserializer).map(Uint256::from_be_bytes)
+    }
+}
+
 fn encode<T: Serialize>(name: &str, record: &T) -> StdResult<Vec<u8>> {
     postcard::to_allocvec(record).map_err(|error| StdError::serialize_err(name, error))
 }

@@ -1,7 +1,5 @@
 //! Taking votes: which may count, what they count for, and what a second one at the same checkpoint gives away.
 
-use std::collections::BTreeMap;
-
 use cosmwasm_std::{Event, Storage};
 use eots::PublicKey;
 use mesh_core::table::TableHead;
@@ -14,7 +12,7 @@ use super::tables::Listed;
 use super::tally::Count;
 use super::{evidence, tables, tally};
 use crate::context::Context;
-use crate::msg::VoteItem;
+use crate::msg::{Bytes32, VoteItem};
 use crate::{ContractError, provider, reward};
 
 /// What votes are taken under: the table in force and the one before.
@@ -50,7 +48,7 @@ pub(crate) fn cast(
             Err(Failure::Fault(fault)) => return Err(fault),
         }
     }
-    counted.save(storage)?;
+    counted.save(storage, polls.clock.epoch)?;
     events.extend(finalise_from(
         storage,
         context,
@@ -63,33 +61,36 @@ pub(crate) fn cast(
 /// What a message's votes add up to, so that it is written once for all of them.
 #[derive(Default)]
 struct Counted {
-    /// By checkpoint and hash.
-    tallies: BTreeMap<(u64, [u8; 32]), Count>,
-    /// Voters for what is final already, by epoch and checkpoint.
-    late: BTreeMap<u64, BTreeMap<u64, u128>>,
+    /// Checkpoint, hash of the header, and who voted for it.
+    tallies: Vec<(u64, Bytes32, Count)>,
+    /// Of each vote for what is final already, its epoch and the bit of its voter.
+    late: Vec<(u64, u128)>,
 }
 
 impl Counted {
     fn add(&mut self, item: &VoteItem, listed: &Listed) -> Result<(), ContractError> {
-        let tally = self.tallies.entry((item.k, item.hash.0)).or_default();
-        *tally = tally
-            .and(&Count::of(listed))
-            .ok_or(ContractError::CorruptVote(item.k))?;
+        let vote = Count::of(listed);
+        let mut tallies = self.tallies.iter_mut();
+        match tallies.find(|(k, hash, _)| (*k, *hash) == (item.k, item.hash)) {
+            Some((k, _, count)) => {
+                *count = count.and(&vote).ok_or(ContractError::CorruptVote(*k))?;
+            }
+            None => self.tallies.push((item.k, item.hash, vote)),
+        }
         Ok(())
     }
 
-    fn add_late(&mut self, epoch: u64, k: u64, listed: &Listed) {
-        let checkpoints = self.late.entry(epoch).or_default();
-        *checkpoints.entry(k).or_default() |= listed.bit();
-    }
-
-    fn save(&self, storage: &mut dyn Storage) -> Result<(), ContractError> {
-        for ((k, hash), count) in &self.tallies {
-            tally::add(storage, *k, hash, count)?;
+    /// Writes it; votes are for the epoch in force and the one before.
+    fn save(&self, storage: &mut dyn Storage, in_force: u64) -> Result<(), ContractError> {
+        for (k, hash, count) in &self.tallies {
+            tally::add(storage, *k, &hash.0, count)?;
         }
-        for (epoch, checkpoints) in &self.late {
-            let checkpoints: Vec<_> = checkpoints.values().copied().collect();
-            tables::count_votes(storage, *epoch, &checkpoints)?;
+        for epoch in in_force.saturating_sub(1)..=in_force {
+            let late = self.late.iter().filter(|(of, _)| *of == epoch);
+            let voters: Vec<_> = late.map(|(_, bit)| *bit).collect();
+            if !voters.is_empty() {
+                tables::count_votes(storage, epoch, &voters)?;
+            }
         }
         Ok(())
     }
@@ -146,7 +147,7 @@ impl Polls {
             if item.k >= self.clock.next {
                 counted.add(item, &listed)?;
             } else if self.is_rewarded_late(storage, epoch, item)? {
-                counted.add_late(epoch, item.k, &listed);
+                counted.late.push((epoch, listed.bit()));
             }
         }
         Ok(outcome)

@@ -10,7 +10,7 @@ use super::rank;
 use crate::ContractError;
 use crate::finality::is_slashed;
 use crate::msg::{Bytes32, CommitInfo, ProviderResponse, ProviderStatus};
-use crate::store::Records;
+use crate::store::{Records, big_endian};
 
 /// How many commits are kept: the newest may begin too late for the next epoch.
 const COMMITS: usize = 2;
@@ -35,6 +35,7 @@ pub(crate) struct Provider {
     /// Whether it may be ranked: false from the moment a table found no commit of it until it commits again.
     pub(crate) committed: bool,
     /// Rewards of one sat since the beginning, in units of 2⁻⁶⁴.
+    #[serde(with = "big_endian")]
     pub(crate) index: Uint256,
     /// Commission credited and not paid.
     pub(crate) earned: Uint128,

@@ -7,7 +7,7 @@ use eots::PublicKey;
 use serde::{Deserialize, Serialize};
 
 use crate::msg::{Bytes32, Increase, StakeResponse, StakeStatus};
-use crate::store::Records;
+use crate::store::{Records, big_endian};
 use crate::{ContractError, provider, reward};
 
 /// Length of an outpoint as a key: txid in internal byte order, BE32(vout).
@@ -50,6 +50,7 @@ pub(crate) struct Stake {
     /// What is counted of it in its provider's amount at risk now, sat.
     pub(crate) at_risk: u64,
     /// The provider's reward index up to which its rewards are in `credited`.
+    #[serde(with = "big_endian")]
     pub(crate) index: Uint256,
     /// Rewards credited since the last claim, which do not vest yet.
     pub(crate) credited: Uint128,

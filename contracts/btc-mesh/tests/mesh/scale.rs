@@ -4,7 +4,7 @@ use bitcoin::hashes::{Hash, sha256};
 use btc_mesh::msg::{
     Bytes32, CommitInfo, ExecuteMsg, Params, ProviderStatus, QueryMsg, TableResponse,
 };
-use cosmwasm_std::{Storage, Uint128, Uint256};
+use cosmwasm_std::{Storage, Uint128};
 
 use crate::rig::{Rig, Terms, Voter, covenant_set, params};
 use crate::stake::scene::{Scene, StoredProvider, attribute};
@@ -46,7 +46,7 @@ fn add_providers(rig: &mut Rig, name: &str, count: u32, sats: u64, commits: &[Co
             commit_seq: 1,
             commits: commits.to_vec(),
             committed: true,
-            index: Uint256::zero(),
+            index: [0; 32],
             earned: Uint128::zero(),
             participation: None,
         };

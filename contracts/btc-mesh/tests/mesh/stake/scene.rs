@@ -178,7 +178,8 @@ impl Scene {
         let key = [b"\0\x08provider".as_slice(), &pk].concat();
         let mut provider: StoredProvider =
             postcard::from_bytes(&storage.get(&key).unwrap()).unwrap();
-        provider.index += Uint256::from(1_u128 << 54);
+        let index = Uint256::from_be_bytes(provider.index) + Uint256::from(1_u128 << 54);
+        provider.index = index.to_be_bytes();
         storage.set(&key, &postcard::to_allocvec(&provider).unwrap());
         let owed = postcard::to_allocvec(&Uint128::new(1_000_000)).unwrap();
         storage.set(b"owed", &owed);
@@ -197,7 +198,8 @@ pub(crate) struct StoredProvider {
     pub(crate) commit_seq: u64,
     pub(crate) commits: Vec<CommitInfo>,
     pub(crate) committed: bool,
-    pub(crate) index: Uint256,
+    /// Big-endian.
+    pub(crate) index: [u8; 32],
     pub(crate) earned: Uint128,
     pub(crate) participation: Option<(u64, u32, u32)>,
 }
