@@ -34,7 +34,7 @@ pub(crate) fn slash_with_key(
     sk: Bytes32,
 ) -> Result<Vec<Event>, ContractError> {
     let pk = listed(storage, pk)?;
-    let key = evidence::shown_key(&pk, sk)?;
+    let key = evidence::shown_key(context.curve, &pk, sk)?;
     slash(storage, context, &pk, &key)
 }
 
@@ -45,9 +45,10 @@ pub(crate) fn slash(
     pk: &PublicKey,
     key: &SecretKey,
 ) -> Result<Vec<Event>, ContractError> {
-    let Some(slashed) = evidence::publish(storage, context.height, pk, key)? else {
+    if evidence::is_slashed(storage, pk) {
         return Ok(Vec::new());
-    };
+    }
+    let slashed = evidence::publish(storage, context.height, pk, key)?;
     let clock = clock::load(storage)?;
     let [in_force, before] = weights(storage, &clock, pk)?;
     let clock = Clock {

@@ -74,9 +74,14 @@ pub struct SecretKey {
 impl SecretKey {
     /// Reads a secret key, 32 bytes big endian, and computes its public key.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidSecret> {
+        Self::from_bytes_on(&curve::DEFAULT, bytes)
+    }
+
+    /// Reads as [`Self::from_bytes`] a key that need not be kept secret from whoever computes on `curve`.
+    pub fn from_bytes_on(curve: &impl Curve, bytes: &[u8; 32]) -> Result<Self, InvalidSecret> {
         const WHAT: InvalidSecret = InvalidSecret { what: "secret key" };
         let mut given = canonical_scalar(bytes).ok_or(WHAT)?;
-        let point = curve::DEFAULT.multiply_generator(&given).ok_or(WHAT)?;
+        let point = curve.multiply_generator(&given).ok_or(WHAT)?;
         let key = Self::from_parts(&given, &point);
         given.zeroize();
         Ok(key)

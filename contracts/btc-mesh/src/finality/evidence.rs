@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
 use crate::context::Context;
-use crate::msg::{Bytes32, SlashedResponse};
+use crate::msg::{Bytes32, ProviderStatus, SlashedResponse};
 use crate::provider::{self, Provider};
 use crate::store::Records;
 
@@ -85,30 +85,29 @@ impl Evidence<'_> {
 }
 
 /// Takes a provider's key as it is shown.
-pub fn shown_key(pk: &PublicKey, sk: Bytes32) -> Result<SecretKey, EvidenceError> {
-    SecretKey::from_bytes(&sk.0)
+pub fn shown_key(
+    curve: &dyn Curve,
+    pk: &PublicKey,
+    sk: Bytes32,
+) -> Result<SecretKey, EvidenceError> {
+    SecretKey::from_bytes_on(&curve, &sk.0)
         .ok()
         .filter(|key| key.public_key() == *pk)
         .ok_or(EvidenceError::OtherKey(*pk))
 }
 
-/// Keeps a key that is out for good and tells everybody; `None` where it was out before.
+/// Keeps a key that was not out before for good, and tells everybody.
 pub fn publish(
     storage: &mut dyn Storage,
     height: u64,
     pk: &PublicKey,
     key: &SecretKey,
-) -> Result<Option<Event>, ContractError> {
-    if is_slashed(storage, pk) {
-        return Ok(None);
-    }
+) -> Result<Event, ContractError> {
     let sk = Bytes32(*key.to_bytes());
     SLASHED.save(storage, pk.as_bytes(), &SlashedKey { sk, height })?;
-    Ok(Some(
-        Event::new("slashed")
-            .add_attribute("pk", pk.to_string())
-            .add_attribute("sk", sk.to_string()),
-    ))
+    Ok(Event::new("slashed")
+        .add_attribute("pk", pk.to_string())
+        .add_attribute("sk", sk.to_string()))
 }
 
 /// Gets a provider's key out of two signatures, and slashes it.
@@ -133,7 +132,7 @@ pub(crate) fn slash_with_key(
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
     let provider = provider::get(storage, &pk)?;
-    let key = shown_key(&pk, sk)?;
+    let key = shown_key(context.curve, &pk, sk)?;
     slash(storage, context, &pk, &provider, &key)
 }
 
@@ -145,9 +144,10 @@ pub(super) fn slash(
     provider: &Provider,
     key: &SecretKey,
 ) -> Result<Vec<Event>, ContractError> {
-    let Some(event) = publish(storage, context.height, pk, key)? else {
+    if provider.status == ProviderStatus::Slashed {
         return Ok(Vec::new());
-    };
+    }
+    let event = publish(storage, context.height, pk, key)?;
     provider::retire(storage, pk, provider);
     Ok(vec![event])
 }

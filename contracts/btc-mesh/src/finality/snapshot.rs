@@ -84,7 +84,7 @@ pub(super) fn cut(
         } else {
             provider.committed = false;
         }
-        provider::save(storage, &pk, &provider)?;
+        provider::save(storage, &pk, &mut provider)?;
         dropped = dropped.saturating_add(1);
     }
     table(context, term, candidates).map(|table| Snapshot::Table(Box::new(table)))

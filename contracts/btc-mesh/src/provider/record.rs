@@ -34,6 +34,8 @@ pub(crate) struct Provider {
     pub(crate) commits: Vec<CommitInfo>,
     /// Whether it may be ranked: false from the moment a table found no commit of it until it commits again.
     pub(crate) committed: bool,
+    /// The weight by which it has its place in the ranking; none while it has no place.
+    pub(crate) ranked: Option<u64>,
     /// Rewards of one sat since the beginning, in units of 2⁻⁶⁴.
     #[serde(with = "big_endian")]
     pub(crate) index: Uint256,
@@ -118,25 +120,17 @@ pub(crate) fn get(storage: &dyn Storage, pk: &PublicKey) -> Result<Provider, Con
 pub(crate) fn save(
     storage: &mut dyn Storage,
     pk: &PublicKey,
-    provider: &Provider,
+    provider: &mut Provider,
 ) -> Result<(), ContractError> {
-    let before = find(storage, pk)?.filter(Provider::is_eligible);
-    rank::place(
-        storage,
-        pk,
-        before.map(|provider| provider.sats),
-        Some(provider)
-            .filter(|provider| provider.is_eligible())
-            .map(|provider| provider.sats),
-    );
+    let after = provider.is_eligible().then_some(provider.sats);
+    rank::place(storage, pk, provider.ranked, after);
+    provider.ranked = after;
     Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
 }
 
 /// Takes a provider as it was before its key came out from the ranking.
 pub(crate) fn retire(storage: &mut dyn Storage, pk: &PublicKey, provider: &Provider) {
-    if provider.is_eligible() {
-        rank::place(storage, pk, Some(provider.sats), None);
-    }
+    rank::place(storage, pk, provider.ranked, None);
 }
 
 /// Providers in the order of their keys, after one of them.

@@ -122,7 +122,7 @@ pub(crate) fn register(
         // Its key is public: anybody could sign for it.
         return Err(ProviderError::Slashed(pk).into());
     }
-    let provider = match known {
+    let mut provider = match known {
         Some(known) => Provider {
             operator,
             commission,
@@ -139,12 +139,13 @@ pub(crate) fn register(
             commit_seq: 0,
             commits: Vec::new(),
             committed: false,
+            ranked: None,
             index: Uint256::zero(),
             earned: Uint128::zero(),
             participation: None,
         },
     };
-    record::save(storage, &pk, &provider)?;
+    record::save(storage, &pk, &mut provider)?;
     Ok(Event::new("register_provider").add_attribute("pk", pk.to_string()))
 }
 
@@ -177,7 +178,7 @@ pub(crate) fn commit(
         .add_attribute("num", info.num.to_string());
     provider.commit_seq = seq;
     provider.add_commit(info);
-    record::save(storage, &pk, &provider)?;
+    record::save(storage, &pk, &mut provider)?;
     Ok(event)
 }
 

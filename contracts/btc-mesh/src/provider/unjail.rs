@@ -45,6 +45,6 @@ pub(crate) fn unjail(
         votes: participation.count,
         ..participation
     });
-    record::save(storage, &pk, &provider)?;
+    record::save(storage, &pk, &mut provider)?;
     Ok(Event::new("unjail").add_attribute("pk", pk.to_string()))
 }

@@ -60,7 +60,7 @@ pub(crate) fn claim(
             continue;
         };
         let amount = std::mem::take(&mut provider.earned);
-        provider::save(storage, &pk, &provider)?;
+        provider::save(storage, &pk, &mut provider)?;
         let event = Event::new("claim").add_attribute("pk", pk.to_string());
         response = pay(
             storage,

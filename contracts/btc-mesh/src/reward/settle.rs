@@ -136,7 +136,7 @@ impl Shares {
             provider.index = provider.index.saturating_add(each);
             credited = credited.saturating_add(rest);
         }
-        provider::save(storage, pk, &provider)?;
+        provider::save(storage, pk, &mut provider)?;
         Ok(credited)
     }
 

@@ -117,7 +117,7 @@ pub(crate) fn set_weight(
         .saturating_add(at_risk);
     stake.weight = weight;
     stake.at_risk = at_risk;
-    provider::save(storage, &pk, &provider)
+    provider::save(storage, &pk, &mut provider)
 }
 
 /// The stake at an outpoint; `None` where nobody showed it, or it is forgotten.

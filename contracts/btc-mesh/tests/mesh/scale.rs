@@ -46,6 +46,7 @@ fn add_providers(rig: &mut Rig, name: &str, count: u32, sats: u64, commits: &[Co
             commit_seq: 1,
             commits: commits.to_vec(),
             committed: true,
+            ranked: Some(sats),
             index: [0; 32],
             earned: Uint128::zero(),
             participation: None,

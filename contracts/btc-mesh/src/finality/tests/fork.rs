@@ -314,12 +314,13 @@ impl Fork {
                 commit_seq: 0,
                 commits: vec![keys.commit(Randomness::Derived)],
                 committed: true,
+                ranked: None,
                 index: Uint256::zero(),
                 earned: Uint128::zero(),
                 participation: None,
             });
         change(&mut provider);
-        provider::save(&mut self.storage, &keys.pk, &provider).unwrap();
+        provider::save(&mut self.storage, &keys.pk, &mut provider).unwrap();
     }
 
     pub(crate) fn set_weight(&mut self, number: usize, weight: u64) {

@@ -198,6 +198,7 @@ pub(crate) struct StoredProvider {
     pub(crate) commit_seq: u64,
     pub(crate) commits: Vec<CommitInfo>,
     pub(crate) committed: bool,
+    pub(crate) ranked: Option<u64>,
     /// Big-endian.
     pub(crate) index: [u8; 32],
     pub(crate) earned: Uint128,
