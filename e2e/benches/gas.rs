@@ -49,6 +49,18 @@ const BATCH: usize = 50;
 /// Votes of a batch that is refused.
 const REFUSED: usize = 40;
 
+/// What some of it may be at most.
+const LIMITS: [(&str, u64); 8] = [
+    ("header, in a batch of 144, each", 7_000),
+    ("stake registration, quorum 6 of 9", 450_000),
+    ("EOTS verification", 1_500),
+    ("vote, alone", 130_000),
+    ("vote, each further one of a message", 22_000),
+    ("roll with 100 entries", 2_000_000),
+    ("evidence of two messages", 120_000),
+    ("a key as it is", 120_000),
+];
+
 /// A line of the table.
 struct Line {
     action: &'static str,
@@ -338,14 +350,21 @@ impl Bench<'_> {
     }
 
     fn print(&self) -> anyhow::Result<()> {
-        println!("\n| action | gas | estimate |\n|---|---|---|");
-        for line in &self.lines {
-            println!("| {} | {} | {} |", line.action, line.gas, line.estimate);
+        println!("\n| action | gas | at most | estimate |\n|---|---|---|---|");
+        for Line {
+            action,
+            gas,
+            estimate,
+        } in &self.lines
+        {
+            let limit = LIMITS.iter().find(|(limited, _)| limited == action);
+            let limit = limit.map_or(String::new(), |(_, limit)| limit.to_string());
+            println!("| {action} | {gas} | {limit} | {estimate} |");
         }
         let folder = provision::contracts()?;
-        for name in ["btc_light", "btc_mesh", "escrow"] {
+        for name in ["btc_light", "btc_mesh", "btc_mirror", "escrow"] {
             let size = std::fs::metadata(folder.join(format!("{name}.wasm")))?.len();
-            println!("| size of {name}.wasm, bytes | {size} | at most 819,200 |");
+            println!("| size of {name}.wasm, bytes | {size} | 819200 | |");
         }
         Ok(())
     }

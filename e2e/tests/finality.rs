@@ -240,7 +240,14 @@ async fn of_two_intact_copies_one_stops_and_no_height_is_signed_twice(
     // As long as both see every block at once they sign the same. One that falls behind sees votes that are not its own.
     // Either may have fallen behind already on a busy machine; now the second does for certain, if the first did not.
     signal(&second, "STOP")?;
-    wait_for_height(stage, ChainHeight(tip(stage).await?.0 + 3)).await?;
+    let missed = ChainHeight(tip(stage).await?.0 + 2);
+    poll_until(DEADLINE, "a vote that the second misses", || async {
+        let voted = stage.chain.votes(missed).await?.contains(&key);
+        let status = original.command(&["status"]).await?.result()?;
+        ensure!(voted || sees_another_machine(&status), "status: {status}");
+        anyhow::Ok(())
+    })
+    .await?;
     signal(&second, "CONT")?;
     poll_until(DEADLINE, "the one that was behind to stop", || async {
         let mut seen = Vec::new();

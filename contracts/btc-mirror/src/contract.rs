@@ -19,9 +19,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn instantiate(
     deps: DepsMut,
     env: Env,
-    _info: MessageInfo,
+    info: MessageInfo,
     msg: InstantiateMsg,
 ) -> Result<Response, ContractError> {
+    check_no_coins(&info)?;
     let light = deps.api.addr_validate(&msg.light)?;
     let reader = Reader::new(deps.querier, &light);
     let config = Config {
@@ -58,9 +59,7 @@ pub fn execute(
     info: MessageInfo,
     msg: ExecuteMsg,
 ) -> Result<Response, ContractError> {
-    if !info.funds.is_empty() {
-        return Err(ContractError::Coins);
-    }
+    check_no_coins(&info)?;
     let config = config::load(deps.storage)?;
     let context = Context {
         config: &config,
@@ -113,6 +112,15 @@ pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErro
         time: env.block.time.seconds(),
     };
     question::answer(deps.storage, &context, msg)
+}
+
+/// Nobody could get them out again.
+fn check_no_coins(info: &MessageInfo) -> Result<(), ContractError> {
+    if info.funds.is_empty() {
+        Ok(())
+    } else {
+        Err(ContractError::Coins)
+    }
 }
 
 fn event(result: Result<Event, ContractError>) -> Result<Response, ContractError> {

@@ -3,8 +3,8 @@
 //! A [`PartnerChain`] is a `wasmd` with `btc-light`, which [`PartnerChain::mine`] keeps at the tip of a regtest `bitcoind`.
 //! A [`Mesh`] is one instance of `btc-mesh` on it; several of them are as good as several chains, since each has a domain
 //! of its own. A [`Stake`] is funded and signed, a [`Provider`] commits and votes for a [`Checkpoint`], and
-//! [`PartnerChain::state_proof`] shows what a contract stores. All messages are JSON as the manual has it: what is built
-//! here is a second hand at the contracts' formats, so no type of theirs is used.
+//! [`PartnerChain::state_proof`] shows what a contract stores. All messages are JSON as the manual has it: no type of the
+//! contracts' is used. What is signed comes from `mesh-core`, whose bytes have tests of their own.
 
 mod encoding;
 mod headers;
@@ -27,4 +27,4 @@ pub use stake::Stake;
 pub use terms::params;
 
 /// How long anything on these small chains may take.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+pub const DEADLINE: Duration = Duration::from_mins(3);

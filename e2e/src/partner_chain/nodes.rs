@@ -350,6 +350,8 @@ async fn account(wasmd: &Wasmd, position: usize) -> anyhow::Result<Contracts> {
     let config = Config {
         // The largest contract's code.
         max_gas: NonZeroU64::new(60_000_000).context("no gas")?,
+        // To compile it, which the node does while it is asked what that costs.
+        request_timeout_seconds: NonZeroU16::new(60).context("no time")?,
         poll_interval_milliseconds: NonZeroU16::new(50).context("no interval")?,
         ..Config::without_fees(
             wasmd.chain_id(),

@@ -9,7 +9,7 @@ use testenv::partner_chain::{Checkpoint, Mesh, PartnerChain, Provider, base64, p
 use crate::scene::{Scene, accepted, all_told, refusal, vote_refusals, votes};
 
 /// Blocks of the chain between checkpoints: enough for the chain to fork before the first.
-const INTERVAL: u64 = 30;
+const INTERVAL: u64 = 60;
 
 /// The last checkpoint of the first epoch.
 const LAST: u64 = 3;

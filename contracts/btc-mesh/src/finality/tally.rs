@@ -20,7 +20,7 @@ const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StoredVote {
     pub(super) checkpoint: u64,
-    /// The epoch under whose table it was counted; a resume gives the same checkpoint to another one.
+    /// The epoch under whose table it was cast; a resume gives the same checkpoint to another one.
     pub(super) epoch: u64,
     /// SHA-256 of what was signed.
     pub(super) message_hash: [u8; 32],
@@ -74,7 +74,7 @@ impl Count {
         }
     }
 
-    /// Of both; `None` where they weigh more than there is.
+    /// Of both; `None` where the sum is no number of satoshi.
     pub(super) fn and(&self, other: &Self) -> Option<Self> {
         Some(Self {
             weight: self.weight.checked_add(other.weight)?,

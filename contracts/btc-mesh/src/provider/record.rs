@@ -34,7 +34,7 @@ pub(crate) struct Provider {
     pub(crate) commits: Vec<CommitInfo>,
     /// Whether it may be ranked: false from the moment a table found no commit of it until it commits again.
     pub(crate) committed: bool,
-    /// The weight by which it has its place in the ranking; none while it has no place.
+    /// The weight by which it got its place in the ranking when it was last stored; none where it got none.
     pub(crate) ranked: Option<u64>,
     /// Rewards of one sat since the beginning, in units of 2⁻⁶⁴.
     #[serde(with = "big_endian")]
@@ -128,7 +128,7 @@ pub(crate) fn save(
     Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
 }
 
-/// Takes a provider as it was before its key came out from the ranking.
+/// Takes a provider whose key came out of the ranking. Its record stays as it is: [`find`] says that it is slashed.
 pub(crate) fn retire(storage: &mut dyn Storage, pk: &PublicKey, provider: &Provider) {
     rank::place(storage, pk, provider.ranked, None);
 }

@@ -4,10 +4,13 @@ use std::cell::RefCell;
 
 use btc_mesh::msg::VoteItem;
 use btc_mirror::ContractError;
+use btc_mirror::contract::instantiate;
 use btc_mirror::msg::{ExecuteMsg, MirroredVote, QueryMsg};
+use cosmwasm_std::testing::message_info;
 use cosmwasm_std::{coins, from_json};
 use proptest::prelude::*;
 
+use crate::mirror::beginning;
 use crate::pair::Pair;
 
 #[test]
@@ -37,6 +40,11 @@ fn no_message_takes_coins() {
         .mirror
         .execute_with("anybody", &coins, ExecuteMsg::Poke {})
         .unwrap_err();
+    assert!(matches!(error, ContractError::Coins));
+    let msg = beginning(pair.subject.named(), pair.subject.table(0));
+    let info = message_info(&pair.mirror.env.contract.address, &coins);
+    let (env, deps) = (pair.mirror.env.clone(), pair.mirror.deps.as_mut());
+    let error = instantiate(deps, env, info, msg).unwrap_err();
     assert!(matches!(error, ContractError::Coins));
 }
 

@@ -478,6 +478,17 @@ fn what_was_voted_ahead_of_a_resume_counts_for_nothing_after_it() {
         votes.iter().all(|(_, votes)| *votes == 0),
         "nor does it earn"
     );
+    // Since they cannot sign the checkpoint again, governance may go on without them.
+    fork.bitcoin.tip.height += 1;
+    let ahead = [0, 3].map(|number: usize| Bytes32::from(PROVIDERS[number].pk.to_bytes()));
+    let decision = Decision {
+        hash: hash(1).into(),
+        exclude: &ahead,
+        drop: &[],
+    };
+    fork.act(|storage, context| resume(storage, context, &decision))
+        .unwrap();
+    assert_eq!(fork.head().total, 20);
 }
 
 #[test]
