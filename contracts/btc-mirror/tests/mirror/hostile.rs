@@ -7,11 +7,12 @@ use btc_mirror::ContractError;
 use btc_mirror::contract::instantiate;
 use btc_mirror::msg::{ExecuteMsg, MirroredVote, QueryMsg};
 use cosmwasm_std::testing::message_info;
-use cosmwasm_std::{coins, from_json};
+use cosmwasm_std::{Addr, coins, from_json};
 use proptest::prelude::*;
 
 use crate::mirror::beginning;
 use crate::pair::Pair;
+use crate::rig::light::LightClient;
 
 #[test]
 fn a_message_of_no_or_too_many_votes_is_refused() {
@@ -42,9 +43,11 @@ fn no_message_takes_coins() {
         .unwrap_err();
     assert!(matches!(error, ContractError::Coins));
     let msg = beginning(pair.subject.named(), pair.subject.table(0));
-    let info = message_info(&pair.mirror.env.contract.address, &coins);
-    let (env, deps) = (pair.mirror.env.clone(), pair.mirror.deps.as_mut());
-    let error = instantiate(deps, env, info, msg).unwrap_err();
+    let light = LightClient::begin(&pair.subject.rig.bitcoin, &pair.mirror.env);
+    let info = message_info(&Addr::unchecked("creator"), &coins);
+    let mut dependencies = light.dependencies();
+    let env = pair.mirror.env.clone();
+    let error = instantiate(dependencies.as_mut(), env, info, msg).unwrap_err();
     assert!(matches!(error, ContractError::Coins));
 }
 
