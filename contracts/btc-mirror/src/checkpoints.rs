@@ -1,7 +1,6 @@
 //! What is final: the subject's checkpoints in sequence, each by more than two thirds of the table in force.
 
-use btc_mesh::finality::finals::{self, Final};
-use btc_mesh::finality::tally;
+use btc_mesh::finality::{finals, tally};
 use btc_mesh::msg::Bytes32;
 use cosmwasm_std::{Event, Storage};
 
@@ -61,16 +60,8 @@ pub(crate) fn finalise(
             }
         }
         let choice = Choice::parse(choice).ok_or(ContractError::CorruptTally(k))?;
-        let record = Final::new(&head, k, choice.hash, count.weight)?;
-        finals::write(storage, k, &record)?;
-        tally::forget(storage, k)?;
-        events.push(
-            Event::new("final")
-                .add_attribute("k", k.to_string())
-                .add_attribute("height", record.height.to_string())
-                .add_attribute("hash", Bytes32(record.hash).to_string())
-                .add_attribute("voted", count.weight.to_string()),
-        );
+        let hash = Bytes32(choice.hash);
+        events.push(finals::conclude(storage, &head, k, hash, count.weight)?);
         clock.next = k.saturating_add(1);
         clock.next_root = choice.next_root.map(Bytes32);
     }

@@ -18,9 +18,8 @@ pub(crate) fn count(
     listed: &Listed,
 ) -> Result<(), ContractError> {
     let vote = Count::of(listed);
-    let choices = tally::choices(storage, checkpoint)?;
-    let shared = choices.iter().find(|(known, _)| known == choice);
-    if shared.is_some_and(|(_, count)| count.voters & vote.voters == 0) {
+    let shared = tally::count(storage, checkpoint, choice)?;
+    if shared.is_some_and(|count| count.voters & vote.voters == 0) {
         tally::add(storage, checkpoint, choice, &vote)?;
     }
     Ok(())

@@ -84,17 +84,8 @@ pub(super) fn finalise_from(
             break;
         }
         let hash = Bytes32::from_slice(hash)?;
-        let record = Final::new(head, k, hash.0, count.weight)?;
-        finals::write(storage, k, &record)?;
         voters.push(count.voters);
-        tally::forget(storage, k)?;
-        events.push(
-            Event::new("final")
-                .add_attribute("k", k.to_string())
-                .add_attribute("height", record.height.to_string())
-                .add_attribute("hash", hash.to_string())
-                .add_attribute("voted", count.weight.to_string()),
-        );
+        events.push(finals::conclude(storage, head, k, hash, count.weight)?);
         clock.next = k.saturating_add(1);
         clock.last_final_tip = tip.height;
         if k == last {
@@ -130,7 +121,7 @@ pub(super) fn decree(
     let last = last_checkpoint(head)?;
     let ahead = k.saturating_add(context.params().window.into());
     for checkpoint in k..=last.min(ahead) {
-        tally::forget(storage, checkpoint)?;
+        tally::forget(storage, checkpoint);
     }
     Ok(decreed)
 }

@@ -1,10 +1,11 @@
 //! Final checkpoints as they are kept: the last 10,000 one by one, all before them as one hash.
 
 use bitcoin::hashes::{Hash, sha256};
-use cosmwasm_std::{Order, Storage};
+use cosmwasm_std::{Event, Order, Storage};
 use cw_storage_plus::{Bound, Map};
 use mesh_core::table::TableHead;
 
+use super::tally;
 use crate::ContractError;
 use crate::msg::{Bytes32, FinalizedResponse};
 use crate::store::Record;
@@ -46,7 +47,7 @@ const FINAL_LENGTH: usize = 113;
 
 impl Final {
     /// What `voted` sat of a table made final.
-    pub fn new(
+    pub(super) fn new(
         head: &TableHead,
         k: u64,
         hash: [u8; 32],
@@ -129,8 +130,30 @@ impl Final {
     }
 }
 
+/// Makes a checkpoint final by the weight that voted for its hash, forgets what was voted for it, and tells everybody.
+pub fn conclude(
+    storage: &mut dyn Storage,
+    head: &TableHead,
+    k: u64,
+    hash: Bytes32,
+    voted: u64,
+) -> Result<Event, ContractError> {
+    let record = Final::new(head, k, hash.0, voted)?;
+    write(storage, k, &record)?;
+    tally::forget(storage, k);
+    Ok(Event::new("final")
+        .add_attribute("k", k.to_string())
+        .add_attribute("height", record.height.to_string())
+        .add_attribute("hash", hash.to_string())
+        .add_attribute("voted", voted.to_string()))
+}
+
 /// Writes a final checkpoint; the oldest one, where that is too old, is folded into one hash with all before it.
-pub fn write(storage: &mut dyn Storage, k: u64, record: &Final) -> Result<(), ContractError> {
+pub(super) fn write(
+    storage: &mut dyn Storage,
+    k: u64,
+    record: &Final,
+) -> Result<(), ContractError> {
     storage.set(&FINALS.key(k), &record.to_bytes());
     if let Some((oldest, record)) = from(storage, 0)? {
         if oldest.saturating_add(KEPT) <= k {

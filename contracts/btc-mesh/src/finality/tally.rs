@@ -13,7 +13,8 @@ use crate::msg::{self, Bytes32};
 
 /// Raw bytes: BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
 const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
-/// Raw bytes: BE64(weight) ‖ BE128(voters). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next root after it.
+/// Raw bytes: BE64(weight) ‖ BE128(voters). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next
+/// root after it.
 const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
 
 /// A vote as it is kept.
@@ -103,16 +104,24 @@ pub fn add(
     choice: &[u8],
     count: &Count,
 ) -> Result<(), ContractError> {
-    let key = TALLIES.key((checkpoint, choice));
-    let before = match storage.get(&key) {
-        Some(bytes) => Count::parse(&bytes),
-        None => Some(Count::default()),
-    };
-    let sum = before
-        .and_then(|before| before.and(count))
+    let sum = self::count(storage, checkpoint, choice)?
+        .unwrap_or_default()
+        .and(count)
         .ok_or(ContractError::CorruptVote(checkpoint))?;
-    storage.set(&key, &sum.to_bytes());
+    storage.set(&TALLIES.key((checkpoint, choice)), &sum.to_bytes());
     Ok(())
+}
+
+/// Who voted for one thing at a checkpoint that is not final; `None` where nobody did.
+pub fn count(
+    storage: &dyn Storage,
+    checkpoint: u64,
+    choice: &[u8],
+) -> Result<Option<Count>, ContractError> {
+    storage
+        .get(&TALLIES.key((checkpoint, choice)))
+        .map(|bytes| Count::parse(&bytes).ok_or(ContractError::CorruptVote(checkpoint)))
+        .transpose()
 }
 
 /// What is voted for at a checkpoint that is not final, and by whom: at most one for each provider of a table.
@@ -120,19 +129,19 @@ pub fn choices(
     storage: &dyn Storage,
     checkpoint: u64,
 ) -> Result<Vec<(Vec<u8>, Count)>, ContractError> {
-    let choices: Vec<Vec<u8>> = TALLIES
-        .prefix(checkpoint)
-        .keys_raw(storage, None, None, Order::Ascending)
-        .collect();
-    choices
+    keys(storage, checkpoint)
         .into_iter()
         .map(|choice| {
-            let count = storage
-                .get(&TALLIES.key((checkpoint, &choice)))
-                .and_then(|bytes| Count::parse(&bytes))
-                .ok_or(ContractError::CorruptVote(checkpoint))?;
-            Ok((choice, count))
+            let count = count(storage, checkpoint, &choice)?;
+            Ok((choice, count.ok_or(ContractError::CorruptVote(checkpoint))?))
         })
+        .collect()
+}
+
+fn keys(storage: &dyn Storage, checkpoint: u64) -> Vec<Vec<u8>> {
+    TALLIES
+        .prefix(checkpoint)
+        .keys_raw(storage, None, None, Order::Ascending)
         .collect()
 }
 
@@ -153,11 +162,10 @@ pub(crate) fn tallies(
 }
 
 /// Forgets the tallies of a checkpoint.
-pub fn forget(storage: &mut dyn Storage, checkpoint: u64) -> Result<(), ContractError> {
-    for (choice, _) in choices(storage, checkpoint)? {
+pub fn forget(storage: &mut dyn Storage, checkpoint: u64) {
+    for choice in keys(storage, checkpoint) {
         storage.remove(&TALLIES.key((checkpoint, &choice)));
     }
-    Ok(())
 }
 
 /// Votes are taken from `window` below the next checkpoint to `window` above it, so no two of them share a place.

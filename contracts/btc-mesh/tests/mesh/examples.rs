@@ -3,16 +3,13 @@
 //! They are the messages of one story, in its order: two providers and their stakers, an epoch, rewards, a spend, deceit of
 //! every kind, a stall, and the end.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use bitcoin::consensus::serialize;
 use btc_mesh::msg::{Bytes32, ExecuteMsg, Params, QueryMsg, TableResponse};
 use cosmwasm_std::{Coin, coins, to_json_string};
-use serde_json::Value;
 
 use crate::rig::{
-    DENOM, GOVERNANCE, Rig, Staking, Terms, Voter, block_hash, covenant_set, params, secret,
+    DENOM, GOVERNANCE, Rig, Staking, Terms, Voter, block_hash, covenant_set, examples, params,
+    secret,
 };
 
 /// Checkpoints of an epoch.
@@ -200,35 +197,6 @@ fn story() -> String {
 
 #[test]
 fn every_message_has_an_example_that_the_contract_took() {
-    let story = story();
-    let kinds: BTreeSet<_> = story
-        .lines()
-        .map(|line| {
-            let line: Value = serde_json::from_str(line).unwrap();
-            line["message"]
-                .as_object()
-                .unwrap()
-                .keys()
-                .next()
-                .unwrap()
-                .clone()
-        })
-        .collect();
-    let schema: Value = serde_json::from_str(include_str!("../../schema/btc-mesh.json")).unwrap();
-    let all: BTreeSet<_> = schema["execute"]["oneOf"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|variant| variant["required"][0].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(kinds, all);
-
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/examples.jsonl");
-    if std::env::var_os("UPDATE_EXAMPLES").is_some() {
-        std::fs::write(&path, &story).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap_or_default() == story,
-        "run this test with UPDATE_EXAMPLES=1"
-    );
+    let schema = include_str!("../../schema/btc-mesh.json");
+    examples::check(env!("CARGO_MANIFEST_DIR"), schema, &story());
 }

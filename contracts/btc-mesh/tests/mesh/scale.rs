@@ -6,6 +6,7 @@ use btc_mesh::msg::{
 };
 use cosmwasm_std::{Storage, Uint128};
 
+use crate::rig::storage::storage_key;
 use crate::rig::{Rig, Terms, Voter, covenant_set, params};
 use crate::stake::scene::{Scene, StoredProvider, attribute};
 
@@ -17,20 +18,6 @@ const FEW: u32 = 250;
 
 /// Checkpoints of an epoch.
 const EPOCH: u32 = 4;
-
-/// A key of storage as cw-storage-plus makes it.
-fn storage_key(namespace: &str, prefix: &[u8], rest: &[u8]) -> Vec<u8> {
-    let part = |bytes: &[u8]| {
-        let length = u16::try_from(bytes.len()).unwrap();
-        [&length.to_be_bytes(), bytes].concat()
-    };
-    let namespace = part(namespace.as_bytes());
-    if prefix.is_empty() {
-        [&namespace, rest].concat()
-    } else {
-        [&namespace, &part(prefix), rest].concat()
-    }
-}
 
 /// Providers that are there and ranked, whoever they are: with this weight and these commits.
 fn add_providers(rig: &mut Rig, name: &str, count: u32, sats: u64, commits: &[CommitInfo]) {

@@ -2,14 +2,11 @@
 //!
 //! They are the messages of one story, in its order: an epoch and the next table, two keys that come out, a new era.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use btc_mirror::msg::ExecuteMsg;
 use cosmwasm_std::to_json_string;
-use serde_json::Value;
 
 use crate::pair::Pair;
+use crate::rig::examples;
 use crate::subject::{EPOCH, secret_key};
 
 /// What was told, one line each.
@@ -76,28 +73,6 @@ fn story() -> String {
 
 #[test]
 fn every_message_has_an_example_that_the_contract_took() {
-    let story = story();
-    let name = |line| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let message = line["message"].as_object().unwrap();
-        message.keys().next().unwrap().clone()
-    };
-    let told: BTreeSet<_> = story.lines().map(name).collect();
-    let schema: Value = serde_json::from_str(include_str!("../../schema/btc-mirror.json")).unwrap();
-    let all: BTreeSet<_> = schema["execute"]["oneOf"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|variant| variant["required"][0].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(told, all);
-
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/examples.jsonl");
-    if std::env::var_os("UPDATE_EXAMPLES").is_some() {
-        std::fs::write(&path, &story).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap_or_default() == story,
-        "run this test with UPDATE_EXAMPLES=1"
-    );
+    let schema = include_str!("../../schema/btc-mirror.json");
+    examples::check(env!("CARGO_MANIFEST_DIR"), schema, &story());
 }

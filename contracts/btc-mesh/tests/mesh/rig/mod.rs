@@ -5,6 +5,7 @@
 //! nothing behind, as on a chain.
 
 pub(crate) mod bitcoin_chain;
+pub(crate) mod examples;
 mod instance;
 pub(crate) mod light;
 mod staker;

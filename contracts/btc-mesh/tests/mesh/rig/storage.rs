@@ -73,3 +73,17 @@ impl Storage for Store {
         self.entries.remove(key);
     }
 }
+
+/// A key of storage as cw-storage-plus makes it.
+pub(crate) fn storage_key(namespace: &str, prefix: &[u8], rest: &[u8]) -> Vec<u8> {
+    let part = |bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).unwrap();
+        [&length.to_be_bytes(), bytes].concat()
+    };
+    let namespace = part(namespace.as_bytes());
+    if prefix.is_empty() {
+        [&namespace, rest].concat()
+    } else {
+        [&namespace, &part(prefix), rest].concat()
+    }
+}

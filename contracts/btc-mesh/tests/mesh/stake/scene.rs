@@ -11,6 +11,7 @@ use cosmwasm_std::{Response, Uint128, Uint256};
 use eots::SecretKey;
 use serde::{Deserialize, Serialize};
 
+use crate::rig::storage::storage_key;
 use crate::rig::{Rig, Staking, Terms, covenant_set, params};
 
 pub(crate) struct Scene {
@@ -175,7 +176,7 @@ impl Scene {
         use cosmwasm_std::Storage;
         let storage = &mut self.rig.deps.storage;
         let pk = self.provider.public_key().to_bytes();
-        let key = [b"\0\x08provider".as_slice(), &pk].concat();
+        let key = storage_key("provider", &[], &pk);
         let mut provider: StoredProvider =
             postcard::from_bytes(&storage.get(&key).unwrap()).unwrap();
         let index = Uint256::from_be_bytes(provider.index) + Uint256::from(1_u128 << 54);
