@@ -17,8 +17,8 @@ use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{
-    Checkpoint, Mesh, PartnerChain, Provider, Stake, base64, bitcoin_with_coins, headers_message,
-    params,
+    CHALLENGE, Checkpoint, DEPTH, Mesh, PartnerChain, Provider, Stake, UNBONDING, base64,
+    bitcoin_with_coins, headers_message, params,
 };
 use testenv::provision;
 use testenv::scenario::Committee;
@@ -32,16 +32,9 @@ const EXPIRING: usize = 20;
 /// What each stake is worth, sat.
 const VALUE: Amount = Amount::from_sat(1_000_000);
 
-/// Blocks on top before a stake is believed, and that it waits, with [`params`].
-const DEPTH: u64 = 4;
-const CHALLENGE: u64 = 3;
-
 /// A timelock beyond the end, and one that ends soon.
 const LONG: u16 = 10_000;
 const SHORT: u16 = 125;
-
-/// Timelock of unbonding outputs under a committee's terms.
-const UNBONDING: u16 = 100;
 
 /// Votes of a measured batch.
 const BATCH: usize = 50;
@@ -161,7 +154,7 @@ impl Bench<'_> {
         );
         self.tell_all(others).await?;
         self.chain.mine(CHALLENGE).await?;
-        let activations: Vec<_> = stakes.iter().map(activate).collect();
+        let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
         let (first, others) = activations.split_first().context("no stake")?;
         let activated = self.tell(first.clone()).await?;
         self.note("activation", activated.gas_used, "");
@@ -180,7 +173,7 @@ impl Bench<'_> {
         let messages = self.bury(&stakes).await?;
         self.tell_all(&messages).await?;
         self.chain.mine(CHALLENGE).await?;
-        let activations: Vec<_> = stakes.iter().map(activate).collect();
+        let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
         self.tell_all(&activations).await?;
         self.chain.mine((SHORT - UNBONDING).into()).await?;
         let one = self.tell(json!({ "expire": { "limit": 1 } })).await?;
@@ -368,10 +361,6 @@ impl Bench<'_> {
         }
         Ok(())
     }
-}
-
-fn activate(stake: &Stake) -> Value {
-    json!({ "activate": { "outpoint": stake.outpoint().to_string() } })
 }
 
 /// Votes of one provider for two blocks at a checkpoint, as evidence.

@@ -57,16 +57,8 @@ fn the_contracts_load_in_the_chains_virtual_machine() {
             "{name} has {bytes} bytes, stock wasmd stores {STORED}"
         );
     }
-    let mut command = Command::new("go");
-    command
-        .args(["run", "."])
-        .args(&code)
-        .current_dir(workspace().join("vm-check"))
-        // Untouched by settings made for other modules.
-        .env("GOFLAGS", "-mod=readonly -buildvcs=false")
-        .env("GOWORK", "off")
-        .env("CGO_ENABLED", "1");
-    let report = succeeds(&mut command);
+    let mut command = provision::go(&workspace().join("vm-check"));
+    let report = succeeds(command.args(["run", "."]).args(&code));
     for name in CONTRACTS {
         assert!(report.contains(&format!("{name}.wasm: ")), "{report}");
     }

@@ -24,7 +24,7 @@ pub use mesh::{Checkpoint, Mesh};
 pub use nodes::{PartnerChain, bitcoin_with_coins};
 pub use provider::Provider;
 pub use stake::Stake;
-pub use terms::params;
+pub use terms::{CHALLENGE, CONSENT_DELAY, DEPTH, GRACE, MAX_AGE, THAW, UNBONDING, params};
 
 /// How long anything on these small chains may take.
 pub const DEADLINE: Duration = Duration::from_mins(3);

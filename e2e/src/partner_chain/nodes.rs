@@ -162,6 +162,7 @@ impl PartnerChain {
         let code = store(&self.governance, &folder, "btc_mirror.wasm").await?;
         let governance = self.governance.account().context("no account")?;
         let config = subject.query(json!({ "config": {} })).await?;
+        let params = config.get("params").context("no parameters")?;
         let begin = json!({
             "light": self.light.text(),
             "gov": governance.text(),
@@ -173,9 +174,9 @@ impl PartnerChain {
                 "time": number(&config, "time")?,
             },
             "table": table,
-            "max_age": 40,
-            "max_stale": 10_800,
-            "window": 4,
+            "max_age": number(params, "max_age")?,
+            "max_stale": number(params, "max_stale")?,
+            "window": number(params, "window")?,
         });
         let mirror = self
             .governance

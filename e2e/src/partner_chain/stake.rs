@@ -105,6 +105,11 @@ impl Stake {
         }}))
     }
 
+    /// The message that lets it count.
+    pub fn activation(&self) -> Value {
+        json!({ "activate": { "outpoint": self.outpoint().to_string() } })
+    }
+
     /// The staker's numbered list of shares: of each instance its basis points, and where its rewards go.
     ///
     /// # Errors

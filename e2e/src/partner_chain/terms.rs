@@ -11,19 +11,40 @@ use staking::units::{BitcoinHeight, BlockInterval};
 use super::encoding::base64;
 use crate::scenario::Committee;
 
+/// Blocks on top of a transaction before it is believed.
+pub const DEPTH: u64 = 4;
+
+/// Blocks that a stake waits.
+pub const CHALLENGE: u64 = 3;
+
+/// Blocks in which nothing is activated after a deep reorganisation.
+pub const THAW: u64 = 6;
+
+/// Blocks that an increase of a share waits.
+pub const CONSENT_DELAY: u64 = 4;
+
+/// Age in blocks from which on a table makes nothing final.
+pub const MAX_AGE: u64 = 40;
+
+/// Blocks within which the report of a spend forfeits nothing.
+pub const GRACE: u64 = 5;
+
+/// Timelock of unbonding outputs, blocks.
+pub const UNBONDING: u16 = 100;
+
 /// The parameters of an instance; a test changes what it is about.
 pub fn params() -> Value {
     json!({
-        "depth_min": 4,
-        "challenge": 3,
+        "depth_min": DEPTH,
+        "challenge": CHALLENGE,
         "settled_depth": 20,
-        "thaw": 6,
-        "consent_delay": 4,
+        "thaw": THAW,
+        "consent_delay": CONSENT_DELAY,
         // Of today's blocks, as all of a regtest chain are.
         "pace_min": 72,
         "max_lag": 7_200,
         "max_stale": 10_800,
-        "max_age": 40,
+        "max_age": MAX_AGE,
         "report_margin": 20,
         "slash_margin": 20,
         "stall_min": 2,
@@ -40,7 +61,7 @@ pub fn params() -> Value {
         "late": 1,
         "max_commission": 2_000,
         "min_slashing_rate": 500,
-        "grace": 5,
+        "grace": GRACE,
         "vesting": 100,
         "bounty": 1_000,
     })
@@ -60,7 +81,7 @@ pub(super) fn staking_params(committee: &Committee) -> anyhow::Result<StakingPar
         min_slashing_fee: Amount::from_sat(1_000),
         slashing_rate: SlashingRate::from_ten_thousandths(1_000)
             .ok_or(anyhow::anyhow!("no slashing rate"))?,
-        unbonding_time: BlockInterval::new(100)?,
+        unbonding_time: BlockInterval::new(UNBONDING)?,
         unbonding_fee: Amount::from_sat(2_000),
         activation_height: BitcoinHeight(0),
     })

@@ -98,7 +98,7 @@ impl Module {
 }
 
 /// The go command, in the module at `source` and untouched by settings made for other modules.
-fn go(source: &Path) -> Command {
+pub fn go(source: &Path) -> Command {
     let mut command = Command::new("go");
     command
         .current_dir(source)

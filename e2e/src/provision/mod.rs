@@ -20,6 +20,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 pub use self::contracts::contracts;
+pub use self::go::go;
 use crate::process::find_on_path;
 
 /// A program that this repository uses but does not build from its own sources.

@@ -2,12 +2,9 @@
 
 use bitcoin::hex::DisplayHex as _;
 use serde_json::json;
-use testenv::partner_chain::{DEADLINE, PartnerChain, params};
+use testenv::partner_chain::{DEADLINE, MAX_AGE, PartnerChain, params};
 
 use crate::scene::{Scene, all_told, refusal, told, vote_refusals, votes};
-
-/// How old a table may be that makes checkpoints final.
-const MAX_AGE: u64 = 40;
 
 pub(crate) async fn s26_an_old_table_makes_nothing_final(chain: &PartnerChain) {
     let (scene, _) = Scene::started(chain, &params(), 1).await;

@@ -6,9 +6,9 @@ use bitcoin::hashes::Hash as _;
 use bitcoin::{Amount, CompactTarget, ScriptBuf, TxOut, WPubkeyHash};
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
-use testenv::partner_chain::{PartnerChain, base64, params};
+use testenv::partner_chain::{DEPTH, PartnerChain, base64, params};
 
-use crate::scene::{DEPTH, LONG, Scene, fresh_key, refusal};
+use crate::scene::{LONG, Scene, fresh_key, refusal};
 
 /// Finds a nonce with which the header's hash meets its target, or does not.
 fn mined(mut header: Header, meets: bool) -> Header {

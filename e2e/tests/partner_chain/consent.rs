@@ -1,12 +1,9 @@
 //! What a staker lets each of two instances count, and what comes of telling them different things.
 
 use serde_json::{Value, json};
-use testenv::partner_chain::{PartnerChain, Stake, params};
+use testenv::partner_chain::{CHALLENGE, CONSENT_DELAY, PartnerChain, Stake, params};
 
-use crate::scene::{CHALLENGE, Scene, VALUE, WHOLE, accepted, activate, fresh_key, refusal, told};
-
-/// How long a larger share waits.
-const DELAY: u64 = 4;
+use crate::scene::{Scene, VALUE, WHOLE, accepted, fresh_key, refusal, told};
 
 pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_moves_it(
     chain: &PartnerChain,
@@ -42,7 +39,7 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
         accepted(
             scene
                 .mesh
-                .execute_all(&[activate(honest), activate(cheat)])
+                .execute_all(&[honest.activation(), cheat.activation()])
                 .await,
         );
         assert_eq!(scene.sats(0).await, part(honest_part) + VALUE);
@@ -68,7 +65,7 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
 
     let moved = list(honest, 2, [0, WHOLE]);
     let seen = y.mesh.execute(consent(honest, &moved)).await.unwrap();
-    let from = y.status("tip").await + DELAY;
+    let from = y.status("tip").await + CONSENT_DELAY;
     assert_eq!(told(&seen, "consent", "increase"), WHOLE.to_string());
     assert_eq!(told(&seen, "consent", "from"), from.to_string());
     assert_eq!(x.sats(0).await, part(6_000), "not shown here yet");
@@ -78,16 +75,16 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
         refusal(x.mesh.execute(consent(honest, &split)).await),
         "consent 1 was replaced by number 2; it means nothing any more"
     );
-    chain.mine(DELAY - 1).await.unwrap();
+    chain.mine(CONSENT_DELAY - 1).await.unwrap();
     assert_eq!(
-        refusal(y.mesh.execute(activate(honest)).await),
+        refusal(y.mesh.execute(honest.activation()).await),
         format!(
             "the increase of the share may count from height {from} on, Bitcoin's tip is {}",
             from - 1
         )
     );
     chain.mine(1).await.unwrap();
-    y.mesh.execute(activate(honest)).await.unwrap();
+    y.mesh.execute(honest.activation()).await.unwrap();
     assert_eq!(y.sats(0).await, VALUE);
 }
 

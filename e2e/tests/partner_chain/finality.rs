@@ -4,11 +4,10 @@ use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use chain::wasm::Executed;
 use eots::SecretKey;
 use serde_json::{Value, json};
-use testenv::partner_chain::{Checkpoint, PartnerChain, Provider, Stake, params};
+use testenv::partner_chain::{CHALLENGE, Checkpoint, PartnerChain, Provider, Stake, params};
 
 use crate::scene::{
-    CHALLENGE, PENALTY, Scene, VALUE, accepted, activate, all_told, fresh_key, refusal, told,
-    vote_refusals, votes,
+    PENALTY, Scene, VALUE, accepted, all_told, fresh_key, refusal, told, vote_refusals, votes,
 };
 
 /// The share of each stake that counts.
@@ -68,12 +67,12 @@ impl<'a> Life<'a> {
                 since + CHALLENGE,
                 since + waited
             );
-            let early = mesh.execute(activate(&self.stakes[0])).await;
+            let early = mesh.execute(self.stakes[0].activation()).await;
             assert_eq!(refusal(early), words);
             assert_eq!(refusal(mesh.govern(start.clone()).await), none);
         }
         chain.mine(1).await.unwrap();
-        let messages: Vec<_> = self.stakes.iter().map(activate).collect();
+        let messages: Vec<_> = self.stakes.iter().map(Stake::activation).collect();
         for executed in accepted(mesh.execute_all(&messages).await) {
             assert_eq!(told(&executed, "activate", "weight"), WEIGHT.to_string());
         }
@@ -100,7 +99,7 @@ impl<'a> Life<'a> {
         let shown = self.other.shown_with(stake, &self.halves(stake));
         self.other.mesh.execute(shown).await.unwrap();
         self.scene.chain.mine(CHALLENGE).await.unwrap();
-        self.other.mesh.execute(activate(stake)).await.unwrap();
+        self.other.mesh.execute(stake.activation()).await.unwrap();
         self.other
             .mesh
             .govern(json!({ "start": {} }))

@@ -7,10 +7,10 @@ use bitcoin::transaction::Version;
 use bitcoin::{Amount, ScriptBuf, Transaction, TxOut};
 use eots::adaptor::{self, EncryptionKey};
 use serde_json::{Value, json};
-use testenv::partner_chain::{PartnerChain, Stake, base64, params};
+use testenv::partner_chain::{DEPTH, PartnerChain, Stake, base64, params};
 use testenv::scenario::Committee;
 
-use crate::scene::{DEPTH, PENALTY, Scene, VALUE, fresh_key, refusal};
+use crate::scene::{PENALTY, Scene, VALUE, fresh_key, refusal};
 
 /// The stake with one change.
 fn with(shown: &Value, change: impl FnOnce(&mut Value)) -> Value {

@@ -1,12 +1,9 @@
 //! Reorganisations by a real `bitcoind`: a shallow one, and one that undoes what was believed.
 
 use serde_json::json;
-use testenv::partner_chain::{PartnerChain, params};
+use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain, THAW, params};
 
-use crate::scene::{CHALLENGE, DEPTH, LONG, Scene, activate, refusal, told};
-
-/// How long nothing is activated after a deep one.
-const THAW: u64 = 6;
+use crate::scene::{LONG, Scene, refusal, told};
 
 pub(crate) async fn s05_what_a_reorganisation_undid_must_be_proven_anew(chain: &PartnerChain) {
     let (scene, _) = Scene::started(chain, &params(), 2).await;
@@ -33,7 +30,7 @@ async fn a_shallow_one_undoes_nothing(scene: &Scene<'_>) {
         (&json!(false), &json!(null))
     );
     scene.chain.mine(CHALLENGE).await.unwrap();
-    scene.mesh.execute(activate(&stake[0])).await.unwrap();
+    scene.mesh.execute(stake[0].activation()).await.unwrap();
     assert_eq!(
         scene.known(&stake[0]).await["status"],
         json!({ "active": {} })
@@ -49,7 +46,7 @@ async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
     chain.bitcoind.reorganise(DEPTH + 1).unwrap();
     chain.bring_headers().await.unwrap();
     let first = "a reorganisation of Bitcoin undid blocks that were believed: send unwind first";
-    assert_eq!(refusal(mesh.execute(activate(&undone[0])).await), first);
+    assert_eq!(refusal(mesh.execute(undone[0].activation()).await), first);
     assert_eq!(
         refusal(scene.roll().await),
         "what a reorganisation of Bitcoin undid must be unwound first: send unwind"
@@ -69,7 +66,7 @@ async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
     let tip = scene.status("tip").await;
     assert_eq!(tip, start + DEPTH + 1);
     assert_eq!(
-        refusal(mesh.execute(activate(&undone[0])).await),
+        refusal(mesh.execute(undone[0].activation()).await),
         format!(
             "after a deep reorganisation of Bitcoin nothing is activated below height {}, the tip is {tip}",
             tip + THAW
@@ -82,7 +79,7 @@ async fn a_deep_one_is_unwound_and_activations_thaw(scene: &Scene<'_>) {
     let anew = scene.known(&undone[0]).await;
     assert_eq!(anew["start"], tip + 1);
     chain.mine(CHALLENGE).await.unwrap();
-    mesh.execute(activate(&undone[0])).await.unwrap();
+    mesh.execute(undone[0].activation()).await.unwrap();
     assert_eq!(
         scene.known(&undone[0]).await["status"],
         json!({ "active": {} })

@@ -8,14 +8,8 @@ use chain::{ChainError, Rejection};
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{Mesh, PartnerChain, Provider, Stake};
+use testenv::partner_chain::{CHALLENGE, DEPTH, Mesh, PartnerChain, Provider, Stake};
 use testenv::scenario::Committee;
-
-/// Blocks on top before a stake is believed.
-pub(crate) const DEPTH: u64 = 4;
-
-/// Blocks that a stake waits.
-pub(crate) const CHALLENGE: u64 = 3;
 
 /// What a stake of these scenarios is worth, sat. A power of two: rewards are shared without a remainder.
 pub(crate) const VALUE: u64 = 1 << 20;
@@ -145,7 +139,7 @@ impl<'a> Scene<'a> {
         let messages: Vec<_> = stakes.iter().map(|stake| self.shown(stake)).collect();
         accepted(self.mesh.execute_all(&messages).await);
         self.chain.mine(CHALLENGE).await.unwrap();
-        let messages: Vec<_> = stakes.iter().map(activate).collect();
+        let messages: Vec<_> = stakes.iter().map(Stake::activation).collect();
         accepted(self.mesh.execute_all(&messages).await);
     }
 
@@ -223,11 +217,6 @@ impl<'a> Scene<'a> {
 /// The message with these votes.
 pub(crate) fn votes(items: &[Value]) -> Value {
     json!({ "votes": { "items": items } })
-}
-
-/// The message that lets a stake count.
-pub(crate) fn activate(stake: &Stake) -> Value {
-    json!({ "activate": { "outpoint": stake.outpoint().to_string() } })
 }
 
 /// All of them, which must have been executed.

@@ -3,13 +3,10 @@
 use bitcoin::Transaction;
 use bitcoin::consensus::serialize;
 use serde_json::{Value, json};
-use testenv::partner_chain::{PartnerChain, Stake, base64, params};
+use testenv::partner_chain::{CHALLENGE, DEPTH, GRACE, PartnerChain, Stake, base64, params};
 
 use crate::rewards::rewards;
-use crate::scene::{CHALLENGE, DEPTH, Scene, VALUE, accepted, activate, all_told, refusal, told};
-
-/// How deep a spend may lie before it was kept secret.
-const GRACE: u64 = 5;
+use crate::scene::{Scene, VALUE, accepted, all_told, refusal, told};
 
 /// The shortest timelock, and the unbonding time in it.
 const SHORT: u16 = 110;
@@ -163,7 +160,7 @@ pub(crate) async fn s28_a_stake_spent_before_it_was_shown_never_counts(chain: &P
     let reported = mesh.execute(report(&scene, &stake[0], &unbonding)).await;
     accepted(vec![reported]);
     chain.mine(CHALLENGE).await.unwrap();
-    let refused = refusal(mesh.execute(activate(&stake[0])).await);
+    let refused = refusal(mesh.execute(stake[0].activation()).await);
     assert!(refused.contains("has ended (Spent { height: "), "{refused}");
     assert_eq!(scene.sats(0).await, VALUE);
 }
