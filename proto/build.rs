@@ -28,6 +28,7 @@ const CHAIN: &[&str] = &[
     "cosmwasm/wasm/v1/query.proto",
     "cosmwasm/wasm/v1/tx.proto",
     "tendermint/abci/types.proto",
+    "tendermint/types/types.proto",
 ];
 
 /// Our own services.

@@ -116,7 +116,7 @@ impl Nodes {
             return Ok(());
         }
         let hash = self.bitcoin.block_hash(height).await?;
-        if self.chain.contains_header(&hash).await? {
+        if self.chain.contains_header(height, &hash).await? {
             Ok(())
         } else {
             Err(other(height, hash))

@@ -70,7 +70,7 @@ async fn a_provider_votes_through_restarts_kills_and_refusals() {
     of_two_intact_copies_one_stops_and_no_height_is_signed_twice(&stage, &moved, provider.key)
         .await
         .unwrap();
-    assert_eq!(stage.chain.evidences(ChainHeight(0)).await.unwrap(), []);
+    assert_eq!(stage.chain.double_votes(ChainHeight(0)).await.unwrap(), []);
 }
 
 async fn f01_life_cycle(stage: &Stage) -> anyhow::Result<Provider> {
@@ -118,7 +118,7 @@ async fn kill_nine_leaves_neither_gap_nor_second_vote(
     let target = tip(stage).await?;
     assert_no_gap(stage, provider.key, target).await?;
     ensure!(
-        stage.chain.evidences(ChainHeight(0)).await?.is_empty(),
+        stage.chain.double_votes(ChainHeight(0)).await?.is_empty(),
         "a second vote got out"
     );
     Ok(())
@@ -140,8 +140,9 @@ async fn f16_votes_that_are_there_do_not_stop_the_others(
             .finality_block(height)
             .await?
             .context("not indexed")?;
-        provider.record(stage, height, block.app_hash)?;
-        votes.push(provider.vote(stage, height, block.app_hash).await?);
+        let app_hash = block.content.app_hash().context("no app hash")?;
+        provider.record(stage, height, app_hash)?;
+        votes.push(provider.vote(stage, height, app_hash).await?);
     }
     // The duplicate is refused alone, within one submission too.
     let again = votes[0].clone();
@@ -155,7 +156,8 @@ async fn f16_votes_that_are_there_do_not_stop_the_others(
         .finality_block(first)
         .await?
         .context("not indexed")?;
-    let fresh = provider.vote(stage, first, fresh.app_hash).await?;
+    let app_hash = fresh.content.app_hash().context("no app hash")?;
+    let fresh = provider.vote(stage, first, app_hash).await?;
     let outcomes = stage.chain.submit(vec![again, fresh]).await;
     ensure!(
         outcomes[0].is_err() && outcomes[1].is_ok(),
@@ -262,7 +264,7 @@ async fn of_two_intact_copies_one_stops_and_no_height_is_signed_twice(
     let next = ChainHeight(tip(stage).await?.0 + 1);
     wait_for_vote(stage, key, next).await?;
     ensure!(
-        stage.chain.evidences(ChainHeight(0)).await?.is_empty(),
+        stage.chain.double_votes(ChainHeight(0)).await?.is_empty(),
         "a second vote got out"
     );
     drop((first, second));
@@ -340,7 +342,7 @@ async fn f03_an_equivocating_provider_is_slashed_and_stops_and_a_neighbour_goes_
     stage.submit(fork).await.unwrap();
 
     let evidence = poll_until(DEADLINE, "evidence with both votes", || async {
-        let evidences = stage.chain.evidences(ChainHeight(0)).await?;
+        let evidences = stage.chain.double_votes(ChainHeight(0)).await?;
         let found = evidences
             .into_iter()
             .find(|evidence| evidence.canonical_signature.is_some());

@@ -30,10 +30,14 @@ impl Program for FinalityProvider {
             Command::Start(options) => commands::start::run(&context, options).await,
             Command::Signer(options) => commands::signer::run(&context, options).await,
             Command::Status => commands::status::run(&context).await,
-            Command::Unjail { name } => commands::unjail::run(&context, &name).await,
-            Command::Rewards { name, withdraw } => {
-                commands::rewards::run(&context, &name, withdraw).await
+            Command::Unjail { name, chain } => {
+                commands::unjail::run(&context, &name, chain.as_deref()).await
             }
+            Command::Rewards {
+                name,
+                chain,
+                withdraw,
+            } => commands::rewards::run(&context, &name, chain.as_deref(), withdraw).await,
             Command::ExtractKey => commands::extract_key::run(),
         }
     }
@@ -54,9 +58,10 @@ pub enum Command {
         command: KeysCommand,
     },
 
-    /// Register a provider on the chain
+    /// Register a provider on a chain; on a partner chain again, to change operator or commission
     ///
     /// Example: finality-provider register --name main --moniker "My provider" --commission 0.05
+    /// Example: finality-provider register --name main --chain x --commission 0.05
     Register(RegisterDetails),
 
     /// Commit public randomness and vote, until stopped
@@ -81,6 +86,9 @@ pub enum Command {
         /// Name of the provider in the configuration
         #[arg(long)]
         name: String,
+        /// Name of the chain in the configuration; Babylon where it is left out
+        #[arg(long)]
+        chain: Option<String>,
     },
 
     /// Show a provider's rewards, or withdraw them to its account
@@ -90,6 +98,9 @@ pub enum Command {
         /// Name of the provider in the configuration
         #[arg(long)]
         name: String,
+        /// Name of the chain in the configuration; Babylon where it is left out
+        #[arg(long)]
+        chain: Option<String>,
         /// Withdraw them
         #[arg(long)]
         withdraw: bool,
@@ -143,8 +154,11 @@ pub struct RegisterDetails {
     /// Name of the provider in the configuration
     #[arg(long)]
     pub name: String,
-    /// Name that people see; 1 to 70 bytes
+    /// Name of the chain in the configuration; Babylon where it is left out
     #[arg(long)]
+    pub chain: Option<String>,
+    /// Name that people see, on Babylon only; 1 to 70 bytes
+    #[arg(long, default_value = "")]
     pub moniker: String,
     /// Commission rate, such as 0.05 for 5 %
     #[arg(long, value_name = "RATE")]

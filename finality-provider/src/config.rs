@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sign_guard::ChainDomain;
 use staking::keys::FinalityProviderKey;
 
+use crate::chains::BABYLON;
 use crate::randomness::CommitPolicy;
 use crate::signer::MOST_COMMITTED;
 
@@ -29,8 +30,11 @@ pub const TEMPLATE: &str = include_str!("../finality-provider.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The chain that is voted on.
-    pub babylon: chain::babylon::Config,
+    /// Babylon, where it is voted on.
+    pub babylon: Option<chain::babylon::Config>,
+    /// The partner chains that are voted on.
+    #[serde(default, rename = "chain")]
+    pub chains: Vec<chain::mesh::Config>,
     /// Where EOTS keys are.
     #[serde(default)]
     pub signer: SignerConfig,
@@ -168,9 +172,12 @@ impl ProviderConfig {
 impl Settings for Config {
     fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = self.http.broken_rules("http");
-        if let Err(error) = self.babylon.chain_id.parse::<ChainDomain>() {
+        if let Some(babylon) = &self.babylon
+            && let Err(error) = babylon.chain_id.parse::<ChainDomain>()
+        {
             broken.push(BrokenRule::new("babylon.chain_id", error.to_string()));
         }
+        broken.extend(self.broken_rules_of_chains());
         if self.randomness.commit_count.get() > MOST_COMMITTED {
             broken.push(BrokenRule::new(
                 "randomness.commit_count",
@@ -186,6 +193,33 @@ impl Settings for Config {
 }
 
 impl Config {
+    fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
+        let mut broken = Vec::new();
+        if self.babylon.is_none() && self.chains.is_empty() {
+            let text = "is missing, and there is no [[chain]] either: nothing could be voted on";
+            broken.push(BrokenRule::new("babylon", text.to_owned()));
+        }
+        let mut names = BTreeSet::from([BABYLON]);
+        let mut domains = BTreeSet::new();
+        for (index, chain) in self.chains.iter().enumerate() {
+            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
+            if !is_name(&chain.name) {
+                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
+                broken.push(rule("name", text));
+            } else if !names.insert(&chain.name) {
+                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
+            }
+            // Two tasks with one record would be in each other's way.
+            if !domains.insert(chain.domain.0.to_string()) {
+                broken.push(rule(
+                    "domain",
+                    format!("`{}` is used twice", chain.domain.0),
+                ));
+            }
+        }
+        broken
+    }
+
     /// `taken` is what only one provider may have.
     fn broken_rules_of(
         &self,

@@ -128,7 +128,9 @@ pub fn create(
             &"`public_key` in the configuration is another key's",
         ));
     }
-    let prefix = &config.babylon.account_prefix;
+    // Shown to be sent coins to; the same key has an account on every chain.
+    let chain = config.secured_chains().into_iter().next();
+    let prefix = chain.as_ref().map_or("bbn", |chain| chain.account_prefix());
     let account = if account_path.exists() {
         account_key(provider, home, passphrase)?
             .address(prefix)

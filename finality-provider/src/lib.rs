@@ -6,10 +6,10 @@
 //! everything that touches a key goes through [`signer`], whose [`record`] (`sign-guard`) is durable before a signature
 //! exists. Providers of one process share nothing but the process and that record.
 
+pub mod chains;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod connect;
 pub mod extract_key;
 pub mod keys;
 pub mod metrics;

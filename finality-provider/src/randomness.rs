@@ -1,10 +1,11 @@
 //! When to commit to public randomness, and for which heights (spec 3.6, 3.7, 3.15).
 //!
-//! A commitment counts only after its epoch's checkpoint is final on Bitcoin, so it must be made long before its
-//! heights come. Heights are covered once and never backwards: committing too far ahead locks the gap out for ever,
-//! which is why the plan never leaves one on purpose.
+//! On Babylon a commitment counts only after its epoch's checkpoint is final on Bitcoin, so it must be made long before
+//! its heights come. Heights are covered once and never backwards: committing too far ahead locks the gap out for ever,
+//! which is why the plan never leaves one on purpose. On a partner chain one commitment must cover a whole epoch, so a new
+//! one begins with the first epoch that is not bound to another.
 
-use chain::PublicRandomnessCommit;
+use chain::CommitStart;
 use staking::units::ChainHeight;
 
 /// The chain refuses a commitment that starts this many blocks or more above its tip (spec 3.6).
@@ -26,6 +27,8 @@ pub struct Coverage {
     pub tip: ChainHeight,
     /// First height that takes votes.
     pub activation: ChainHeight,
+    /// Where the chain has a new commitment begin.
+    pub commit_start: CommitStart,
     /// Least number of heights in one commitment.
     pub minimum: u64,
     /// Last height covered by the provider's newest commitment.
@@ -44,17 +47,8 @@ pub struct PlannedCommit {
 impl PlannedCommit {
     /// Last height that it covers.
     pub fn last_height(&self) -> ChainHeight {
-        last(self.start, self.count)
+        ChainHeight(self.start.0.saturating_add(self.count.saturating_sub(1)))
     }
-}
-
-/// Last height that `commit` covers.
-pub fn last_height(commit: &PublicRandomnessCommit) -> ChainHeight {
-    last(commit.start, commit.count)
-}
-
-fn last(start: ChainHeight, count: u64) -> ChainHeight {
-    ChainHeight(start.0.saturating_add(count.saturating_sub(1)))
 }
 
 /// Number of heights from the tip to the last one for which randomness is committed.
@@ -68,19 +62,23 @@ pub fn plan_commit(policy: CommitPolicy, coverage: Coverage) -> Option<PlannedCo
         return None;
     }
     let next_uncovered = coverage.covered_to.map_or(0, |end| end.0.saturating_add(1));
-    let start = coverage
-        .tip
-        .0
-        .saturating_add(1)
-        .max(coverage.activation.0)
-        .max(next_uncovered);
-    if start - coverage.tip.0 >= FURTHEST_START {
-        return None;
-    }
-    Some(PlannedCommit {
+    let count = policy.count.max(coverage.minimum);
+    let start = match coverage.commit_start {
+        CommitStart::AboveCovered => coverage
+            .tip
+            .0
+            .saturating_add(1)
+            .max(coverage.activation.0)
+            .max(next_uncovered),
+        CommitStart::At(start) => start.0,
+    };
+    let plan = PlannedCommit {
         start: ChainHeight(start),
-        count: policy.count.max(coverage.minimum),
-    })
+        count,
+    };
+    let too_far = start.saturating_sub(coverage.tip.0) >= FURTHEST_START;
+    let adds_nothing = Some(plan.last_height()) <= coverage.covered_to;
+    (!too_far && !adds_nothing).then_some(plan)
 }
 
 #[cfg(test)]
@@ -98,6 +96,7 @@ mod tests {
         Coverage {
             tip: ChainHeight(tip),
             activation: ChainHeight(1),
+            commit_start: CommitStart::AboveCovered,
             minimum: 100,
             covered_to: covered_to.map(ChainHeight),
         }
@@ -142,6 +141,20 @@ mod tests {
             ..coverage(7, None)
         };
         assert_eq!(plan_commit(POLICY, before), Some(planned(400, 5_000)));
+    }
+
+    #[test]
+    fn a_commitment_of_a_partner_chain_covers_its_first_epoch_whole() {
+        let at = |covered_to| Coverage {
+            commit_start: CommitStart::At(ChainHeight(4_980)),
+            ..coverage(4_500, Some(covered_to))
+        };
+        assert_eq!(
+            plan_commit(POLICY, at(5_000)),
+            Some(planned(4_980, 5_000)),
+            "the heights up to 5,000 are committed to a second time"
+        );
+        assert_eq!(plan_commit(POLICY, at(9_979)), None, "nothing would be new");
     }
 
     #[test]

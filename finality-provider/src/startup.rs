@@ -18,10 +18,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, info_span};
 
+use crate::chains::SecuredChain;
 use crate::config::{Config, ProviderConfig};
 use crate::keys::eots_key;
 use crate::provider::{Next, Worker, repeat};
-use crate::record::{OnChain, UnknownVotes};
+use crate::record::{OnChain, SigningRecord, UnknownVotes};
 use crate::signer::Embedded;
 
 /// What all providers of a process start with.
@@ -33,6 +34,29 @@ pub struct Setting {
     passphrase: Arc<Passphrase>,
     /// Unlocking takes much memory on purpose, so one key at a time.
     turn: Semaphore,
+}
+
+/// The signers of this process, in the order of `chains`; all write to the record of `home`.
+pub fn embedded(home: &Path, chains: &[SecuredChain]) -> Result<Vec<Embedded>, CommandError> {
+    let mut first: Option<SigningRecord> = None;
+    let mut signers = Vec::new();
+    for chain in chains {
+        let record = match &first {
+            Some(first) => first.beside(chain.domain())?,
+            None => SigningRecord::open(home, chain.domain())?,
+        };
+        signers.push(Embedded::new(record.beside(chain.domain())?));
+        first.get_or_insert(record);
+    }
+    Ok(signers)
+}
+
+/// What logs, `/ready` and metrics call something on a chain: by its own name on Babylon, else `name@chain`.
+pub fn seat(name: &str, chain: &SecuredChain) -> String {
+    match chain {
+        SecuredChain::Babylon(_) => name.to_owned(),
+        SecuredChain::Partner(config) => format!("{name}@{}", config.name),
+    }
 }
 
 /// Why a provider is not at work yet.
@@ -50,9 +74,9 @@ pub enum StartError {
 impl From<ChainError> for StartError {
     fn from(error: ChainError) -> Self {
         match error {
-            ChainError::WrongChain { .. } | ChainError::InvalidMessage { .. } => {
-                Self::Refused(error.into())
-            }
+            ChainError::WrongChain { .. }
+            | ChainError::OtherInstance { .. }
+            | ChainError::InvalidMessage { .. } => Self::Refused(error.into()),
             error => Self::Chain(error),
         }
     }
@@ -112,7 +136,7 @@ impl Setting {
     }
 }
 
-/// An EOTS key on its way into the signer of this process.
+/// An EOTS key on its way into the signer of this process for one chain.
 pub struct Admission {
     setting: Arc<Setting>,
     entry: ProviderConfig,
@@ -141,7 +165,7 @@ impl Admission {
     /// Unlocks the key, and has it signing if record and chain allow it.
     pub async fn admit(&mut self, chain: &dyn Chain) -> Result<FinalityProviderKey, StartError> {
         let (key, secret) = self.unlock().await?;
-        let tip = chain.height().await?;
+        let tip = chain.signable_height().await?;
         let known = chain.finality_provider(&key).await?;
         let on_chain = OnChain {
             tip,

@@ -6,11 +6,12 @@ use daemon::service::Service;
 use staking::keys::FinalityProviderKey;
 use tracing::Span;
 
+use crate::chains::SecuredChain;
 use crate::keys::public_key;
 use crate::metrics::SIGNED_TO;
 use crate::provider::{Next, Worker, spawn};
 use crate::signer::{Embedded, EotsSigner, SignerError};
-use crate::startup::Setting;
+use crate::startup::{Setting, seat};
 
 /// How often keys are looked at.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -18,15 +19,16 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// Rounds from one that forgets to the next: an hour. Forgetting costs a sync.
 const ROUNDS_BETWEEN_PRUNING: u32 = 120;
 
-/// Looks after the record of `signer` for as long as the service runs.
-pub fn start(service: &Service, setting: &Setting, signer: Embedded) {
-    const TASK: &str = "signing record";
+/// Looks after the record of what `signer` signs for a chain, for as long as the service runs.
+pub fn start(service: &Service, setting: &Setting, chain: &SecuredChain, signer: Embedded) {
+    let task = seat("signing record", chain);
     let mut names = Vec::new();
     for entry in &setting.config.providers {
-        SIGNED_TO.register_for(&entry.name);
+        let name = seat(&entry.name, chain);
+        SIGNED_TO.register_for(&name);
         // A provider without a readable key has nothing to show, and says so where it is started.
         if let Ok(key) = public_key(entry, &setting.home) {
-            names.push((key, entry.name.clone()));
+            names.push((key, name));
         }
     }
     let upkeep = Upkeep {
@@ -34,14 +36,8 @@ pub fn start(service: &Service, setting: &Setting, signer: Embedded) {
         names,
         round: 0,
     };
-    let health = service.dependency(TASK);
-    spawn(
-        service.supervisor(),
-        Span::none(),
-        TASK.to_owned(),
-        health,
-        upkeep,
-    );
+    let health = service.dependency(&task);
+    spawn(service.supervisor(), Span::none(), task, health, upkeep);
 }
 
 struct Upkeep {
@@ -64,7 +60,8 @@ impl Worker for Upkeep {
     async fn round(&mut self) -> Result<Next, SignerError> {
         for held in self.signer.keys().await? {
             if let Some((_, name)) = self.names.iter().find(|(key, _)| *key == held.key) {
-                SIGNED_TO.set_for(name, held.signed_to.0 as f64);
+                let height = held.signed_to.unwrap_or_default();
+                SIGNED_TO.set_for(name, height.0 as f64);
             }
         }
         if self.round.is_multiple_of(ROUNDS_BETWEEN_PRUNING) {

@@ -130,7 +130,7 @@ mod tests {
     fn block(height: u64, finalized: bool) -> FinalityBlock {
         FinalityBlock {
             height: ChainHeight(height),
-            app_hash: [7; 32],
+            content: chain::VoteContent::AppHash([7; 32]),
             finalized,
         }
     }

@@ -8,22 +8,26 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chain::VoteContent;
 use finality_provider::signer::{
-    EotsSigner, HeightRange, MOST_COMMITTED, MOST_RANDOMNESS, Remote, Vote, serve,
+    EotsSigner, HeightRange, MOST_COMMITTED, MOST_RANDOMNESS, Registration, Remote, Vote, serve,
 };
-use fixture::{CHAIN_ID, key, signer};
+use fixture::{CHAIN_ID, alone, key, signer};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proto::btcmesh::finality::v1::eots_signer_client::EotsSignerClient;
 use proto::btcmesh::finality::v1::eots_signer_server::{
     EotsSigner as EotsSignerService, EotsSignerServer,
 };
+use proto::btcmesh::finality::v1::vote::Content;
 use proto::btcmesh::finality::v1::{
-    GetKeysRequest, GetKeysResponse, Key, PublicRandomnessList, PublicRandomnessRequest,
+    GetKeysRequest, GetKeysResponse, Key, KeyList, PublicRandomnessList, PublicRandomnessRequest,
     PublicRandomnessResponse, Refusal, SignCommitmentRequest, SignCommitmentResponse,
-    SignProofOfPossessionRequest, SignProofOfPossessionResponse, SignVotesRequest,
-    SignVotesResponse, SignedCommitment, Vote as WireVote, VoteOutcome, public_randomness_response,
-    sign_commitment_response, sign_proof_of_possession_response, vote_outcome,
+    SignProofOfPossessionRequest, SignProofOfPossessionResponse, SignRegistrationRequest,
+    SignRegistrationResponse, SignVotesRequest, SignVotesResponse, SignedCommitment,
+    Vote as WireVote, VoteOutcome, get_keys_response, public_randomness_response,
+    sign_commitment_response, sign_proof_of_possession_response, sign_registration_response,
+    vote_outcome,
 };
 use proto::endpoint::Endpoint;
 use staking::units::ChainHeight;
@@ -78,12 +82,17 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     RUNTIME.block_on(async {
         let home = tempfile::tempdir().unwrap();
         let endpoint = socket(&home);
-        let signer = Arc::new(signer(home.path(), &[1]).await);
+        let signers = alone(signer(home.path(), &[1]).await);
         let at = endpoint.clone();
-        tokio::spawn(async move { serve(&at, signer, CHAIN_ID, std::future::pending()).await });
+        tokio::spawn(async move { serve(&at, signers, std::future::pending()).await });
         let client = EotsSignerClient::new(endpoint.channel(PATIENCE).unwrap());
         let answered = async {
-            while client.clone().get_keys(GetKeysRequest {}).await.is_err() {
+            while client
+                .clone()
+                .get_keys(GetKeysRequest::default())
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -125,7 +134,7 @@ proptest! {
         let randomness = RUNTIME.block_on(client.public_randomness(randomness));
         prop_assert!(is_named(&randomness), "{:?}", randomness);
         let commitment = SignCommitmentRequest {
-            public_key: public_key.clone(), chain_id: chain_id.clone(), start_height, count,
+            public_key: public_key.clone(), chain_id: chain_id.clone(), start_height, count, number: 1,
         };
         let commitment = RUNTIME.block_on(client.sign_commitment(commitment));
         prop_assert!(is_named(&commitment), "{:?}", commitment);
@@ -135,7 +144,7 @@ proptest! {
 
         let asked: Vec<_> = votes
             .iter()
-            .map(|(height, app_hash)| WireVote { height: *height, app_hash: app_hash.clone() })
+            .map(|(height, app_hash)| WireVote { height: *height, content: Some(Content::AppHash(app_hash.clone())) })
             .collect();
         let request = SignVotesRequest { public_key, chain_id, votes: asked };
         let answer = RUNTIME.block_on(client.sign_votes(request));
@@ -158,7 +167,7 @@ fn a_question_that_makes_sense_is_signed() {
     let served = &*SERVED;
     let vote = WireVote {
         height: 1_000_000,
-        app_hash: vec![7; 32],
+        content: Some(Content::AppHash(vec![7; 32])),
     };
     let request = SignVotesRequest {
         public_key: key(1).to_bytes().into(),
@@ -185,6 +194,7 @@ struct Script {
     commitment: SignCommitmentResponse,
     votes: SignVotesResponse,
     proof: SignProofOfPossessionResponse,
+    registration: SignRegistrationResponse,
 }
 
 #[derive(Clone, Default)]
@@ -232,6 +242,13 @@ impl EotsSignerService for Liar {
     ) -> Result<Response<SignProofOfPossessionResponse>, Status> {
         Ok(self.say(|script| script.proof.clone()))
     }
+
+    async fn sign_registration(
+        &self,
+        _: Request<SignRegistrationRequest>,
+    ) -> Result<Response<SignRegistrationResponse>, Status> {
+        Ok(self.say(|script| script.registration.clone()))
+    }
 }
 
 static LIAR: LazyLock<(Liar, Remote, TempDir)> = LazyLock::new(|| {
@@ -245,7 +262,12 @@ static LIAR: LazyLock<(Liar, Remote, TempDir)> = LazyLock::new(|| {
         tokio::spawn(async move { at.serve(router, std::future::pending()).await });
         let probe = EotsSignerClient::new(endpoint.channel(PATIENCE).unwrap());
         let answered = async {
-            while probe.clone().get_keys(GetKeysRequest {}).await.is_err() {
+            while probe
+                .clone()
+                .get_keys(GetKeysRequest::default())
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -260,7 +282,15 @@ fn wire_refusal() -> impl Strategy<Value = Refusal> {
 }
 
 fn script() -> impl Strategy<Value = Script> {
-    let keys = prop::collection::vec((bytes(), any::<u64>()), 0..3);
+    let key = (bytes(), any::<u64>()).prop_map(|(public_key, signed_to)| Key {
+        public_key,
+        signed_to: Some(signed_to),
+    });
+    let keys = prop::option::of(prop_oneof![
+        prop::collection::vec(key, 0..3)
+            .prop_map(|keys| get_keys_response::Outcome::List(KeyList { keys })),
+        wire_refusal().prop_map(get_keys_response::Outcome::Refusal),
+    ]);
     let list = prop::collection::vec(bytes(), 0..4);
     let outcomes = prop::collection::vec(
         prop::option::of(prop_oneof![
@@ -288,18 +318,13 @@ fn script() -> impl Strategy<Value = Script> {
         bytes().prop_map(sign_proof_of_possession_response::Outcome::Signature),
         wire_refusal().prop_map(sign_proof_of_possession_response::Outcome::Refusal),
     ]);
-    (chain_id(), keys, randomness, commitment, outcomes, proof).prop_map(
-        |(chain_id, keys, randomness, commitment, outcomes, proof)| Script {
-            keys: GetKeysResponse {
-                chain_id,
-                keys: keys
-                    .into_iter()
-                    .map(|(public_key, signed_to)| Key {
-                        public_key,
-                        signed_to,
-                    })
-                    .collect(),
-            },
+    let registration = prop::option::of(prop_oneof![
+        bytes().prop_map(sign_registration_response::Outcome::Signature),
+        wire_refusal().prop_map(sign_registration_response::Outcome::Refusal),
+    ]);
+    (keys, randomness, commitment, outcomes, proof, registration).prop_map(
+        |(keys, randomness, commitment, outcomes, proof, registration)| Script {
+            keys: GetKeysResponse { outcome: keys },
             randomness: PublicRandomnessResponse {
                 outcome: randomness,
             },
@@ -313,6 +338,9 @@ fn script() -> impl Strategy<Value = Script> {
                     .collect(),
             },
             proof: SignProofOfPossessionResponse { outcome: proof },
+            registration: SignRegistrationResponse {
+                outcome: registration,
+            },
         },
     )
 }
@@ -325,25 +353,32 @@ proptest! {
         *liar.0.lock().unwrap() = script.clone();
         let range = HeightRange { start: ChainHeight(1), count: 2 };
         let votes: Vec<_> = (1..)
-            .map(|height| Vote { height: ChainHeight(height), app_hash: [1; 32] })
+            .map(|height| Vote { height: ChainHeight(height), content: VoteContent::AppHash([1; 32]) })
             .take(asked)
             .collect();
         RUNTIME.block_on(async {
             if let Ok(keys) = remote.keys().await {
-                prop_assert_eq!(keys.len(), script.keys.keys.len());
-                prop_assert_eq!(script.keys.chain_id, CHAIN_ID);
+                let Some(get_keys_response::Outcome::List(list)) = script.keys.outcome else {
+                    panic!("keys out of {:?}", script.keys);
+                };
+                prop_assert_eq!(keys.len(), list.keys.len());
             }
             if remote.public_randomness(key(1), range).await.is_ok() {
                 let listed = matches!(script.randomness.outcome, Some(public_randomness_response::Outcome::List(_)));
                 prop_assert!(listed);
             }
-            if remote.sign_commitment(key(1), range).await.is_ok() {
+            if remote.sign_commitment(key(1), range, 1).await.is_ok() {
                 let signed = matches!(script.commitment.outcome, Some(sign_commitment_response::Outcome::Signed(_)));
                 prop_assert!(signed);
             }
             if let Ok(outcomes) = remote.sign_votes(key(1), &votes).await {
                 prop_assert_eq!(outcomes.len(), asked);
                 prop_assert_eq!(script.votes.outcomes.len(), asked);
+            }
+            let registration = Registration { number: 1, operator: "bbn1".to_owned(), commission: 5 };
+            if remote.sign_registration(key(1), &registration).await.is_ok() {
+                let signed = matches!(script.registration.outcome, Some(sign_registration_response::Outcome::Signature(_)));
+                prop_assert!(signed);
             }
             if remote.sign_proof_of_possession(key(1), "bbn1").await.is_ok() {
                 let signed = matches!(script.proof.outcome, Some(sign_proof_of_possession_response::Outcome::Signature(_)));

@@ -4,21 +4,22 @@
 mod fixture;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::secp256k1::{SECP256K1, XOnlyPublicKey};
+use chain::VoteContent;
 use eots::commitment::{Tree, digest};
 use eots::curve::Native;
 use eots::randomness::public_range;
 use eots::{PublicKey, verify, vote_message};
-use finality_provider::record::{OnChain, RecordError, UnknownVotes};
+use finality_provider::record::{OnChain, RecordError, SigningRecord, UnknownVotes};
 use finality_provider::signer::{
     Embedded, EotsSigner, HeightRange, MOST_COMMITTED, MOST_RANDOMNESS, MOST_VOTES, Refusal,
     Remote, SignerError, Vote, serve,
 };
-use fixture::{CHAIN_ID, key, record, secret, signer};
+use fixture::{CHAIN_ID, alone, domain, key, record, secret, signer};
 use proto::btcmesh::finality::v1::eots_signer_client::EotsSignerClient;
+use proto::btcmesh::finality::v1::vote::Content;
 use proto::btcmesh::finality::v1::{PublicRandomnessRequest, SignVotesRequest, Vote as WireVote};
 use proto::endpoint::Endpoint;
 use staking::proof_of_possession::{AccountAddress, ProofOfPossession};
@@ -42,9 +43,7 @@ impl Both {
         let endpoint = socket(home.path());
         let stop = CancellationToken::new();
         let (served, at, until) = (embedded.clone(), endpoint.clone(), stop.clone());
-        tokio::spawn(async move {
-            serve(&at, Arc::new(served), CHAIN_ID, until.cancelled_owned()).await
-        });
+        tokio::spawn(async move { serve(&at, alone(served), until.cancelled_owned()).await });
         let remote = Remote::new(endpoint.clone(), CHAIN_ID).unwrap();
         wait_for(&remote).await;
         Self {
@@ -92,7 +91,7 @@ fn range(start: u64, count: u32) -> HeightRange {
 fn vote(height: u64, byte: u8) -> Vote {
     Vote {
         height: ChainHeight(height),
-        app_hash: [byte; 32],
+        content: VoteContent::AppHash([byte; 32]),
     }
 }
 
@@ -114,7 +113,7 @@ async fn both_give_the_randomness_of_the_convention_and_commit_to_it() {
         let given = signer.public_randomness(key(1), range(700, 600)).await;
         assert_eq!(given.unwrap(), leaves);
         let signed = signer
-            .sign_commitment(key(1), range(700, 600))
+            .sign_commitment(key(1), range(700, 600), 0)
             .await
             .unwrap();
         assert_eq!(signed.commitment, root);
@@ -140,7 +139,10 @@ async fn a_vote_has_one_signature_whoever_asks_and_however_often() {
     for signer in both.each() {
         assert_eq!(signer.sign_votes(key(1), &votes).await.unwrap(), first);
         let held = signer.keys().await.unwrap();
-        assert_eq!((held[0].key, held[0].signed_to), (key(1), ChainHeight(9)));
+        assert_eq!(
+            (held[0].key, held[0].signed_to),
+            (key(1), Some(ChainHeight(9)))
+        );
     }
 }
 
@@ -184,7 +186,7 @@ async fn a_key_that_is_not_there_signs_nothing() {
     for signer in both.each() {
         let answer = signer.public_randomness(key(2), range(1, 1)).await;
         assert!(matches!(refusal(answer), Refusal::UnknownKey(_)));
-        let answer = signer.sign_commitment(key(2), range(1, 1)).await;
+        let answer = signer.sign_commitment(key(2), range(1, 1), 0).await;
         assert!(matches!(refusal(answer), Refusal::UnknownKey(_)));
         let answer = signer
             .sign_proof_of_possession(key(2), account().text())
@@ -210,7 +212,7 @@ async fn more_than_is_sensible_is_refused_before_any_work() {
             assert!(matches!(refusal(answer), Refusal::InvalidRequest(_)));
         }
         let answer = signer
-            .sign_commitment(key(1), range(1, MOST_COMMITTED + 1))
+            .sign_commitment(key(1), range(1, MOST_COMMITTED + 1), 0)
             .await;
         let refused = refusal(answer).to_string();
         assert!(refused.contains("field `count`"), "{refused}");
@@ -225,7 +227,7 @@ async fn more_than_is_sensible_is_refused_before_any_work() {
     assert!(matches!(answers[0], Err(Refusal::InvalidRequest(_))));
     assert_eq!(
         both.embedded.keys().await.unwrap()[0].signed_to,
-        ChainHeight(0)
+        Some(ChainHeight(0))
     );
 }
 
@@ -239,13 +241,13 @@ async fn another_chain_is_refused_by_every_question_that_needs_one() {
     ));
     let answer = other.public_randomness(key(1), range(1, 1)).await;
     assert!(matches!(refusal(answer), Refusal::UnknownChain(_)));
-    let answer = other.sign_commitment(key(1), range(1, 1)).await;
+    let answer = other.sign_commitment(key(1), range(1, 1), 0).await;
     assert!(matches!(refusal(answer), Refusal::UnknownChain(_)));
     let answers = other.sign_votes(key(1), &[vote(1, 1)]).await.unwrap();
     assert!(matches!(answers[0], Err(Refusal::UnknownChain(_))));
     assert_eq!(
         both.embedded.keys().await.unwrap()[0].signed_to,
-        ChainHeight(0)
+        Some(ChainHeight(0))
     );
 }
 
@@ -269,7 +271,7 @@ async fn a_malformed_request_is_refused_by_the_name_of_its_field() {
         votes: [32, 31]
             .map(|length| WireVote {
                 height: 1,
-                app_hash: vec![1; length],
+                content: Some(Content::AppHash(vec![1; length])),
             })
             .into(),
     };
@@ -279,7 +281,7 @@ async fn a_malformed_request_is_refused_by_the_name_of_its_field() {
     // Nothing of the request was signed, the good vote in it neither.
     assert_eq!(
         both.embedded.keys().await.unwrap()[0].signed_to,
-        ChainHeight(0)
+        Some(ChainHeight(0))
     );
 }
 
@@ -315,7 +317,7 @@ async fn a_home_that_is_refused_stays_without_a_record() {
     let home = tempfile::tempdir().unwrap();
     let signer = Embedded::new(record(home.path()));
     let voted = OnChain {
-        tip: ChainHeight(900),
+        tip: Some(ChainHeight(900)),
         voted: Some(ChainHeight(850)),
     };
     let refused = signer
@@ -343,7 +345,7 @@ async fn a_home_that_is_refused_stays_without_a_record() {
 async fn a_key_is_held_once_and_a_record_by_one_process() {
     let both = Both::start().await;
     let fresh = OnChain {
-        tip: ChainHeight(0),
+        tip: None,
         voted: None,
     };
     let twice = both
@@ -351,7 +353,6 @@ async fn a_key_is_held_once_and_a_record_by_one_process() {
         .admit(key(1), secret(1), fresh, UnknownVotes::Refuse)
         .await;
     assert!(matches!(twice, Err(RecordError::Twice(_))), "{twice:?}");
-    let chain = CHAIN_ID.parse().unwrap();
-    let second = finality_provider::record::SigningRecord::open(both.home.path(), chain);
+    let second = SigningRecord::open(both.home.path(), domain());
     assert!(second.unwrap_err().to_string().contains("another process"));
 }

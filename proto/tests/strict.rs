@@ -12,7 +12,7 @@ use proto::btcmesh::covenant::v1::{
     Delegation, SignDelegationRequest, SignDelegationResponse, StakingParams,
     sign_delegation_response,
 };
-use proto::btcmesh::finality::v1::{SignVotesRequest, Vote};
+use proto::btcmesh::finality::v1::{SignVotesRequest, Vote, vote};
 use proto::prost::Message;
 use proto::prost::bytes::Bytes;
 use proto::strict::{self, DecodeError};
@@ -166,7 +166,10 @@ proptest! {
         let decoded = strict::decode::<SignDelegationRequest>(&Bytes::from(request.encode_to_vec()));
         prop_assert_eq!(decoded.unwrap(), request);
 
-        let votes = votes.into_iter().map(|(height, app_hash)| Vote { height, app_hash }).collect();
+        let votes = votes
+            .into_iter()
+            .map(|(height, app_hash)| Vote { height, content: Some(vote::Content::AppHash(app_hash)) })
+            .collect();
         let request = SignVotesRequest { votes, ..SignVotesRequest::default() };
         let decoded = strict::decode::<SignVotesRequest>(&Bytes::from(request.encode_to_vec()));
         prop_assert_eq!(decoded.unwrap(), request);

@@ -1,7 +1,7 @@
 //! Doing what is next for a stake. Each action may be repeated: what is there already is a success.
 
 use bitcoin::{Amount, Block, Transaction};
-use bitcoin_source::{BitcoinSource, Location, Rejection, SourceError};
+use bitcoin_source::{BitcoinSource, BlockId, Location, Rejection, SourceError};
 use chain::{AddInclusionProof, ChainError, CreateDelegation, Message, ReportSpend};
 use staking::delegation::StakerSignatures;
 use staking::inclusion::InclusionProof;
@@ -83,12 +83,13 @@ impl Connected {
     }
 
     async fn prove(&self, stake: &Stake) -> Result<(), Error> {
-        let block = block_of(&self.nodes, &stake.entry.staking_tx).await?;
+        let (id, block) = block_of(&self.nodes, &stake.entry.staking_tx).await?;
         let staking_txid = stake.entry.staking_txid();
         let inclusion_proof = InclusionProof::new(&block, staking_txid).map_err(LifeError::from)?;
         let proof = AddInclusionProof {
-            staking_txid,
+            staking_output: stake.delegation.staking_outpoint(),
             inclusion_proof,
+            block_height: id.height,
         };
         Ok(submit(&self.nodes, Message::AddInclusionProof(proof)).await?)
     }
@@ -109,7 +110,7 @@ impl Connected {
 
     async fn report_unbonding(&self, stake: &Stake) -> Result<(), Error> {
         let unbonding_tx = stake.delegation.unbonding_tx();
-        let block = block_of(&self.nodes, unbonding_tx).await?;
+        let (id, block) = block_of(&self.nodes, unbonding_tx).await?;
         let txid = unbonding_tx.compute_txid();
         let inclusion_proof = InclusionProof::new(&block, txid).map_err(LifeError::from)?;
         // With its witness, which proves to the chain that the staker consented (spec 2.11).
@@ -119,9 +120,10 @@ impl Connected {
             .find(|transaction| transaction.compute_txid() == txid)
             .ok_or(LifeError::LeftItsBlock(txid))?;
         let report = ReportSpend {
-            staking_txid: stake.entry.staking_txid(),
+            staking_output: stake.delegation.staking_outpoint(),
             spending_tx,
             inclusion_proof,
+            block_height: id.height,
             funding_txs: vec![stake.entry.staking_tx.clone()],
         };
         Ok(submit(&self.nodes, Message::ReportSpend(Box::new(report))).await?)
@@ -204,9 +206,9 @@ async fn submit(nodes: &Nodes, message: Message) -> Result<(), ChainError> {
 }
 
 /// The block that a transaction is in.
-async fn block_of(nodes: &Nodes, transaction: &Transaction) -> Result<Block, Error> {
+async fn block_of(nodes: &Nodes, transaction: &Transaction) -> Result<(BlockId, Block), Error> {
     match nodes.bitcoin.locate(transaction).await? {
-        Some(Location::Block { block, .. }) => Ok(nodes.bitcoin.block(block.hash).await?),
+        Some(Location::Block { block, .. }) => Ok((block, nodes.bitcoin.block(block.hash).await?)),
         _ => Err(LifeError::LeftItsBlock(transaction.compute_txid()).into()),
     }
 }

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::finality::{self, clock, finals};
 use crate::msg::{
     CommitInfo, ConfigResponse, ProvidersResponse, QueryMsg, ResumesResponse, StakesResponse,
-    StatusResponse, TableEntry, TableResponse, TallyResponse,
+    StatusResponse, TableEntry, TableResponse, TallyResponse, VotesResponse,
 };
 use crate::{ContractError, page, provider, reward, stake, state_proof};
 
@@ -65,6 +65,11 @@ pub(crate) fn answer(
         QueryMsg::SlashKit { outpoint } => to_json_binary(&stake::slash_kit(storage, &outpoint)?),
         QueryMsg::Exposure { outpoint } => to_json_binary(&stake::exposure(storage, &outpoint)?),
         QueryMsg::Tally { k } => to_json_binary(&tally(storage, k)?),
+        QueryMsg::Votes { pk } => {
+            let pk = PublicKey::from_checked_bytes(pk.0);
+            let votes = finality::kept_votes(storage, context.config.params.window, &pk)?;
+            to_json_binary(&VotesResponse { votes })
+        }
         QueryMsg::Slashed { pk } => {
             let pk = PublicKey::from_checked_bytes(pk.0);
             let slashed = finality::slashed_key(storage, &pk)?;

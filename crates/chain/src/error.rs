@@ -30,6 +30,32 @@ pub enum ChainError {
         /// The node's.
         actual: String,
     },
+    /// The contract is another instance than the one that is pinned.
+    #[error(
+        "chain `{chain}`: the contract's domain is {actual}, the configuration says {expected}; votes under one domain must \
+         never be mixed with another's, so find out why before you change `domain`"
+    )]
+    OtherInstance {
+        /// Name of the chain in the configuration.
+        chain: String,
+        /// The pinned domain.
+        expected: String,
+        /// The contract's.
+        actual: String,
+    },
+    /// The chain's governance began an era that is not the pinned one.
+    #[error(
+        "chain `{chain}` is in era {actual}, the configuration says {expected}; governance resumed it after a stall, and \
+         nothing is signed until you have read why and set `era = {actual}`"
+    )]
+    OtherEra {
+        /// Name of the chain in the configuration.
+        chain: String,
+        /// The pinned era.
+        expected: u32,
+        /// The chain's.
+        actual: u32,
+    },
     /// The message cannot be put into the chain's form; nothing was sent.
     #[error("invalid message: {reason}")]
     InvalidMessage {

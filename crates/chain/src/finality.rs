@@ -1,11 +1,16 @@
 //! Finality providers, their commitments and votes, and the evidence against them.
+//!
+//! A height is one that is voted on: of a block on Babylon, the number of a checkpoint on a partner chain.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use eots::commitment::Commitment;
-use eots::{PublicRandomness, Signature};
+use eots::{PublicRandomness, SecretKey, Signature};
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
+
+use crate::VoteContent;
 
 /// A registered finality provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub struct FinalityProvider {
     pub slashed_at: Option<ChainHeight>,
     /// Newest height it has voted for.
     pub highest_voted_height: Option<ChainHeight>,
+    /// Number of its newest commitment, on chains that number them; 0 before the first and elsewhere.
+    pub commit_number: u64,
 }
 
 /// Parameters of finality votes, public randomness and liveness (spec 3.11).
@@ -33,6 +40,8 @@ pub struct FinalityParams {
     pub min_public_randomness: u64,
     /// First height that takes votes.
     pub activation_height: ChainHeight,
+    /// Where a new commitment begins.
+    pub commit_start: CommitStart,
     /// Number of heights over which missed votes are counted.
     pub signed_blocks_window: u64,
     /// Number of missed votes in the window beyond which a provider is jailed.
@@ -41,6 +50,16 @@ pub struct FinalityParams {
     pub finality_vote_timeout: u64,
     /// How long a jailed provider must wait.
     pub jail_duration: Duration,
+}
+
+/// Where a new commitment to public randomness begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitStart {
+    /// Above all heights that are covered: the chain takes none twice (Babylon, spec 3.6).
+    AboveCovered,
+    /// At this height, covered or not: the chain takes one commitment for a whole epoch, and this is where the first
+    /// epoch begins that is not bound to one yet (partner chains).
+    At(ChainHeight),
 }
 
 /// Liveness record of a provider.
@@ -59,8 +78,8 @@ pub struct SigningInfo {
 pub struct FinalityBlock {
     /// Its height.
     pub height: ChainHeight,
-    /// What a vote signs: the app hash in the header of this height.
-    pub app_hash: [u8; 32],
+    /// What a vote for it says.
+    pub content: VoteContent,
     /// Whether more than two thirds of the power have voted for it.
     pub finalized: bool,
 }
@@ -74,13 +93,55 @@ pub struct PublicRandomnessCommit {
     pub count: u64,
     /// Root of the commitment tree.
     pub commitment: Commitment,
-    /// Epoch in which it was made.
+    /// Epoch in which it was made; 0 where the chain does not say.
     pub epoch: u64,
 }
 
-/// Two votes of one provider at one height.
+impl PublicRandomnessCommit {
+    /// Last height that it covers.
+    pub fn last(&self) -> ChainHeight {
+        ChainHeight(self.start.0.saturating_add(self.count.saturating_sub(1)))
+    }
+}
+
+/// A commitment under which votes for these heights count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
+pub struct EffectiveCommit {
+    /// The heights; no two have one in common.
+    pub heights: RangeInclusive<ChainHeight>,
+    /// The commitment, which covers them all.
+    pub commit: PublicRandomnessCommit,
+}
+
+/// What shows that a provider equivocated.
+#[derive(Debug, Clone)]
+pub enum Evidence {
+    /// Its votes.
+    Votes(DoubleVote),
+    /// Its secret key, which the chain has found to be the provider's.
+    Key {
+        /// The provider.
+        finality_provider: FinalityProviderKey,
+        /// What it gave away.
+        secret: SecretKey,
+    },
+}
+
+impl Evidence {
+    /// Whom it is against.
+    pub fn finality_provider(&self) -> FinalityProviderKey {
+        match self {
+            Self::Votes(votes) => votes.finality_provider,
+            Self::Key {
+                finality_provider, ..
+            } => *finality_provider,
+        }
+    }
+}
+
+/// Two votes of one provider at one height of Babylon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoubleVote {
     /// The provider.
     pub finality_provider: FinalityProviderKey,
     /// The height.

@@ -1,9 +1,9 @@
 //! A chain that bitcoin stake secures, as our programs see it.
 //!
 //! Programs hold an `Arc<dyn Chain>` and do not know which chain it is: questions come back as domain types, and
-//! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis
-//! over gRPC; partner chains get an implementation beside it. What chains of the Cosmos SDK have in common is in
-//! [`cosmos`], what speaks to contracts in [`wasm`]. Nothing outside this crate sees protobuf.
+//! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis,
+//! [`mesh`] to the contracts of a partner chain, both over gRPC. What chains of the Cosmos SDK have in common is in
+//! [`cosmos`], what speaks to contracts in [`wasm`]. Nothing outside this crate sees protobuf or the contracts' JSON.
 
 pub mod babylon;
 pub mod cosmos;
@@ -11,17 +11,20 @@ mod delegation;
 mod error;
 mod finality;
 mod light_client;
+pub mod mesh;
 mod message;
 mod reward;
+mod vote;
 pub mod wasm;
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid};
 use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
-use staking::units::ChainHeight;
+use staking::units::{BitcoinHeight, ChainHeight};
 
 pub use delegation::{
     CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus, InvalidDelegation,
@@ -29,7 +32,8 @@ pub use delegation::{
 };
 pub use error::{ChainError, Rejection};
 pub use finality::{
-    Evidence, FinalityBlock, FinalityParams, FinalityProvider, PublicRandomnessCommit, SigningInfo,
+    CommitStart, DoubleVote, EffectiveCommit, Evidence, FinalityBlock, FinalityParams,
+    FinalityProvider, PublicRandomnessCommit, SigningInfo,
 };
 pub use light_client::{LightClientHeader, LightClientParams};
 pub use message::{
@@ -37,6 +41,7 @@ pub use message::{
     CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
 };
 pub use reward::Reward;
+pub use vote::{ForeignVote, VoteContent, VotingDomain};
 
 /// One chain secured by bitcoin stake.
 ///
@@ -63,8 +68,12 @@ pub trait Chain: Send + Sync {
     /// The oldest Bitcoin header the chain knows.
     async fn light_client_base(&self) -> Result<LightClientHeader, ChainError>;
 
-    /// Whether the header is on the light client's main chain.
-    async fn contains_header(&self, hash: &BlockHash) -> Result<bool, ChainError>;
+    /// Whether the light client's main chain has this header at this height.
+    async fn contains_header(
+        &self,
+        height: BitcoinHeight,
+        hash: &BlockHash,
+    ) -> Result<bool, ChainError>;
 
     /// Confirmation depth and what else the chain asks of Bitcoin.
     async fn light_client_params(&self) -> Result<LightClientParams, ChainError>;
@@ -96,6 +105,17 @@ pub trait Chain: Send + Sync {
     ) -> Result<Page, ChainError>;
 
     // --- Finality providers ---
+    //
+    // Heights are those that are voted on: of blocks on Babylon, numbers of checkpoints on a partner chain.
+
+    /// Whose votes this chain takes.
+    fn voting_domain(&self) -> VotingDomain;
+
+    /// The newest height that takes votes now; `None` before the first.
+    async fn votable_height(&self) -> Result<Option<ChainHeight>, ChainError>;
+
+    /// The newest height for which a vote may have been signed by now, wherever its key is; `None` before the first.
+    async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError>;
 
     /// All registered finality providers.
     async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError>;
@@ -134,8 +154,12 @@ pub trait Chain: Send + Sync {
     /// Height of the newest block that finality votes have finalised; `None` before the first.
     async fn last_finalized_block(&self) -> Result<Option<ChainHeight>, ChainError>;
 
-    /// Who has voted for the block at a height.
-    async fn votes(&self, height: ChainHeight) -> Result<Vec<FinalityProviderKey>, ChainError>;
+    /// Whether the chain has the provider's vote for a height.
+    async fn has_voted(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<bool, ChainError>;
 
     /// A provider's commitments to public randomness, oldest first.
     async fn public_randomness_commits(
@@ -143,11 +167,15 @@ pub trait Chain: Send + Sync {
         key: &FinalityProviderKey,
     ) -> Result<Vec<PublicRandomnessCommit>, ChainError>;
 
-    /// Newest epoch whose checkpoint is final on Bitcoin; commits of later epochs do not count yet (spec 3.7).
-    async fn last_finalized_epoch(&self) -> Result<u64, ChainError>;
+    /// The commitments under which a provider's votes for these heights count, lowest first.
+    async fn effective_commits(
+        &self,
+        key: &FinalityProviderKey,
+        heights: RangeInclusive<ChainHeight>,
+    ) -> Result<Vec<EffectiveCommit>, ChainError>;
 
-    /// The first evidence of equivocation against each provider whose first is at or above a height.
-    async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError>;
+    /// Evidence of equivocation, one for each provider.
+    async fn evidences(&self) -> Result<Vec<Evidence>, ChainError>;
 
     /// Rewards that [`Self::account`] could withdraw now, by kind of stakeholder.
     async fn rewards(&self) -> Result<Vec<Reward>, ChainError>;

@@ -2,14 +2,16 @@
 
 use bitcoin::block::Header;
 use bitcoin::secp256k1::schnorr::Signature as SchnorrSignature;
-use bitcoin::{Amount, Transaction, Txid};
+use bitcoin::{Amount, OutPoint, Transaction, Txid};
 use eots::adaptor::AdaptorSignature;
 use eots::commitment::{Commitment, Proof};
 use eots::{PublicRandomness, SecretKey, Signature};
 use staking::inclusion::InclusionProof;
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 use staking::proof_of_possession::ProofOfPossession;
-use staking::units::{BlockInterval, ChainHeight};
+use staking::units::{BitcoinHeight, BlockInterval, ChainHeight};
+
+use crate::VoteContent;
 
 /// Registers a finality provider for the sending account.
 #[derive(Debug, Clone)]
@@ -81,21 +83,25 @@ pub struct AddCovenantSignatures {
 /// Shows that a verified delegation's staking transaction is on Bitcoin.
 #[derive(Debug, Clone)]
 pub struct AddInclusionProof {
-    /// Which delegation.
-    pub staking_txid: Txid,
+    /// The delegation's staking output.
+    pub staking_output: OutPoint,
     /// Its inclusion.
     pub inclusion_proof: InclusionProof,
+    /// Height of the block that it is in.
+    pub block_height: BitcoinHeight,
 }
 
 /// Shows that a staking output was spent.
 #[derive(Debug, Clone)]
 pub struct ReportSpend {
-    /// Whose staking output.
-    pub staking_txid: Txid,
+    /// The staking output.
+    pub staking_output: OutPoint,
     /// The spending transaction, with its witness.
     pub spending_tx: Transaction,
     /// Its inclusion.
     pub inclusion_proof: InclusionProof,
+    /// Height of the block that it is in.
+    pub block_height: BitcoinHeight,
     /// The transactions whose outputs it spends, the staking transaction among them, one for each input.
     pub funding_txs: Vec<Transaction>,
 }
@@ -109,9 +115,11 @@ pub struct CommitPublicRandomness {
     pub start: ChainHeight,
     /// Number of heights.
     pub count: u64,
+    /// Its number, which grows with each commitment of the provider; only partner chains number them.
+    pub number: u64,
     /// Root of the commitment tree.
     pub commitment: Commitment,
-    /// Provider's BIP-0340 signature of the three (spec 3.5).
+    /// Provider's BIP-0340 signature of it (spec 3.5).
     pub signature: SchnorrSignature,
 }
 
@@ -126,8 +134,8 @@ pub struct AddFinalityVote {
     pub public_randomness: PublicRandomness,
     /// That the randomness was committed to.
     pub proof: Proof,
-    /// The block voted for.
-    pub app_hash: [u8; 32],
+    /// What it says of the height.
+    pub content: VoteContent,
     /// EOTS signature.
     pub signature: Signature,
 }
@@ -154,8 +162,13 @@ pub enum Message {
     AddFinalityVote(AddFinalityVote),
     /// Ends a provider's jail.
     UnjailFinalityProvider(FinalityProviderKey),
-    /// Extends, or reorganises, the Bitcoin light client; oldest header first.
-    InsertHeaders(Vec<Header>),
+    /// Extends, or reorganises, the Bitcoin light client.
+    InsertHeaders {
+        /// Height of the first header.
+        from: BitcoinHeight,
+        /// Oldest first.
+        headers: Vec<Header>,
+    },
     /// Reports a checkpoint's two transactions in Bitcoin, part 0 first.
     InsertCheckpointProof(Box<[(Transaction, InclusionProof, Header); 2]>),
     /// Withdraws the rewards of a kind of stakeholder (`finality_provider`, `btc_staker`).

@@ -253,7 +253,7 @@ fn verdict(vote: &Vote, decision: Decision) -> Result<Verdict, Refusal> {
             identity: identity(),
             height: vote.height,
             recorded,
-            asked: vote.app_hash,
+            asked: vote.content,
         }),
         Decision::BelowWatermark(watermark) => Err(Refusal::BelowWatermark {
             identity: identity(),

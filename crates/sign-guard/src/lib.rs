@@ -9,7 +9,7 @@
 //!
 //! fn sign(permit: Permit) -> Result<[u8; 32], std::convert::Infallible> {
 //!     let vote = permit.vote(); // Here the EOTS signature of this height and app hash is made.
-//!     Ok(vote.app_hash)
+//!     Ok(vote.content)
 //! }
 //!
 //! let directory = tempfile::tempdir()?;
@@ -17,10 +17,10 @@
 //! let identity = Identity { public_key: [1; 32], chain: "bbn-1".parse()? };
 //! guard.register(&identity, 0)?; // A new key; else the highest height it has voted at.
 //!
-//! let vote = Vote { identity, height: 7, app_hash: [0xaa; 32] };
+//! let vote = Vote { identity, height: 7, content: [0xaa; 32] };
 //! let signature = guard.sign(&vote, sign)?;
 //! assert_eq!(guard.sign(&vote, sign)?, signature);
-//! let fork = Vote { app_hash: [0xbb; 32], ..vote };
+//! let fork = Vote { content: [0xbb; 32], ..vote };
 //! assert!(guard.sign(&fork, sign).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -106,10 +106,10 @@ impl Recorder<'_> {
         let key = record_key(vote);
         let recorded = self.records.get(key)?.map(|record| record.value());
         Ok(match recorded {
-            Some((app_hash, signature)) if app_hash == vote.app_hash => Decision::Same(signature),
-            Some((app_hash, _)) => Decision::Conflict(app_hash),
+            Some((content, signature)) if content == vote.content => Decision::Same(signature),
+            Some((content, _)) => Decision::Conflict(content),
             None => {
-                self.records.insert(key, (vote.app_hash, None))?;
+                self.records.insert(key, (vote.content, None))?;
                 self.wrote = true;
                 Decision::New
             }
@@ -128,13 +128,13 @@ pub(crate) fn add_signatures(
         let mut records = transaction.open_table(RECORDS)?;
         for (vote, signature) in signed {
             let key = record_key(vote);
-            let unsigned = (vote.app_hash, None);
+            let unsigned = (vote.content, None);
             // A record that was pruned meanwhile stays away, a signature that is known stays the one.
             if records
                 .get(key)?
                 .is_some_and(|record| record.value() == unsigned)
             {
-                records.insert(key, (vote.app_hash, Some(*signature)))?;
+                records.insert(key, (vote.content, Some(*signature)))?;
             }
         }
     }

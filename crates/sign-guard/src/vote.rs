@@ -33,10 +33,10 @@ pub struct Identity {
 pub struct Vote {
     /// Who votes where.
     pub identity: Identity,
-    /// Height of the block voted for.
+    /// The height voted on: of a block, or the number of a partner chain's checkpoint.
     pub height: u64,
-    /// The block: the app hash in the header of that height.
-    pub app_hash: [u8; 32],
+    /// What the vote says of it: on Babylon the app hash in the header, on a partner chain SHA-256 of the message.
+    pub content: [u8; 32],
 }
 
 /// Leave to sign one vote, which is on disk. Only this crate makes permits, and each is good for one signature.
@@ -113,10 +113,10 @@ impl fmt::Debug for Identity {
 
 impl fmt::Debug for Vote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let app_hash = hex::encode(self.app_hash);
+        let content = hex::encode(self.content);
         write!(
             f,
-            "Vote({} at {} for {app_hash})",
+            "Vote({} at {} for {content})",
             self.identity, self.height
         )
     }

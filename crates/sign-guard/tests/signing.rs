@@ -52,9 +52,9 @@ fn what_is_refused_and_why() {
         Refusal::Conflict { height: 6, .. }
     ));
     // At and below the watermark, the block voted for before included.
-    for (height, app_hash) in [(5, 1), (5, 2), (4, 1), (0, 1)] {
+    for (height, content) in [(5, 1), (5, 2), (4, 1), (0, 1)] {
         assert!(matches!(
-            refusal(&guard, &vote(height, app_hash)),
+            refusal(&guard, &vote(height, content)),
             Refusal::BelowWatermark { watermark: 5, .. }
         ));
     }
@@ -82,12 +82,12 @@ fn keys_and_chains_do_not_disturb_each_other() {
         identity(0, "bbn-1"),
     ];
     sign(&guard, &vote(7, 1)).unwrap();
-    for (app_hash, identity) in (2..).zip(others) {
+    for (content, identity) in (2..).zip(others) {
         guard.register(&identity, 0).unwrap();
         let vote = Vote {
             identity: identity.clone(),
             height: 7,
-            app_hash: [app_hash; 32],
+            content: [content; 32],
         };
         assert_eq!(sign(&guard, &vote).unwrap(), signature(&vote));
         guard.prune(&identity, u64::MAX).unwrap();
@@ -196,11 +196,11 @@ fn of_many_threads_with_different_blocks_one_wins() {
     let barrier = Barrier::new(10);
     let signed = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..10)
-            .map(|app_hash| {
+            .map(|content| {
                 let (guard, barrier, permits) = (&guard, &barrier, &permits);
                 scope.spawn(move || {
                     barrier.wait();
-                    let signed = guard.sign(&vote(7, app_hash), |permit| {
+                    let signed = guard.sign(&vote(7, content), |permit| {
                         permits.fetch_add(1, Ordering::Relaxed);
                         Ok::<_, Infallible>(signature(permit.vote()))
                     });
@@ -244,7 +244,7 @@ proptest! {
     ) {
         let (_directory, path, mut guard) = guard();
         let mut signed = std::collections::HashMap::new();
-        for (height, app_hash, kind) in requests {
+        for (height, content, kind) in requests {
             match kind {
                 0 => guard.prune(&alice(), height).unwrap(),
                 1 => guard.register(&alice(), height / 2).unwrap(),
@@ -253,9 +253,9 @@ proptest! {
                     guard = SignGuard::open(&path).unwrap();
                 }
                 _ => {
-                    let permitted = guard.sign(&vote(height, app_hash), |permit| Ok::<_, Infallible>(signature(permit.vote())));
+                    let permitted = guard.sign(&vote(height, content), |permit| Ok::<_, Infallible>(signature(permit.vote())));
                     if permitted.is_ok() {
-                        prop_assert_eq!(*signed.entry(height).or_insert(app_hash), app_hash);
+                        prop_assert_eq!(*signed.entry(height).or_insert(content), content);
                     }
                 }
             }

@@ -6,6 +6,7 @@ use bitcoin::block::Header;
 use bitcoincore_rpc::RpcApi as _;
 use chain::{Chain as _, Message, Receipt};
 use staking::inclusion::InclusionProof;
+use staking::units::BitcoinHeight;
 
 use super::Stage;
 
@@ -20,8 +21,12 @@ impl Stage {
         let headers: Vec<Header> = (known + 1..=self.bitcoind.height()?)
             .map(|height| Ok(rpc.get_block_header(&rpc.get_block_hash(height)?)?))
             .collect::<anyhow::Result<_>>()?;
+        let mut from = BitcoinHeight(u32::try_from(known + 1)?);
         for chunk in headers.chunks(HEADERS_IN_A_MESSAGE) {
-            self.submit(Message::InsertHeaders(chunk.to_vec())).await?;
+            let headers = chunk.to_vec();
+            self.submit(Message::InsertHeaders { from, headers })
+                .await?;
+            from.0 += u32::try_from(chunk.len())?;
         }
         Ok(())
     }
@@ -40,6 +45,16 @@ impl Stage {
             .blockhash
             .context("not mined")?;
         Ok(InclusionProof::new(&rpc.get_block(&block)?, txid)?)
+    }
+
+    /// The inclusion proof of a mined transaction, and the height of its block.
+    pub fn included(&self, txid: Txid) -> anyhow::Result<(InclusionProof, BitcoinHeight)> {
+        let proof = self.inclusion_proof(txid)?;
+        let block = self
+            .bitcoind
+            .rpc()
+            .get_block_header_info(&proof.block_hash)?;
+        Ok((proof, BitcoinHeight(u32::try_from(block.height)?)))
     }
 
     /// Sends one message with the test's own account.

@@ -116,11 +116,12 @@ impl Stage {
             .send_raw_transaction(&stake.staking_tx)?;
         let depth = self.chain.light_client_params().await?.confirmation_depth;
         self.mine(u64::from(depth) + 1).await?;
-        let staking_txid = stake.staking_tx.compute_txid();
-        let inclusion_proof = self.inclusion_proof(staking_txid)?;
+        let staking_output = stake.delegation.staking_outpoint();
+        let (inclusion_proof, block_height) = self.included(staking_output.txid)?;
         self.submit(Message::AddInclusionProof(AddInclusionProof {
-            staking_txid,
+            staking_output,
             inclusion_proof,
+            block_height,
         }))
         .await?;
         self.wait_for(stake, DelegationStatus::Active).await

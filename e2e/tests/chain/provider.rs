@@ -5,7 +5,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
 use chain::babylon::Babylon;
-use chain::{AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message};
+use chain::{
+    AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message,
+    VoteContent,
+};
 use eots::commitment::{Tree, digest};
 use eots::randomness::{derive, public_range};
 use eots::{PublicRandomness, SecretKey, bip340, vote_message};
@@ -51,6 +54,7 @@ impl Provider {
             finality_provider: self.key,
             start: ChainHeight(start),
             count,
+            number: 0,
             commitment,
             signature: signature.into(),
         }))
@@ -85,7 +89,7 @@ impl Provider {
             height,
             public_randomness,
             proof: tree.prove(index, block)?,
-            app_hash,
+            content: VoteContent::AppHash(app_hash),
             signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
         }))
     }

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use anyhow::ensure;
 use bitcoin::hashes::Hash as _;
 use bitcoin::{Amount, BlockHash, Txid};
+use bitcoincore_rpc::RpcApi as _;
 use chain::babylon::checkpoint::CheckpointStatus;
-use chain::{Chain as _, Delegation, DelegationStatus, Evidence, FinalityBlock};
+use chain::{Chain as _, Delegation, DelegationStatus, DoubleVote, FinalityBlock};
 use eots::curve::Native;
 use eots::{SecretKey, Signed, extract, vote_message};
 use staking::keys::FinalityProviderKey;
@@ -55,11 +56,21 @@ async fn the_chain_and_its_light_client(stage: &Stage) {
     assert_eq!(base.height, BitcoinHeight(0));
     let tip = chain.light_client_tip().await.unwrap();
     assert_eq!(u64::from(tip.height.0), stage.bitcoind.height().unwrap());
-    assert!(chain.contains_header(&base.hash()).await.unwrap());
-    assert!(chain.contains_header(&tip.hash()).await.unwrap());
+    assert!(
+        chain
+            .contains_header(base.height, &base.hash())
+            .await
+            .unwrap()
+    );
+    assert!(
+        chain
+            .contains_header(tip.height, &tip.hash())
+            .await
+            .unwrap()
+    );
     assert!(
         !chain
-            .contains_header(&BlockHash::all_zeros())
+            .contains_header(tip.height, &BlockHash::all_zeros())
             .await
             .unwrap()
     );
@@ -91,7 +102,7 @@ async fn nothing_is_there_yet(stage: &Stage, nobody: FinalityProviderKey) {
     let commits = chain.public_randomness_commits(&nobody).await.unwrap();
     assert!(commits.is_empty());
     assert_eq!(chain.last_finalized_epoch().await.unwrap(), 0);
-    assert!(chain.evidences(ChainHeight(0)).await.unwrap().is_empty());
+    assert!(chain.double_votes(ChainHeight(0)).await.unwrap().is_empty());
     assert!(chain.rewards().await.unwrap().is_empty());
     let active = chain.active_finality_providers(height).await.unwrap();
     assert!(active.is_empty());
@@ -160,7 +171,10 @@ async fn epochs_and_checkpoints(stage: &Stage) {
     assert_eq!(newest.as_ref(), finalized.last());
     let [submission] = chain.submissions(epoch).await.unwrap().try_into().unwrap();
     for (block, _) in submission.parts {
-        assert!(chain.contains_header(&block).await.unwrap());
+        let rpc = stage.bitcoind.rpc();
+        let height = rpc.get_block_header_info(&block).unwrap().height;
+        let height = BitcoinHeight(height.try_into().unwrap());
+        assert!(chain.contains_header(height, &block).await.unwrap());
     }
 }
 
@@ -231,7 +245,10 @@ async fn voting_power_and_votes(stage: &Stage, provider: &Provider) -> FinalityB
     .await
     .unwrap();
     assert_eq!((block.height, block.finalized), (first, false));
-    let vote = provider.vote(first, block.app_hash).await.unwrap();
+    let vote = provider
+        .vote(first, block.content.app_hash().unwrap())
+        .await
+        .unwrap();
     provider.chain.submit(vec![vote]).await.remove(0).unwrap();
     assert_eq!(chain.votes(first).await.unwrap(), [key]);
     poll_until(DEADLINE, "the block to be final", || async {
@@ -281,7 +298,7 @@ async fn equivocation(stage: &Stage, provider: &Provider, block: FinalityBlock) 
     provider.chain.submit(vec![fork]).await.remove(0).unwrap();
     let chain = &stage.chain;
     let [evidence] = chain
-        .evidences(ChainHeight(0))
+        .double_votes(ChainHeight(0))
         .await
         .unwrap()
         .try_into()
@@ -290,12 +307,12 @@ async fn equivocation(stage: &Stage, provider: &Provider, block: FinalityBlock) 
     let extracted = extracted(&evidence).public_key();
     assert_eq!(extracted, provider.secret.public_key());
     let later = ChainHeight(block.height.0 + 1);
-    assert!(chain.evidences(later).await.unwrap().is_empty());
+    assert!(chain.double_votes(later).await.unwrap().is_empty());
     let known = chain.finality_provider(&provider.key).await.unwrap();
     assert!(known.unwrap().slashed_at.is_some());
 }
 
-fn extracted(evidence: &Evidence) -> SecretKey {
+fn extracted(evidence: &DoubleVote) -> SecretKey {
     let canonical = vote_message(evidence.height.0, &evidence.canonical_app_hash);
     let fork = vote_message(evidence.height.0, &evidence.fork_app_hash);
     extract(

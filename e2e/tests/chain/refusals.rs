@@ -6,6 +6,7 @@ use chain::babylon::{AccountKey, Babylon, Config};
 use chain::{AddCovenantSignatures, Chain as _, ChainError, Message, Rejection};
 use eots::SecretKey;
 use staking::keys::CovenantKey;
+use staking::units::BitcoinHeight;
 use testenv::Port;
 use testenv::scenario::{Stage, babylon_config};
 
@@ -122,7 +123,13 @@ pub(crate) async fn what_cannot_be_sent_at_all_says_why(stage: &Stage) {
 
     let (secret, chain) = stage.account().await.unwrap();
     let answers = chain
-        .submit(vec![Message::InsertHeaders(Vec::new()), transfer()])
+        .submit(vec![
+            Message::InsertHeaders {
+                from: BitcoinHeight(1),
+                headers: Vec::new(),
+            },
+            transfer(),
+        ])
         .await;
     assert!(
         matches!(answers[0], Err(ChainError::InvalidMessage { .. })),

@@ -6,6 +6,7 @@ use bitcoincore_rpc::RpcApi as _;
 use chain::babylon::{AccountKey, Babylon};
 use chain::{Chain as _, ChainError, Message};
 use futures::future::join_all;
+use staking::units::BitcoinHeight;
 use testenv::scenario::{Stage, babylon_config};
 
 use crate::money::{empty_account, held_by, landed};
@@ -15,7 +16,10 @@ pub(crate) async fn next_header(stage: &Stage) -> Message {
     stage.bitcoind.mine(1).unwrap();
     let rpc = stage.bitcoind.rpc();
     let tip = rpc.get_best_block_hash().unwrap();
-    Message::InsertHeaders(vec![rpc.get_block_header(&tip).unwrap()])
+    Message::InsertHeaders {
+        from: BitcoinHeight(stage.bitcoind.height().unwrap().try_into().unwrap()),
+        headers: vec![rpc.get_block_header(&tip).unwrap()],
+    }
 }
 
 pub(crate) async fn identical_messages_each_take_effect(stage: &Stage) {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use bitcoin::Amount;
-use chain::{AddFinalityVote, Chain as _, FinalityBlock, Message};
+use chain::{AddFinalityVote, Chain as _, FinalityBlock, Message, VoteContent};
 use eots::commitment::Tree;
 use eots::randomness::{derive, public_range};
 use eots::{SecretKey, vote_message};
@@ -83,7 +83,7 @@ impl Provider {
                 chain,
             },
             height: height.0,
-            app_hash,
+            content: app_hash,
         };
         // The permit is dropped: nothing is signed with it here.
         let _ = record.check_and_record(&vote)?;
@@ -120,7 +120,7 @@ impl Provider {
             height,
             public_randomness,
             proof: tree.prove(index, block)?,
-            app_hash,
+            content: VoteContent::AppHash(app_hash),
             signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
         }))
     }

@@ -6,7 +6,6 @@ use anyhow::{Context as _, ensure};
 use bitcoin::Txid;
 use bitcoin::script::Instruction;
 use bitcoincore_rpc::RpcApi as _;
-use chain::Chain as _;
 use serde_json::Value;
 use staking::units::ChainHeight;
 use testenv::network::Network;
@@ -37,7 +36,7 @@ pub(crate) async fn on_babylon(network: &Network, stakes: &[Txid]) -> anyhow::Re
             "{reports} reports about {stake}"
         );
     }
-    let evidences = network.chain.evidences(ChainHeight(0)).await?;
+    let evidences = network.chain.double_votes(ChainHeight(0)).await?;
     ensure!(evidences.is_empty(), "evidence: {evidences:?}");
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bitcoincore_rpc::RpcApi as _;
-use chain::Chain as _;
 use chain::babylon::checkpoint::CheckpointStatus;
 use serde_json::Value;
 use testenv::programs::WatchtowerProgram;

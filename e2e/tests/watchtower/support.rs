@@ -3,7 +3,10 @@
 use anyhow::{Context as _, ensure};
 use bitcoin::Transaction;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
-use chain::{AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message};
+use chain::{
+    AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message,
+    VoteContent,
+};
 use eots::commitment::{Tree, digest};
 use eots::randomness::{derive, public_range};
 use eots::{SecretKey, bip340, vote_message};
@@ -79,6 +82,7 @@ impl Provider {
                 finality_provider: self.key,
                 start,
                 count: COMMITTED,
+                number: 0,
                 commitment,
                 signature: bip340::sign(&self.secret, &digest, &rand::random()).into(),
             }))
@@ -104,7 +108,8 @@ impl Provider {
             block.context("not indexed yet")
         })
         .await?;
-        for app_hash in [block.app_hash, [0xee; 32]] {
+        let canonical = block.content.app_hash().context("no app hash")?;
+        for app_hash in [canonical, [0xee; 32]] {
             let vote = self.vote(stage, committed_from, height, app_hash)?;
             stage.submit(vote).await?;
         }
@@ -139,7 +144,7 @@ impl Provider {
             height,
             public_randomness: nonce.public(),
             proof: tree.prove(index, &block)?,
-            app_hash,
+            content: VoteContent::AppHash(app_hash),
             signature: eots::sign(&self.secret, nonce, &vote_message(height.0, &app_hash))?,
         }))
     }

@@ -10,17 +10,35 @@ pub mod start;
 pub mod status;
 pub mod unjail;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use chain::{Chain, ChainError, Message, Receipt};
 use daemon::output::{CommandError, Exit};
+use keystore::Passphrase;
 use proto::endpoint::Endpoint;
 
-use crate::config::Config;
+use crate::chains::SecuredChain;
+use crate::config::ProviderConfig;
+use crate::keys::account_key;
 use crate::signer::Remote;
 
-/// The signer in another process.
-fn remote_signer(config: &Config, endpoint: &Endpoint) -> Result<Remote, CommandError> {
-    Remote::new(endpoint.clone(), &config.babylon.chain_id)
+/// The signer in another process, for one chain.
+fn remote_signer(chain: &SecuredChain, endpoint: &Endpoint) -> Result<Remote, CommandError> {
+    Remote::new(endpoint.clone(), &chain.domain().to_string())
         .map_err(|error| CommandError::caused_by(Exit::Unreachable, "signer-unreachable", &error))
+}
+
+/// The chain, with the account of one provider.
+async fn connect(
+    chain: &SecuredChain,
+    provider: &ProviderConfig,
+    home: &Path,
+    passphrase: &Passphrase,
+) -> Result<Arc<dyn Chain>, CommandError> {
+    Ok(chain
+        .connect(account_key(provider, home, passphrase)?)
+        .await?)
 }
 
 /// Sends one message and waits until it is in a block.

@@ -7,9 +7,8 @@ use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use serde::Serialize;
 
-use super::submit_one;
+use super::{connect, submit_one};
 use crate::config::Config;
-use crate::connect;
 use crate::keys::{passphrase, provider};
 
 /// The chain's name for what finality providers earn.
@@ -68,11 +67,17 @@ impl fmt::Display for Rewards {
 /// Shows or withdraws the rewards of a provider's account; sends nothing where there is nothing to withdraw.
 ///
 /// The account may earn as other kinds of stakeholder too: that is shown, and left for their programs to withdraw.
-pub async fn run(context: &Context, name: &str, withdraw: bool) -> Result<Answer, CommandError> {
+pub async fn run(
+    context: &Context,
+    name: &str,
+    chain: Option<&str>,
+    withdraw: bool,
+) -> Result<Answer, CommandError> {
     let config: Config = context.config()?;
     let home = context.home()?;
     let provider = provider(&config, name)?;
-    let chain = connect::chain(&config, provider, home, &passphrase(&config)?).await?;
+    let chain = config.secured_chain(chain)?;
+    let chain = connect(&chain, provider, home, &passphrase(&config)?).await?;
     let mut rewards = chain.rewards().await?;
     if withdraw {
         rewards.retain(|reward| reward.kind == KIND);

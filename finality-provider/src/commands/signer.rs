@@ -9,15 +9,15 @@ use daemon::program::Context;
 use daemon::service::Service;
 use proto::endpoint::ServeError;
 
+use crate::chains::SecuredChain;
 use crate::cli::SignerOptions;
 use crate::config::Config;
-use crate::connect::{chain_domain, chain_without_account};
 use crate::keys::passphrase;
 use crate::metrics::SIGNER_METRICS;
 use crate::provider::{Next, Worker};
-use crate::record::{SigningRecord, UnknownVotes};
-use crate::signer::{Embedded, EotsSigner, serve};
-use crate::startup::{Admission, Refusals, Setting, StartError, spawn};
+use crate::record::UnknownVotes;
+use crate::signer::{Signers, serve};
+use crate::startup::{Admission, Refusals, Setting, StartError, embedded, seat, spawn};
 use crate::upkeep;
 
 /// Serves the keys of all enabled providers until stopped.
@@ -38,41 +38,44 @@ pub async fn run(context: &Context, options: SignerOptions) -> Result<Answer, Co
     let config = &setting.config;
 
     let service = Service::start(context, &config.log, &config.http, SIGNER_METRICS).await?;
-    let signer = Embedded::new(SigningRecord::open(home, chain_domain(config)?)?);
-    upkeep::start(&service, &setting, signer.clone());
-    let refusals = Refusals::watch(&service, entries.len());
-    for entry in entries {
-        let name = entry.name.clone();
-        let unknown = UnknownVotes::from(options.record);
-        let admission = Admission::new(Arc::clone(&setting), entry, signer.clone(), unknown);
-        let start = Start {
-            setting: Arc::clone(&setting),
-            admission,
-            refusals: refusals.clone(),
-        };
-        spawn(&service, &name, start);
+    let chains = config.secured_chains();
+    let signers = embedded(home, &chains)?;
+    let refusals = Refusals::watch(&service, entries.len() * chains.len());
+    let mut served = Signers::new();
+    for (chain, signer) in chains.into_iter().zip(signers) {
+        upkeep::start(&service, &setting, &chain, signer.clone());
+        served.insert(chain.domain().to_string(), Arc::new(signer.clone()));
+        for entry in &entries {
+            let name = seat(&entry.name, &chain);
+            let unknown = UnknownVotes::from(options.record);
+            let setting = Arc::clone(&setting);
+            let start = Start {
+                chain: chain.clone(),
+                admission: Admission::new(setting, entry.clone(), signer.clone(), unknown),
+                refusals: refusals.clone(),
+            };
+            spawn(&service, &name, start);
+        }
     }
-    let chain_id = config.babylon.chain_id.clone();
-    let signer: Arc<dyn EotsSigner> = Arc::new(signer);
     service.spawn_essential("signer", |stop| async move {
-        serve(&endpoint, signer, &chain_id, stop.cancelled_owned()).await?;
+        serve(&endpoint, served, stop.cancelled_owned()).await?;
         Ok::<_, ServeError>(())
     });
     service.run().await
 }
 
-/// One key on its way into the signer.
+/// One key on its way into the signer for one chain.
 struct Start {
-    setting: Arc<Setting>,
+    chain: SecuredChain,
     admission: Admission,
     refusals: Refusals,
 }
 
 impl Start {
     async fn start(&mut self) -> Result<(), StartError> {
-        let chain = chain_without_account(&self.setting.config).await?;
+        let chain = self.chain.watch().await?;
         let key = self.admission.admit(&*chain).await?;
-        tracing::info!(finality_provider = %key, "signs");
+        tracing::info!(finality_provider = %key, chain = self.chain.name(), "signs");
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! `start`: all enabled providers of the configuration, until stopped.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,26 +16,20 @@ use staking::keys::FinalityProviderKey;
 use tracing::info_span;
 
 use super::remote_signer;
+use crate::chains::SecuredChain;
 use crate::cli::StartOptions;
 use crate::config::{Config, ProviderConfig};
-use crate::connect::{chain_domain, chain_for};
 use crate::keys::{account_key, passphrase, public_key};
 use crate::metrics::{METRICS, register};
 use crate::provider::{
     Committer, Concern, Next, Provider, StatusCell, Voter, Worker, spawn as spawn_worker,
 };
-use crate::record::{SigningRecord, UnknownVotes};
+use crate::record::UnknownVotes;
 use crate::signer::{Embedded, EotsSigner};
-use crate::startup::{Admission, Refusals, Setting, StartError, spawn};
+use crate::startup::{Admission, Refusals, Setting, StartError, embedded, seat, spawn};
 use crate::upkeep;
 
-/// Where the keys of all providers are.
-enum Keys {
-    Here(Embedded),
-    Elsewhere(Arc<dyn EotsSigner>),
-}
-
-/// Runs the providers, each in tasks of its own: what fails for one is retried there and touches no other.
+/// Runs the providers, each in tasks of its own for each chain: what fails there is retried there and touches no other.
 pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, CommandError> {
     let config: Config = context.config()?;
     let home = context.home()?;
@@ -53,47 +48,71 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     let config = &setting.config;
 
     let service = Service::start(context, &config.log, &config.http, METRICS).await?;
-    let keys = match &config.signer.endpoint {
-        Some(endpoint) => Keys::Elsewhere(Arc::new(remote_signer(config, endpoint)?)),
-        None => Keys::Here(Embedded::new(SigningRecord::open(
-            home,
-            chain_domain(config)?,
-        )?)),
-    };
-    if let Keys::Here(signer) = &keys {
-        upkeep::start(&service, &setting, signer.clone());
-    }
-    let refusals = Refusals::watch(&service, entries.len());
+    let chains = config.secured_chains();
+    let holders = holders(config, home, &chains)?;
+    let refusals = Refusals::watch(&service, entries.len() * chains.len());
     let mut statuses = Vec::new();
-    for entry in entries {
-        register(&entry.name);
-        let key = public_key(&entry, home).ok();
-        let status = StatusCell::new(&entry.name, key.map(|key| key.to_string()));
-        statuses.push(status.clone());
-        let name = entry.name.clone();
-        let source = match &keys {
-            Keys::Elsewhere(signer) => Source::Elsewhere(Arc::clone(signer)),
-            Keys::Here(signer) => {
-                let setting = Arc::clone(&setting);
-                let admission = Admission::new(setting, entry.clone(), signer.clone(), unknown);
-                Source::Here(Box::new(admission), signer.clone())
-            }
-        };
-        let start = Start {
-            setting: Arc::clone(&setting),
-            source,
-            account: None,
-            refusals: refusals.clone(),
-            status,
-            supervisor: service.supervisor().clone(),
-            randomness: service.dependency(format!("{name} randomness")),
-            votes: service.dependency(format!("{name} votes")),
-            entry,
-        };
-        spawn(&service, &name, start);
+    for (chain, holder) in chains.iter().zip(holders) {
+        if let Holder::Here(signer) = &holder {
+            upkeep::start(&service, &setting, chain, signer.clone());
+        }
+        for entry in &entries {
+            let name = seat(&entry.name, chain);
+            register(&name);
+            let key = public_key(entry, home).ok();
+            let status = StatusCell::new(&name, key.map(|key| key.to_string()));
+            statuses.push(status.clone());
+            let source = match &holder {
+                Holder::Elsewhere(signer) => Source::Elsewhere(Arc::clone(signer)),
+                Holder::Here(signer) => {
+                    let setting = Arc::clone(&setting);
+                    let admission = Admission::new(setting, entry.clone(), signer.clone(), unknown);
+                    Source::Here(Box::new(admission), signer.clone())
+                }
+            };
+            let start = Start {
+                setting: Arc::clone(&setting),
+                chain: chain.clone(),
+                source,
+                account: None,
+                refusals: refusals.clone(),
+                status,
+                supervisor: service.supervisor().clone(),
+                randomness: service.dependency(format!("{name} randomness")),
+                votes: service.dependency(format!("{name} votes")),
+                name: name.clone(),
+                entry: entry.clone(),
+            };
+            spawn(&service, &name, start);
+        }
     }
     service.show_status(move || statuses.iter().map(StatusCell::get).collect::<Vec<_>>());
     service.run().await
+}
+
+/// Where the keys of all providers are that vote on one chain.
+enum Holder {
+    Here(Embedded),
+    Elsewhere(Arc<dyn EotsSigner>),
+}
+
+/// In the order of `chains`.
+fn holders(
+    config: &Config,
+    home: &Path,
+    chains: &[SecuredChain],
+) -> Result<Vec<Holder>, CommandError> {
+    let Some(endpoint) = &config.signer.endpoint else {
+        let signers = embedded(home, chains)?;
+        return Ok(signers.into_iter().map(Holder::Here).collect());
+    };
+    chains
+        .iter()
+        .map(|chain| {
+            let remote = remote_signer(chain, endpoint)?;
+            Ok(Holder::Elsewhere(Arc::new(remote)))
+        })
+        .collect()
 }
 
 /// Where one provider's key comes from.
@@ -102,9 +121,12 @@ enum Source {
     Elsewhere(Arc<dyn EotsSigner>),
 }
 
-/// One provider on its way to work.
+/// One provider on its way to work on one chain.
 struct Start {
     setting: Arc<Setting>,
+    chain: SecuredChain,
+    /// What it is called there.
+    name: String,
     entry: ProviderConfig,
     source: Source,
     account: Option<AccountKey>,
@@ -118,7 +140,7 @@ struct Start {
 impl Start {
     async fn start(&mut self) -> Result<(), StartError> {
         let account = self.account().await?;
-        let chain: Arc<dyn Chain> = chain_for(&self.setting.config, account).await?;
+        let chain = self.chain.connect(account).await?;
         let (key, signer) = match &mut self.source {
             Source::Elsewhere(signer) => {
                 let key = public_key(&self.entry, &self.setting.home)?;
@@ -145,7 +167,7 @@ impl Start {
 
     fn work(&self, key: FinalityProviderKey, chain: Arc<dyn Chain>, signer: Arc<dyn EotsSigner>) {
         let config = &self.setting.config;
-        let name = &self.entry.name;
+        let name = &self.name;
         tracing::info!(finality_provider = %key, account = chain.account(), "starts to work");
         let provider = Provider::new(key, chain, signer, self.status.clone());
         // Not inside that of the start, which ends here.

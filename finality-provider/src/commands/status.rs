@@ -1,21 +1,20 @@
 //! `status`: from the running service where there is one, otherwise from key files and the chain.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use chain::{Chain, ChainError};
+use chain::{ChainError, PublicRandomnessCommit};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::{Deserialize, Serialize};
-use staking::units::ChainHeight;
 
+use crate::chains::SecuredChain;
 use crate::config::{Config, ProviderConfig};
-use crate::connect;
 use crate::keys::public_key;
-use crate::provider::{Concern, ProviderStatus, Standing, standing, time_left, unix_seconds};
-use crate::randomness::{last_height, runway};
+use crate::provider::{ProviderStatus, Standing, standing, time_left, unix_seconds};
+use crate::randomness::runway;
+use crate::startup::seat;
 
 #[derive(Serialize, Deserialize)]
 struct Report {
@@ -84,12 +83,18 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
         }
         .into());
     }
-    let chain = connect::chain_without_account(&config).await?;
     let home = context.home()?;
-    let tip = chain.height().await?;
     let mut providers = Vec::new();
-    for entry in &config.providers {
-        providers.push(seen_from_outside(&*chain, entry, home, tip).await?);
+    for secured in config.secured_chains() {
+        for entry in &config.providers {
+            let status = ProviderStatus {
+                name: seat(&entry.name, &secured),
+                ..ProviderStatus::default()
+            };
+            let seen = seen_from_outside(&secured, entry, home, &status).await;
+            // A chain that does not answer hides no other.
+            providers.push(seen.unwrap_or_else(|error| status.with_problem(error.to_string())));
+        }
     }
     Ok(Report {
         running: false,
@@ -100,29 +105,21 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
 
 /// What key file and chain tell of a provider.
 async fn seen_from_outside(
-    chain: &dyn Chain,
+    secured: &SecuredChain,
     entry: &ProviderConfig,
     home: &Path,
-    tip: ChainHeight,
+    status: &ProviderStatus,
 ) -> Result<ProviderStatus, ChainError> {
-    let status = ProviderStatus {
-        name: entry.name.clone(),
-        tip,
-        ..ProviderStatus::default()
-    };
     let key = match public_key(entry, home) {
         Ok(key) => key,
-        Err(error) => {
-            return Ok(ProviderStatus {
-                problems: BTreeMap::from([(Concern::Start, error.message)]),
-                ..status
-            });
-        }
+        Err(error) => return Ok(status.clone().with_problem(error.message)),
     };
+    let chain = secured.watch().await?;
+    let tip = chain.votable_height().await?.unwrap_or_default();
     let known = chain.finality_provider(&key).await?;
     let info = chain.signing_info(&key).await?;
     let commits = chain.public_randomness_commits(&key).await?;
-    let randomness_to = commits.iter().map(last_height).max();
+    let randomness_to = commits.iter().map(PublicRandomnessCommit::last).max();
     Ok(ProviderStatus {
         key: Some(key.to_string()),
         standing: standing(known.as_ref()),
@@ -134,8 +131,9 @@ async fn seen_from_outside(
         power: chain.voting_power(&key, tip).await?,
         last_vote: known.and_then(|known| known.highest_voted_height),
         missed_in_window: info.map(|info| info.missed_blocks),
+        tip,
         randomness_to,
         runway: runway(tip, randomness_to),
-        ..status
+        ..status.clone()
     })
 }

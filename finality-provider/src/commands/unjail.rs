@@ -8,9 +8,8 @@ use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 
-use super::submit_one;
+use super::{connect, submit_one};
 use crate::config::Config;
-use crate::connect;
 use crate::keys::{passphrase, provider, public_key};
 use crate::provider::time_left;
 
@@ -30,12 +29,17 @@ impl fmt::Display for Unjailed {
 }
 
 /// Ends a provider's jail; says how long to wait where it is too early.
-pub async fn run(context: &Context, name: &str) -> Result<Answer, CommandError> {
+pub async fn run(
+    context: &Context,
+    name: &str,
+    chain: Option<&str>,
+) -> Result<Answer, CommandError> {
     let config: Config = context.config()?;
     let home = context.home()?;
     let provider = provider(&config, name)?;
     let key = public_key(provider, home)?;
-    let chain = connect::chain(&config, provider, home, &passphrase(&config)?).await?;
+    let chain = config.secured_chain(chain)?;
+    let chain = connect(&chain, provider, home, &passphrase(&config)?).await?;
     let Some(known) = chain.finality_provider(&key).await? else {
         return Err(CommandError::new(
             Exit::Failed,

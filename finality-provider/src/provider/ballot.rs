@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use chain::{AddFinalityVote, ChainError, FinalityBlock, Message};
+use chain::{AddFinalityVote, ChainError, FinalityBlock, Message, VotingDomain};
 use eots::commitment::Proof;
 use eots::curve::Native;
-use eots::{PublicKey, PublicRandomness, Signature, verify, vote_message};
+use eots::{PublicKey, PublicRandomness, Signature, verify};
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
@@ -56,7 +56,10 @@ impl Voter {
         // Asked after the chain was: whatever we have signed until then is in it.
         let signed_to = held.ok_or(RoundError::NotHeld)?.signed_to;
         match voted {
-            Some(voted) if voted > signed_to => Err(RoundError::UsedElsewhere { voted, signed_to }),
+            Some(voted) if Some(voted) > signed_to => Err(RoundError::UsedElsewhere {
+                voted,
+                signed_to: signed_to.unwrap_or_default(),
+            }),
             _ => Ok(()),
         }
     }
@@ -66,12 +69,14 @@ impl Voter {
         &self,
         ballots: Vec<Ballot>,
     ) -> Result<Vec<AddFinalityVote>, RoundError> {
-        let Provider { key, signer, .. } = &self.provider;
+        let Provider {
+            key, chain, signer, ..
+        } = &self.provider;
         let votes: Vec<Vote> = ballots
             .iter()
             .map(|ballot| Vote {
                 height: ballot.block.height,
-                app_hash: ballot.block.app_hash,
+                content: ballot.block.content,
             })
             .collect();
         let signatures = signer.sign_votes(*key, &votes).await?;
@@ -79,13 +84,13 @@ impl Voter {
         for (ballot, signature) in ballots.into_iter().zip(signatures) {
             match signature {
                 Ok(signature) => {
-                    check_signature(&ballot, self.provider.key, &signature)?;
+                    check_signature(&chain.voting_domain(), &ballot, *key, &signature)?;
                     signed.push(AddFinalityVote {
                         finality_provider: *key,
                         height: ballot.block.height,
                         public_randomness: ballot.public_randomness,
                         proof: ballot.proof,
-                        app_hash: ballot.block.app_hash,
+                        content: ballot.block.content,
                         signature,
                     });
                 }
@@ -174,6 +179,7 @@ impl Voter {
 
 /// The signer may be another process; a vote that the chain would refuse is not worth sending.
 fn check_signature(
+    domain: &VotingDomain,
     ballot: &Ballot,
     key: FinalityProviderKey,
     signature: &Signature,
@@ -183,10 +189,12 @@ fn check_signature(
         public_randomness,
         ..
     } = ballot;
-    let message = vote_message(block.height.0, &block.app_hash);
     let wrong = |reason: String| {
         SignerError::InvalidAnswer(format!("vote for height {}: {reason}", block.height))
     };
+    let message = domain
+        .message(block.height, &block.content)
+        .map_err(|error| wrong(error.to_string()))?;
     let key = PublicKey::from_bytes(key.to_bytes()).map_err(|error| wrong(error.to_string()))?;
     verify(&Native, &key, public_randomness, &message, signature)
         .map_err(|error| wrong(error.to_string()))

@@ -4,15 +4,15 @@
 //! would be refused, and a commitment to it would make later votes impossible.
 
 use std::collections::BTreeMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
+use std::sync::Arc;
 
-use chain::{ChainError, PublicRandomnessCommit};
+use chain::{EffectiveCommit, PublicRandomnessCommit};
 use eots::PublicRandomness;
 use eots::commitment::{BLOCK_LEAVES, Block, Proof, Tree, TreeError};
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
-use crate::randomness::last_height;
 use crate::signer::{EotsSigner, HeightRange, MOST_COMMITTED, MOST_RANDOMNESS, SignerError};
 
 /// Why a commitment cannot be used.
@@ -40,23 +40,26 @@ pub enum CommittedError {
 
 /// One commitment of the chain, and what we know of it.
 struct Entry {
+    /// Last of the heights whose votes count under it.
+    last: ChainHeight,
     commit: PublicRandomnessCommit,
     content: Content,
 }
 
+#[derive(Clone)]
 enum Content {
     /// No vote has needed it yet.
     NotLookedAt,
     /// Another key's, chain's or program's: no vote of ours can be under it.
     Foreign,
     Ours {
-        tree: Tree,
+        tree: Arc<Tree>,
         /// The leaves of the block proven from last: votes go upwards, so the next one is most likely there too.
         block: Option<(Range<u64>, Vec<PublicRandomness>)>,
     },
 }
 
-/// The commitments of one provider that still matter, by first height.
+/// The commitments of one provider that still matter, by the first height whose votes count under each.
 pub(super) struct Committed {
     key: FinalityProviderKey,
     entries: BTreeMap<ChainHeight, Entry>,
@@ -70,39 +73,25 @@ impl Committed {
         }
     }
 
-    /// Takes over what of the chain's list covers any of `heights`, and forgets the rest.
-    ///
-    /// # Errors
-    ///
-    /// Refuses commitments that overlap: the chain takes none, and proving under them could cost any amount of work.
-    pub(super) fn take_over(
-        &mut self,
-        commits: &[PublicRandomnessCommit],
-        heights: &RangeInclusive<ChainHeight>,
-    ) -> Result<(), ChainError> {
-        check_disjoint(commits)?;
-        let mut former = std::mem::take(&mut self.entries);
-        for commit in commits {
-            if commit.start > *heights.end() || last_height(commit) < *heights.start() {
-                continue;
-            }
-            let content = match former.remove(&commit.start) {
-                Some(entry) if entry.commit == *commit => entry.content,
-                _ => Content::NotLookedAt,
-            };
+    /// Takes over the chain's list, and forgets all that is not on it.
+    pub(super) fn take_over(&mut self, effective: Vec<EffectiveCommit>) {
+        let former = std::mem::take(&mut self.entries);
+        for EffectiveCommit { heights, commit } in effective {
+            // On a partner chain the next epoch may be under the same commitment, which is not rebuilt for that.
+            let known = former.values().find(|entry| entry.commit == commit);
             let entry = Entry {
-                commit: *commit,
-                content,
+                last: *heights.end(),
+                commit,
+                content: known.map_or(Content::NotLookedAt, |entry| entry.content.clone()),
             };
-            self.entries.insert(commit.start, entry);
+            self.entries.insert(*heights.start(), entry);
         }
-        Ok(())
     }
 
-    /// The commitment that covers `height`.
-    pub(super) fn covering(&self, height: ChainHeight) -> Option<&PublicRandomnessCommit> {
-        let (_, entry) = self.entries.range(..=height).next_back()?;
-        (last_height(&entry.commit) >= height).then_some(&entry.commit)
+    /// Whether votes for `height` count under any commitment.
+    pub(super) fn covers(&self, height: ChainHeight) -> bool {
+        let below = self.entries.range(..=height).next_back();
+        below.is_some_and(|(_, entry)| height <= entry.last)
     }
 
     /// The public randomness of `height` with the proof that it was committed to; `None` where no commitment covers it.
@@ -115,12 +104,15 @@ impl Committed {
             return Ok(None);
         };
         let commit = entry.commit;
-        if last_height(&commit) < height {
+        if entry.last < height {
             return Ok(None);
         }
         if let Content::NotLookedAt = entry.content {
             entry.content = match rebuild(signer, self.key, &commit).await {
-                Ok(tree) => Content::Ours { tree, block: None },
+                Ok(tree) => Content::Ours {
+                    tree: Arc::new(tree),
+                    block: None,
+                },
                 Err(CommittedError::Foreign { .. }) => Content::Foreign,
                 Err(error) => return Err(error),
             };
@@ -128,7 +120,9 @@ impl Committed {
         let Content::Ours { tree, block } = &mut entry.content else {
             return Err(foreign(&commit));
         };
-        let index = height.0 - commit.start.0;
+        let Some(index) = height.0.checked_sub(commit.start.0) else {
+            return Err(foreign(&commit));
+        };
         let range = tree.block_of(index)?;
         let leaves = match block.take() {
             Some((cached, leaves)) if cached == range => leaves,
@@ -158,24 +152,6 @@ pub(super) async fn check(
     commit: &PublicRandomnessCommit,
 ) -> Result<(), CommittedError> {
     rebuild(signer, key, commit).await.map(|_| ())
-}
-
-fn check_disjoint(commits: &[PublicRandomnessCommit]) -> Result<(), ChainError> {
-    let mut sorted: Vec<_> = commits.iter().collect();
-    sorted.sort_by_key(|commit| commit.start);
-    let overlap = sorted
-        .iter()
-        .zip(sorted.iter().skip(1))
-        .find(|(lower, upper)| last_height(lower) >= upper.start);
-    overlap.map_or(Ok(()), |(lower, upper)| {
-        Err(ChainError::InvalidAnswer {
-            query: "public randomness commitments",
-            reason: format!(
-                "{} heights from {} overlap with {} from {}",
-                lower.count, lower.start, upper.count, upper.start
-            ),
-        })
-    })
 }
 
 async fn rebuild(

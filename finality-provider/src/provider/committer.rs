@@ -8,7 +8,7 @@ use super::committed::check;
 use super::work::{Next, Worker};
 use super::{Concern, Provider, RoundError, Standing};
 use crate::metrics::show;
-use crate::randomness::{CommitPolicy, Coverage, PlannedCommit, last_height, plan_commit, runway};
+use crate::randomness::{CommitPolicy, Coverage, PlannedCommit, plan_commit, runway};
 use crate::signer::{HeightRange, MOST_COMMITTED};
 
 /// Commits one provider to public randomness. A jailed provider goes on, so that it can vote as soon as it is back.
@@ -43,10 +43,10 @@ impl Committer {
             status,
         } = &self.provider;
         let params = chain.finality_params().await?;
-        let tip = chain.height().await?;
+        let tip = chain.votable_height().await?.unwrap_or_default();
         let commits = chain.public_randomness_commits(key).await?;
-        let newest = commits.iter().max_by_key(|commit| last_height(commit));
-        let covered_to = newest.map(last_height);
+        let newest = commits.iter().max_by_key(|commit| commit.last());
+        let covered_to = newest.map(PublicRandomnessCommit::last);
         status.update(|status| {
             status.tip = tip;
             status.randomness_to = covered_to;
@@ -55,6 +55,7 @@ impl Committer {
         let coverage = Coverage {
             tip,
             activation: params.activation_height,
+            commit_start: params.commit_start,
             minimum: params.min_public_randomness,
             covered_to,
         };
@@ -68,7 +69,8 @@ impl Committer {
         Ok(plan)
     }
 
-    async fn commit(&self, plan: PlannedCommit) -> Result<(), RoundError> {
+    /// Makes a commitment, which comes after the one that the chain calls `last`.
+    async fn commit(&self, plan: PlannedCommit, last: u64) -> Result<(), RoundError> {
         let Provider {
             key, chain, signer, ..
         } = &self.provider;
@@ -83,11 +85,13 @@ impl Committer {
             start: plan.start,
             count,
         };
-        let signed = signer.sign_commitment(*key, range).await?;
+        let number = last.saturating_add(1);
+        let signed = signer.sign_commitment(*key, range, number).await?;
         let message = Message::CommitPublicRandomness(CommitPublicRandomness {
             finality_provider: *key,
             start: plan.start,
             count: plan.count,
+            number,
             commitment: signed.commitment,
             signature: signed.signature,
         });
@@ -133,7 +137,7 @@ impl Worker for Committer {
             return Ok(next);
         }
         if let Some(plan) = self.due().await? {
-            self.commit(plan).await?;
+            self.commit(plan, look.commit_number).await?;
         }
         self.observe().await?;
         Ok(Next::Round)

@@ -102,6 +102,7 @@ impl Provider {
             jailed_until = info.and_then(|info| info.jailed_until);
         }
         let voted = known.as_ref().and_then(|known| known.highest_voted_height);
+        let commit_number = known.as_ref().map_or(0, |known| known.commit_number);
         self.status.update(|status| {
             if status.standing != standing {
                 tracing::info!(%standing, "the provider's standing on the chain");
@@ -115,6 +116,7 @@ impl Provider {
             standing,
             jailed_until,
             voted,
+            commit_number,
         })
     }
 }
@@ -126,6 +128,8 @@ struct Look {
     jailed_until: Option<SystemTime>,
     /// Highest height at which the chain has its vote.
     voted: Option<ChainHeight>,
+    /// Number of its newest commitment.
+    commit_number: u64,
 }
 
 impl Look {

@@ -61,7 +61,7 @@ impl fmt::Display for Concern {
 /// A provider's state as last seen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ProviderStatus {
-    /// Its name in the configuration.
+    /// Its name in the configuration; on a partner chain `name@chain`.
     pub name: String,
     /// Its EOTS key, hex; `None` where the key file cannot be read.
     pub key: Option<String>,
@@ -97,6 +97,15 @@ pub struct ProviderStatus {
     pub last_lost_vote: Option<String>,
     /// What is wrong at present, by what it is about.
     pub problems: BTreeMap<Concern, String>,
+}
+
+impl ProviderStatus {
+    /// The same, with what keeps the provider from working.
+    #[must_use]
+    pub fn with_problem(mut self, problem: String) -> Self {
+        self.problems.insert(Concern::Start, problem);
+        self
+    }
 }
 
 /// One provider's status, written by its tasks and read by whoever asks.

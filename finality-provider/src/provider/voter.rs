@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use chain::{ChainError, FinalityBlock, PublicRandomnessCommit};
+use chain::{ChainError, FinalityBlock};
 use futures::{StreamExt, TryStreamExt, stream, try_join};
 use staking::units::ChainHeight;
 
 use super::committed::Committed;
 use super::work::{Next, Worker};
-use super::{Concern, Provider, RoundError};
+use super::{Concern, Look, Provider, RoundError, Standing};
 use crate::metrics::show;
 use crate::votes::{Decision, Observation, SkipReason, Window, decide, first_height};
 
@@ -43,7 +43,9 @@ impl Voter {
     /// What holds for this round, and its heights; `None` where there is nothing new.
     async fn window(&self) -> Result<Option<(Window, RangeInclusive<ChainHeight>)>, ChainError> {
         let chain = &self.provider.chain;
-        let tip = chain.height().await?;
+        let Some(tip) = chain.votable_height().await? else {
+            return Ok(None);
+        };
         self.provider.status.update(|status| status.tip = tip);
         if self.next.is_some_and(|next| next > tip) {
             return Ok(None);
@@ -71,6 +73,18 @@ impl Voter {
         Ok((first <= last).then_some((window, first..=last)))
     }
 
+    /// On a partner chain a jailed provider keeps its seat until the epoch's end, and its votes are needed.
+    async fn has_power_in_jail(&self, look: &Look) -> Result<bool, ChainError> {
+        let Provider { key, chain, .. } = &self.provider;
+        if look.standing != Standing::Jailed {
+            return Ok(false);
+        }
+        match chain.votable_height().await? {
+            Some(height) => Ok(chain.voting_power(key, height).await? > 0),
+            None => Ok(false),
+        }
+    }
+
     /// Looks at all `heights`, and says for which blocks a vote is due and below which height all is settled.
     async fn due(
         &mut self,
@@ -79,19 +93,13 @@ impl Voter {
     ) -> Result<(Vec<FinalityBlock>, ChainHeight), RoundError> {
         let chain = &self.provider.chain;
         let key = &self.provider.key;
-        let (finalized_epoch, commits) = try_join!(
-            chain.last_finalized_epoch(),
-            chain.public_randomness_commits(key)
-        )?;
-        self.committed.take_over(&commits, heights)?;
-        let counts = |commit: &PublicRandomnessCommit| {
-            finalized_epoch != 0 && commit.epoch <= finalized_epoch
-        };
+        let effective = chain.effective_commits(key, heights.clone()).await?;
+        self.committed.take_over(effective);
 
         let numbers = heights.start().0..=heights.end().0;
         let seen: Vec<Observation> = stream::iter(numbers.clone().map(ChainHeight))
             .map(|height| {
-                let covered = self.committed.covering(height).is_some_and(counts);
+                let covered = self.committed.covers(height);
                 observe(&self.provider, height, covered)
             })
             .buffered(CONCURRENT_HEIGHTS)
@@ -129,7 +137,9 @@ impl Worker for Voter {
 
     async fn round(&mut self) -> Result<Next, RoundError> {
         let look = self.provider.look().await?;
-        if let Some(next) = look.obstacle() {
+        if let Some(next) = look.obstacle()
+            && !self.has_power_in_jail(&look).await?
+        {
             self.next = None;
             return Ok(next);
         }
@@ -182,7 +192,7 @@ async fn observe(
         });
     }
     // Asked only where it can change the decision: it is the longest of the three answers.
-    let voted = power > 0 && chain.votes(height).await?.contains(key);
+    let voted = power > 0 && chain.has_voted(key, height).await?;
     Ok(Observation {
         block,
         power,

@@ -17,8 +17,8 @@ pub enum UnknownVotes {
 /// What the chain says of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnChain {
-    /// The chain's newest block.
-    pub tip: ChainHeight,
+    /// The newest height for which a vote may have been signed by now; `None` before the first.
+    pub tip: Option<ChainHeight>,
     /// Highest height at which the chain has a vote of the key.
     pub voted: Option<ChainHeight>,
 }
@@ -30,33 +30,36 @@ pub enum Admission {
     Recorded,
     /// It signs nothing up to this height.
     Register {
-        /// The low watermark.
-        watermark: ChainHeight,
+        /// The low watermark; `None` where no height is below it.
+        watermark: Option<ChainHeight>,
     },
 }
 
-/// Decides whether `key`, up to whose height `recorded` the record knows its votes, may sign.
+/// Decides whether `key` may sign. `recorded` is the height up to which the record knows its votes, `Some(None)` where it
+/// knows the key and that it has signed nothing.
 ///
 /// A key without a record begins above the chain's present height even where the chain has seen no vote of it: one that
 /// was signed elsewhere may be under way. A new provider has no power at those heights, so it loses nothing.
 pub fn admission(
     key: FinalityProviderKey,
-    recorded: Option<ChainHeight>,
+    recorded: Option<Option<ChainHeight>>,
     chain: OnChain,
     unknown: UnknownVotes,
 ) -> Result<Admission, RecordError> {
     let register = Admission::Register {
-        watermark: chain.tip.max(chain.voted.unwrap_or_default()),
+        watermark: chain.tip.max(chain.voted),
     };
     match (recorded, chain.voted, unknown) {
-        (Some(recorded), Some(voted), UnknownVotes::Refuse) if voted > recorded => {
+        (Some(recorded), Some(voted), UnknownVotes::Refuse) if Some(voted) > recorded => {
             Err(RecordError::Behind {
                 key,
-                recorded,
+                recorded: recorded.unwrap_or_default(),
                 voted,
             })
         }
-        (Some(recorded), Some(voted), UnknownVotes::AdoptChainWatermark) if voted > recorded => {
+        (Some(recorded), Some(voted), UnknownVotes::AdoptChainWatermark)
+            if Some(voted) > recorded =>
+        {
             Ok(register)
         }
         (Some(_), ..) => Ok(Admission::Recorded),
@@ -85,16 +88,34 @@ mod tests {
         unknown: UnknownVotes,
     ) -> Result<Admission, RecordError> {
         let chain = OnChain {
-            tip: ChainHeight(tip),
+            tip: Some(ChainHeight(tip)),
             voted: voted.map(ChainHeight),
         };
-        admission(key(), recorded.map(ChainHeight), chain, unknown)
+        let recorded = recorded.map(|height| Some(ChainHeight(height)));
+        admission(key(), recorded, chain, unknown)
     }
 
     fn register(watermark: u64) -> Admission {
         Admission::Register {
-            watermark: ChainHeight(watermark),
+            watermark: Some(ChainHeight(watermark)),
         }
+    }
+
+    #[test]
+    fn before_the_first_height_nothing_is_refused_but_what_was_voted_elsewhere() {
+        let at = |recorded, voted| {
+            let chain = OnChain { tip: None, voted };
+            admission(key(), recorded, chain, UnknownVotes::Refuse)
+        };
+        let new = Admission::Register { watermark: None };
+        assert_eq!(at(None, None).unwrap(), new);
+        assert_eq!(at(Some(None), None).unwrap(), Admission::Recorded);
+        let first = Some(ChainHeight(0));
+        assert!(
+            at(Some(None), first).is_err(),
+            "voted at height 0 elsewhere"
+        );
+        assert_eq!(at(Some(first), first).unwrap(), Admission::Recorded);
     }
 
     #[test]
@@ -190,7 +211,8 @@ mod tests {
             match decided(recorded, voted, tip, unknown) {
                 Ok(Admission::Recorded) => prop_assert!(recorded >= voted),
                 Ok(Admission::Register { watermark }) => {
-                    prop_assert!(watermark.0 >= tip && Some(watermark.0) >= voted);
+                    let watermark = watermark.unwrap().0;
+                    prop_assert!(watermark >= tip && Some(watermark) >= voted);
                 }
                 Err(_) => prop_assert!(!adopt && voted > recorded),
             }

@@ -13,9 +13,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chain::VotingDomain;
 use daemon::output::{CommandError, Exit};
 use sign_guard::{
-    ChainDomain, Identity, OpenError, Permit, SignAnswer, SignGuard, Signature, StorageError, Vote,
+    ChainDomain, ChainDomainError, Identity, OpenError, Permit, SignAnswer, SignGuard, Signature,
+    StorageError, Vote,
 };
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
@@ -57,6 +59,9 @@ pub enum RecordError {
         /// Highest vote on the chain.
         voted: ChainHeight,
     },
+    /// A chain id that no record can name.
+    #[error(transparent)]
+    Domain(#[from] ChainDomainError),
     /// Two entries of the configuration have the same key.
     #[error("finality provider {0} is in the configuration twice, under two names")]
     Twice(FinalityProviderKey),
@@ -76,38 +81,69 @@ pub enum RecordError {
     Storage(#[from] StorageError),
 }
 
-/// The record of what the keys of this home have signed on one chain.
+/// The record of what the keys of this home have signed on one chain. All chains share the home's file.
 ///
 /// The file is made when the first key is admitted, so that a home that is refused stays without one.
 pub struct SigningRecord {
-    path: PathBuf,
+    file: Arc<RecordFile>,
+    domain: VotingDomain,
     chain: ChainDomain,
+}
+
+/// Leave to sign one vote, which is on disk; good for one signature.
+pub struct Permitted {
+    /// The height.
+    pub height: ChainHeight,
+    /// What the record knows the vote by.
+    pub content: [u8; 32],
+    /// Held until the signature is made.
+    _permit: Permit,
+}
+
+struct RecordFile {
+    path: PathBuf,
     guard: RwLock<Option<Arc<SignGuard>>>,
 }
 
 impl SigningRecord {
-    /// Opens the record of `home` for votes on `chain`, if there is one.
+    /// Opens the record of `home` for votes of `domain`, if there is one.
     ///
     /// # Errors
     ///
-    /// Refuses a damaged record, and one that another process has.
-    pub fn open(home: &Path, chain: ChainDomain) -> Result<Self, RecordError> {
+    /// Refuses a damaged record, one that another process has, and a chain id that no record can name.
+    pub fn open(home: &Path, domain: VotingDomain) -> Result<Self, RecordError> {
         let path = home.join(RECORD_FILE);
         let guard = match SignGuard::open(&path) {
             Ok(guard) => Some(Arc::new(guard)),
             Err(OpenError::Missing { .. }) => None,
             Err(error) => return Err(error.into()),
         };
+        let guard = RwLock::new(guard);
+        let file = Arc::new(RecordFile { path, guard });
+        Self::of(file, domain)
+    }
+
+    /// The same home's record for votes of another domain.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a chain id that no record can name.
+    pub fn beside(&self, domain: VotingDomain) -> Result<Self, RecordError> {
+        Self::of(Arc::clone(&self.file), domain)
+    }
+
+    fn of(file: Arc<RecordFile>, domain: VotingDomain) -> Result<Self, RecordError> {
+        let chain = domain.to_string().parse()?;
         Ok(Self {
-            path,
+            file,
+            domain,
             chain,
-            guard: RwLock::new(guard),
         })
     }
 
-    /// The chain whose votes are recorded.
-    pub fn chain(&self) -> &ChainDomain {
-        &self.chain
+    /// Whose votes are recorded.
+    pub fn domain(&self) -> &VotingDomain {
+        &self.domain
     }
 
     /// Lets `key` sign if [`admission`] does. What it may not sign is durable when this returns.
@@ -119,45 +155,77 @@ impl SigningRecord {
     ) -> Result<(), RecordError> {
         let recorded = self.signed_to(key)?;
         if let Admission::Register { watermark } = admission(key, recorded, chain, unknown)? {
-            self.create()?.register(&self.identity(key), watermark.0)?;
+            let place = watermark.map_or(0, |height| self.place(height));
+            self.create()?.register(&self.identity(key), place)?;
+            let above = watermark.map(|height| height.0);
             if chain.voted.is_some() {
-                tracing::warn!(finality_provider = %key, %watermark, "adopted the chain's height as watermark");
+                tracing::warn!(finality_provider = %key, chain = %self.domain, above, "adopted the chain's height as watermark");
             } else {
-                tracing::info!(finality_provider = %key, %watermark, "new key; it votes above this height");
+                tracing::info!(finality_provider = %key, chain = %self.domain, above, "new key; it votes above this height");
             }
         }
         Ok(())
     }
 
-    /// Highest height that `key` may have signed; `None` where it was never admitted.
-    pub fn signed_to(&self, key: FinalityProviderKey) -> Result<Option<ChainHeight>, StorageError> {
+    /// Highest height that `key` may have signed, if any; `None` where it was never admitted.
+    pub fn signed_to(
+        &self,
+        key: FinalityProviderKey,
+    ) -> Result<Option<Option<ChainHeight>>, StorageError> {
         let Some(guard) = self.guard() else {
             return Ok(None);
         };
         let status = guard.status(&self.identity(key))?;
-        Ok(status.map(|status| ChainHeight(status.highest())))
+        Ok(status.map(|status| self.height(status.highest())))
     }
 
-    /// Records votes of `key` and has `signer` sign what the record permits; `None` where there is no record.
+    /// Where a height is in the record, whose 0 means none: checkpoints are counted from 0 and recorded from 1.
+    fn place(&self, height: ChainHeight) -> u64 {
+        match self.domain {
+            VotingDomain::Babylon(_) => height.0,
+            VotingDomain::PartnerChain(_) => height.0.saturating_add(1),
+        }
+    }
+
+    /// The height at a place in the record.
+    fn height(&self, place: u64) -> Option<ChainHeight> {
+        match self.domain {
+            VotingDomain::Babylon(_) => Some(ChainHeight(place)),
+            VotingDomain::PartnerChain(_) => place.checked_sub(1).map(ChainHeight),
+        }
+    }
+
+    /// Records votes of `key` and has `signer` sign what the record permits: height and content of a vote. `None` where
+    /// there is no record.
     pub fn sign_all<E>(
         &self,
         key: FinalityProviderKey,
-        blocks: impl IntoIterator<Item = (ChainHeight, [u8; 32])>,
-        signer: impl FnMut(Permit) -> Result<Signature, E>,
+        votes: impl IntoIterator<Item = (ChainHeight, [u8; 32])>,
+        mut signer: impl FnMut(Permitted) -> Result<Signature, E>,
     ) -> Option<Result<Vec<SignAnswer<E>>, StorageError>> {
         let identity = self.identity(key);
-        let votes: Vec<_> = blocks
+        let votes: Vec<_> = votes
             .into_iter()
-            .map(|(height, app_hash)| Vote {
+            .map(|(height, content)| Vote {
                 identity: identity.clone(),
-                height: height.0,
-                app_hash,
+                height: self.place(height),
+                content,
             })
             .collect();
-        Some(self.guard()?.sign_all(&votes, signer))
+        let permitted = |permit: Permit| {
+            let vote = permit.vote();
+            let height = self.height(vote.height).unwrap_or_default();
+            let content = vote.content;
+            signer(Permitted {
+                height,
+                content,
+                _permit: permit,
+            })
+        };
+        Some(self.guard()?.sign_all(&votes, permitted))
     }
 
-    /// Forgets votes that nobody will ask for again; their heights stay refused.
+    /// Forgets votes, on any chain, that nobody will ask for again; their heights stay refused.
     pub fn prune(&self) -> Result<(), StorageError> {
         let Some(guard) = self.guard() else {
             return Ok(());
@@ -172,18 +240,23 @@ impl SigningRecord {
 
     fn guard(&self) -> Option<Arc<SignGuard>> {
         // Written in one assignment: a panic elsewhere leaves it whole.
-        self.guard
+        self.file
+            .guard
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
     fn create(&self) -> Result<Arc<SignGuard>, RecordError> {
-        let mut guard = self.guard.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self
+            .file
+            .guard
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(guard) = &*guard {
             return Ok(Arc::clone(guard));
         }
-        if let Some(directory) = self.path.parent() {
+        if let Some(directory) = self.file.path.parent() {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -193,7 +266,7 @@ impl SigningRecord {
                     source,
                 })?;
         }
-        let created = Arc::new(SignGuard::create(&self.path)?);
+        let created = Arc::new(SignGuard::create(&self.file.path)?);
         *guard = Some(Arc::clone(&created));
         Ok(created)
     }
@@ -209,8 +282,8 @@ impl SigningRecord {
 impl fmt::Debug for SigningRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningRecord")
-            .field("path", &self.path)
-            .field("chain", &self.chain)
+            .field("path", &self.file.path)
+            .field("domain", &self.domain)
             .finish_non_exhaustive()
     }
 }
@@ -233,12 +306,13 @@ impl From<RecordError> for CommandError {
                 ),
             ),
             RecordError::Twice(_) => ("key-twice", Some("remove one of the [[provider]] entries")),
+            RecordError::Domain(_) => ("config-invalid", None),
             RecordError::Directory { .. } => ("directory-not-created", None),
             RecordError::Open(OpenError::InUse { .. }) => ("signing-record-in-use", None),
             RecordError::Open(_) | RecordError::Storage(_) => ("signing-record", None),
         };
         let exit = match error {
-            RecordError::Twice(_) => Exit::Configuration,
+            RecordError::Twice(_) | RecordError::Domain(_) => Exit::Configuration,
             _ => Exit::Refused,
         };
         let refused = Self::caused_by(exit, code, &error);

@@ -2,28 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use bitcoin::secp256k1::{Keypair, SECP256K1};
-use eots::commitment::{Block, Commitment, Tree, TreeError, block_ranges, digest};
+use bitcoin::secp256k1::{Keypair, SECP256K1, schnorr};
+use chain::VotingDomain;
+use eots::commitment::{Block, Commitment, Tree, TreeError, block_ranges};
 use eots::curve::Native;
-use eots::randomness::{derive, public_range};
-use eots::{PublicRandomness, SecretKey, Signature, VerifyError, bip340, vote_message};
+use eots::{PublicRandomness, SecretKey, Signature, VerifyError, bip340};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use rayon::prelude::*;
-use sign_guard::{Permit, SignError, StorageError};
+use sign_guard::{SignError, StorageError};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::{AccountAddress, AccountAddressError, ProofOfPossession};
+use staking::units::ChainHeight;
 use tokio::task::spawn_blocking;
 
+use super::domain::{commitment_digest, nonce, recorded, registration_digest};
 use super::{
     EotsSigner, HeightRange, HeldKey, MOST_COMMITTED, MOST_RANDOMNESS, MOST_VOTES, Refusal,
-    SignedCommitment, SignerError, Vote,
+    Registration, SignedCommitment, SignerError, Vote,
 };
-use crate::record::{OnChain, RecordError, SigningRecord, UnknownVotes};
+use crate::record::{OnChain, Permitted, RecordError, SigningRecord, UnknownVotes};
 
 /// Signs for one chain with the keys of one or more providers.
 #[derive(Clone)]
@@ -122,14 +125,54 @@ impl Inner {
         secret: &SecretKey,
         votes: &[Vote],
     ) -> Result<Vec<Result<Signature, Refusal>>, Refusal> {
-        let blocks = votes.iter().map(|vote| (vote.height, vote.app_hash));
+        let domain = self.record.domain();
+        let drafts: Vec<_> = votes.iter().map(|vote| Draft::of(domain, vote)).collect();
+        let asked = drafts.iter().flatten().map(|draft| draft.recorded);
         let signed = self
             .record
-            .sign_all(key, blocks, |permit| sign(secret, &permit))
+            .sign_all(key, asked, |permitted| {
+                let of = (permitted.height, permitted.content);
+                let mut drafts = drafts.iter().flatten();
+                let draft = drafts.find(|draft| draft.recorded == of);
+                let message = &draft.ok_or(SignFault::NoMessage)?.message;
+                sign(domain, secret, permitted, message)
+            })
             .ok_or_else(no_record)?
             .map_err(|error| unavailable(&error))?;
-        Ok(signed.into_iter().map(outcome).collect())
+        let mut signed = signed.into_iter().map(outcome);
+        let answers = drafts.iter().map(|draft| match draft {
+            Ok(_) => signed.next().unwrap_or_else(|| Err(no_record())),
+            Err(refusal) => Err(refusal.clone()),
+        });
+        Ok(answers.collect())
     }
+}
+
+/// A vote that is to be signed: what the record knows it by, and its message.
+struct Draft {
+    recorded: (ChainHeight, [u8; 32]),
+    message: Vec<u8>,
+}
+
+impl Draft {
+    fn of(domain: &VotingDomain, vote: &Vote) -> Result<Self, Refusal> {
+        let message = domain
+            .message(vote.height, &vote.content)
+            .map_err(|error| Refusal::InvalidRequest(error.to_string()))?;
+        let recorded = (vote.height, recorded(&vote.content, &message));
+        Ok(Self { recorded, message })
+    }
+}
+
+/// Why a permitted vote was not signed.
+#[derive(Debug, thiserror::Error)]
+enum SignFault {
+    /// The record permits what nobody asked for.
+    #[error("the record permits another vote than was asked for")]
+    NoMessage,
+    /// The computed signature is wrong.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
 }
 
 #[async_trait]
@@ -148,7 +191,7 @@ impl EotsSigner for Embedded {
     ) -> Result<Vec<PublicRandomness>, SignerError> {
         self.sign_with(key, move |inner, secret| {
             check_range(range, MOST_RANDOMNESS)?;
-            Ok(leaves(secret, inner.record.chain().as_str(), range))
+            Ok(leaves(secret, inner.record.domain(), range))
         })
         .await
     }
@@ -157,14 +200,16 @@ impl EotsSigner for Embedded {
         &self,
         key: FinalityProviderKey,
         range: HeightRange,
+        number: u64,
     ) -> Result<SignedCommitment, SignerError> {
         let mut aux = [0; 32];
         OsRng.fill_bytes(&mut aux);
         self.sign_with(key, move |inner, secret| {
             check_range(range, MOST_COMMITTED)?;
-            let commitment = commitment(secret, inner.record.chain().as_str(), range)
+            let domain = inner.record.domain();
+            let commitment = commitment(secret, domain, range)
                 .map_err(|error| Refusal::InvalidRequest(error.to_string()))?;
-            let digest = digest(range.start.0, range.count.into(), &commitment);
+            let digest = commitment_digest(domain, secret, range, number, &commitment)?;
             let signature = bip340::sign(secret, &digest, &aux).into();
             Ok(SignedCommitment {
                 commitment,
@@ -198,6 +243,30 @@ impl EotsSigner for Embedded {
         self.sign_with(key, move |_, secret| prove_possession(secret, &address))
             .await
     }
+
+    async fn sign_registration(
+        &self,
+        key: FinalityProviderKey,
+        registration: &Registration,
+    ) -> Result<schnorr::Signature, SignerError> {
+        let registration = registration.clone();
+        self.sign_with(key, move |inner, secret| {
+            register(secret, inner.record.domain(), &registration)
+        })
+        .await
+    }
+}
+
+/// Signs the provider's registration on a partner chain. Not a vote, so no record is needed.
+pub fn register(
+    secret: &SecretKey,
+    domain: &VotingDomain,
+    registration: &Registration,
+) -> Result<schnorr::Signature, Refusal> {
+    let digest = registration_digest(domain, secret, registration)?;
+    let mut aux = [0; 32];
+    OsRng.fill_bytes(&mut aux);
+    Ok(bip340::sign(secret, &digest, &aux).into())
 }
 
 /// Proves that the owner of the account at `address` (bech32) has the key. Not a vote, so no record is needed.
@@ -217,24 +286,27 @@ pub fn prove_possession(secret: &SecretKey, address: &str) -> Result<ProofOfPoss
     clippy::disallowed_methods,
     reason = "the one door to a vote: only the record gives permits"
 )]
-fn sign(secret: &SecretKey, permit: &Permit) -> Result<[u8; 32], VerifyError> {
-    let vote = permit.vote();
-    let randomness = derive(secret, vote.identity.chain.as_str(), vote.height);
+fn sign(
+    domain: &VotingDomain,
+    secret: &SecretKey,
+    permitted: Permitted,
+    message: &[u8],
+) -> Result<[u8; 32], SignFault> {
+    let randomness = nonce(domain, secret, permitted.height.0);
     let public_randomness = randomness.public();
-    let message = vote_message(vote.height, &vote.app_hash);
-    let signature = eots::sign(secret, randomness, &message)?;
+    let signature = eots::sign(secret, randomness, message).map_err(VerifyError::from)?;
     // A wrong signature from a computing fault, together with the right one of a second try, would reveal the key.
     eots::verify(
         &Native,
         &secret.public_key(),
         &public_randomness,
-        &message,
+        message,
         &signature,
     )?;
     Ok(signature.to_bytes())
 }
 
-fn outcome(signed: Result<[u8; 32], SignError<VerifyError>>) -> Result<Signature, Refusal> {
+fn outcome(signed: Result<[u8; 32], SignError<SignFault>>) -> Result<Signature, Refusal> {
     match signed {
         Ok(bytes) => Signature::from_bytes(bytes).map_err(|error| {
             Refusal::RecordUnavailable(format!("the record holds no signature: {error}"))
@@ -293,29 +365,34 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 }
 
 /// Public randomness of all heights in the range, on all cores.
-fn leaves(secret: &SecretKey, chain_id: &str, range: HeightRange) -> Vec<PublicRandomness> {
+fn leaves(secret: &SecretKey, domain: &VotingDomain, range: HeightRange) -> Vec<PublicRandomness> {
     let blocks: Vec<_> = block_ranges(range.count.into()).collect();
     blocks
         .into_par_iter()
-        .flat_map_iter(|block| {
-            let start = range.start.0 + block.start;
-            public_range(secret, chain_id, start, block.end - block.start)
-        })
+        .flat_map_iter(|block| leaves_of(secret, domain, range, block))
         .collect()
+}
+
+/// Those of one block of the tree, which is a part of the range.
+fn leaves_of(
+    secret: &SecretKey,
+    domain: &VotingDomain,
+    range: HeightRange,
+    block: Range<u64>,
+) -> impl Iterator<Item = PublicRandomness> {
+    block.map(move |offset| nonce(domain, secret, range.start.0 + offset).public())
 }
 
 fn commitment(
     secret: &SecretKey,
-    chain_id: &str,
+    domain: &VotingDomain,
     range: HeightRange,
 ) -> Result<Commitment, TreeError> {
     let ranges: Vec<_> = block_ranges(range.count.into()).collect();
     let blocks: Vec<Block> = ranges
         .into_par_iter()
         .map(|block| {
-            let start = range.start.0 + block.start;
-            let leaves: Vec<_> =
-                public_range(secret, chain_id, start, block.end - block.start).collect();
+            let leaves: Vec<_> = leaves_of(secret, domain, range, block).collect();
             Block::new(&leaves)
         })
         .collect::<Result<_, _>>()?;

@@ -2,23 +2,26 @@
 //!
 //! The service asks an [`EotsSigner`], which is [`Embedded`] in the process or [`Remote`] behind gRPC; both end in
 //! the same [`Embedded`] code, so that a separate process changes where the key is, not what may be signed. A signer
-//! builds everything it signs itself; it is never given a digest.
+//! builds everything it signs itself; it is never given a digest. One signer signs for one chain; a process has one for
+//! each chain, over one record.
 
+mod domain;
 mod embedded;
 mod remote;
 mod service;
 
 use async_trait::async_trait;
 use bitcoin::secp256k1::schnorr;
+use chain::VoteContent;
 use eots::commitment::Commitment;
 use eots::{PublicRandomness, Signature};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::ProofOfPossession;
 use staking::units::ChainHeight;
 
-pub use embedded::{Embedded, prove_possession};
+pub use embedded::{Embedded, prove_possession, register};
 pub use remote::Remote;
-pub use service::serve;
+pub use service::{Signers, serve};
 
 /// Most heights in one commitment: four months of blocks of ten seconds, derived in half a minute on one core.
 ///
@@ -32,13 +35,24 @@ pub const MOST_RANDOMNESS: u32 = 16_384;
 /// Most votes asked for at once.
 pub const MOST_VOTES: usize = 1_000;
 
-/// A block to vote for.
+/// A vote to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vote {
-    /// Its height.
+    /// The height that is voted on.
     pub height: ChainHeight,
-    /// The app hash in its header.
-    pub app_hash: [u8; 32],
+    /// What the vote says of it.
+    pub content: VoteContent,
+}
+
+/// What a provider tells a partner chain of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Grows with each registration.
+    pub number: u64,
+    /// Account on the chain (bech32) that unjails and receives the commission.
+    pub operator: String,
+    /// Commission in basis points.
+    pub commission: u16,
 }
 
 /// A range of heights to commit to.
@@ -108,8 +122,8 @@ pub enum SignerError {
 pub struct HeldKey {
     /// The key.
     pub key: FinalityProviderKey,
-    /// Highest height that it may have signed here; a vote above it was made elsewhere.
-    pub signed_to: ChainHeight,
+    /// Highest height that it may have signed here, if any; a vote above it was made elsewhere.
+    pub signed_to: Option<ChainHeight>,
 }
 
 /// Holds keys and signs with them.
@@ -125,11 +139,13 @@ pub trait EotsSigner: Send + Sync {
         range: HeightRange,
     ) -> Result<Vec<PublicRandomness>, SignerError>;
 
-    /// Commits to the public randomness of the heights in `range`.
+    /// Commits to the public randomness of the heights in `range`; `number` is the commitment's, where the chain numbers
+    /// them.
     async fn sign_commitment(
         &self,
         key: FinalityProviderKey,
         range: HeightRange,
+        number: u64,
     ) -> Result<SignedCommitment, SignerError>;
 
     /// Signs votes; each answer is the vote's signature or why there is none, in the order asked.
@@ -147,4 +163,11 @@ pub trait EotsSigner: Send + Sync {
         key: FinalityProviderKey,
         address: &str,
     ) -> Result<ProofOfPossession, SignerError>;
+
+    /// Signs the provider's registration on a partner chain.
+    async fn sign_registration(
+        &self,
+        key: FinalityProviderKey,
+        registration: &Registration,
+    ) -> Result<schnorr::Signature, SignerError>;
 }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bitcoin::secp256k1::schnorr;
+use chain::VoteContent;
 use eots::commitment::Commitment;
 use eots::{PublicRandomness, Signature};
 use proto::btcmesh::finality::v1::eots_signer_client::EotsSignerClient;
 use proto::btcmesh::finality::v1::{
-    GetKeysRequest, PublicRandomnessRequest, Refusal as WireRefusal, RefusalReason,
-    SignCommitmentRequest, SignProofOfPossessionRequest, SignVotesRequest, Vote as WireVote,
+    CheckpointVote as WireCheckpoint, GetKeysRequest, PublicRandomnessRequest,
+    Refusal as WireRefusal, RefusalReason, SignCommitmentRequest, SignProofOfPossessionRequest,
+    SignRegistrationRequest, SignVotesRequest, Vote as WireVote, get_keys_response,
     public_randomness_response, sign_commitment_response, sign_proof_of_possession_response,
-    vote_outcome,
+    sign_registration_response, vote, vote_outcome,
 };
 use proto::endpoint::Endpoint;
 use proto::field::{FieldError, each, required};
@@ -21,7 +23,9 @@ use staking::units::ChainHeight;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{EotsSigner, HeightRange, HeldKey, Refusal, SignedCommitment, SignerError, Vote};
+use super::{
+    EotsSigner, HeightRange, HeldKey, Refusal, Registration, SignedCommitment, SignerError, Vote,
+};
 
 /// Committing to 50,000 heights takes the signer a second or two, to the most that it takes half a minute.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -64,20 +68,23 @@ impl Remote {
 #[async_trait]
 impl EotsSigner for Remote {
     async fn keys(&self) -> Result<Vec<HeldKey>, SignerError> {
-        let answer = self.client.clone().get_keys(GetKeysRequest {}).await;
-        let answer = answer.map_err(|status| self.failed(&status))?.into_inner();
-        if answer.chain_id != self.chain_id {
-            let message = format!(
-                "the signer signs for chain `{}`, the configuration says `{}`",
-                answer.chain_id, self.chain_id
-            );
-            return Err(Refusal::UnknownChain(message).into());
-        }
-        each("keys", answer.keys, |held| {
+        let request = GetKeysRequest {
+            chain_id: self.chain_id.clone(),
+        };
+        let answer = self.client.clone().get_keys(request).await;
+        let outcome = answer
+            .map_err(|status| self.failed(&status))?
+            .into_inner()
+            .outcome;
+        let list = match required("outcome", outcome).map_err(invalid("GetKeys"))? {
+            get_keys_response::Outcome::Refusal(refusal) => return Err(read(refusal).into()),
+            get_keys_response::Outcome::List(list) => list,
+        };
+        each("keys", list.keys, |held| {
             let key = FinalityProviderKey::from_slice(&held.public_key);
             Ok(HeldKey {
                 key: key.map_err(|error| FieldError::new("public_key", error))?,
-                signed_to: ChainHeight(held.signed_to),
+                signed_to: held.signed_to.map(ChainHeight),
             })
         })
         .map_err(invalid("GetKeys"))
@@ -113,12 +120,14 @@ impl EotsSigner for Remote {
         &self,
         key: FinalityProviderKey,
         range: HeightRange,
+        number: u64,
     ) -> Result<SignedCommitment, SignerError> {
         let request = SignCommitmentRequest {
             public_key: key.to_bytes().into(),
             chain_id: self.chain_id.clone(),
             start_height: range.start.0,
             count: range.count,
+            number,
         };
         let answer = self.client.clone().sign_commitment(request).await;
         let outcome = answer
@@ -148,7 +157,7 @@ impl EotsSigner for Remote {
                 .iter()
                 .map(|vote| WireVote {
                     height: vote.height.0,
-                    app_hash: vote.app_hash.into(),
+                    content: Some(content(&vote.content)),
                 })
                 .collect(),
         };
@@ -202,6 +211,44 @@ impl EotsSigner for Remote {
                     .map_err(invalid("signature"))
             }
         }
+    }
+
+    async fn sign_registration(
+        &self,
+        key: FinalityProviderKey,
+        registration: &Registration,
+    ) -> Result<schnorr::Signature, SignerError> {
+        let request = SignRegistrationRequest {
+            public_key: key.to_bytes().into(),
+            chain_id: self.chain_id.clone(),
+            number: registration.number,
+            operator: registration.operator.clone(),
+            commission_basis_points: registration.commission.into(),
+        };
+        let answer = self.client.clone().sign_registration(request).await;
+        let outcome = answer
+            .map_err(|status| self.failed(&status))?
+            .into_inner()
+            .outcome;
+        match required("outcome", outcome).map_err(invalid("SignRegistration"))? {
+            sign_registration_response::Outcome::Refusal(refusal) => Err(read(refusal).into()),
+            sign_registration_response::Outcome::Signature(bytes) => {
+                schnorr::Signature::from_slice(&bytes).map_err(invalid("signature"))
+            }
+        }
+    }
+}
+
+fn content(content: &VoteContent) -> vote::Content {
+    match content {
+        VoteContent::AppHash(app_hash) => vote::Content::AppHash((*app_hash).into()),
+        VoteContent::Checkpoint(vote) => vote::Content::Checkpoint(WireCheckpoint {
+            epoch: vote.epoch,
+            block_height: vote.height,
+            header_hash: vote.header_hash.into(),
+            table_root: vote.table_root.into(),
+            next_root: vote.next_root.into(),
+        }),
     }
 }
 

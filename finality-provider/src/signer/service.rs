@@ -1,60 +1,65 @@
 //! The signer's side of gRPC: reads requests, asks the embedded signer, writes its answers.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chain::VoteContent;
+use mesh_core::vote::CheckpointVote;
 use proto::btcmesh::finality::v1::eots_signer_server::{
     EotsSigner as EotsSignerService, EotsSignerServer,
 };
 use proto::btcmesh::finality::v1::{
-    GetKeysRequest, GetKeysResponse, Key as WireKey, PublicRandomnessList, PublicRandomnessRequest,
-    PublicRandomnessResponse, Refusal as WireRefusal, RefusalReason, SignCommitmentRequest,
-    SignCommitmentResponse, SignProofOfPossessionRequest, SignProofOfPossessionResponse,
-    SignVotesRequest, SignVotesResponse, SignedCommitment as WireCommitment, VoteOutcome,
-    public_randomness_response, sign_commitment_response, sign_proof_of_possession_response,
+    CheckpointVote as WireCheckpoint, GetKeysRequest, GetKeysResponse, Key as WireKey, KeyList,
+    PublicRandomnessList, PublicRandomnessRequest, PublicRandomnessResponse,
+    Refusal as WireRefusal, RefusalReason, SignCommitmentRequest, SignCommitmentResponse,
+    SignProofOfPossessionRequest, SignProofOfPossessionResponse, SignRegistrationRequest,
+    SignRegistrationResponse, SignVotesRequest, SignVotesResponse,
+    SignedCommitment as WireCommitment, VoteOutcome, get_keys_response, public_randomness_response,
+    sign_commitment_response, sign_proof_of_possession_response, sign_registration_response, vote,
     vote_outcome,
 };
 use proto::endpoint::{Endpoint, ServeError};
-use proto::field::{FieldError, array, each};
+use proto::field::{FieldError, array, each, number, required};
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::ProofOfPossession;
 use staking::units::ChainHeight;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use super::{EotsSigner, HeightRange, Refusal, SignerError, Vote};
+use super::{EotsSigner, HeightRange, Refusal, Registration, SignerError, Vote};
 
-/// Serves `signer`, which signs for the chain `chain_id` only, until `shutdown` completes.
+/// The signers of a process by the chains that they sign for.
+pub type Signers = BTreeMap<String, Arc<dyn EotsSigner>>;
+
+/// Serves `signers` until `shutdown` completes.
 pub async fn serve(
     endpoint: &Endpoint,
-    signer: Arc<dyn EotsSigner>,
-    chain_id: &str,
+    signers: Signers,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let service = Service {
-        signer,
-        chain_id: chain_id.to_owned(),
-    };
+    let service = Service { signers };
     let router = Server::builder().add_service(EotsSignerServer::new(service));
     endpoint.serve(router, shutdown).await
 }
 
 struct Service {
-    signer: Arc<dyn EotsSigner>,
-    chain_id: String,
+    signers: Signers,
 }
 
 impl Service {
-    /// Votes do not name their chain, the nonce does: a request for another chain must not be answered with this one's.
-    fn check_chain(&self, chain_id: &str) -> Result<(), Refusal> {
-        if chain_id == self.chain_id {
-            return Ok(());
-        }
-        Err(Refusal::UnknownChain(format!(
-            "the signer signs for chain `{}`, it was asked to for `{chain_id}`",
-            self.chain_id
-        )))
+    /// Votes do not name their chain, the nonce does: a request for one chain must not be answered with another's.
+    fn signer(&self, chain_id: &str) -> Result<&dyn EotsSigner, SignerError> {
+        let signer = self.signers.get(chain_id).map(|signer| &**signer);
+        signer.ok_or_else(|| {
+            let known: Vec<_> = self.signers.keys().map(String::as_str).collect();
+            Refusal::UnknownChain(format!(
+                "the signer signs for chain `{}`, it was asked to for `{chain_id}`",
+                known.join("`, `")
+            ))
+            .into()
+        })
     }
 }
 
@@ -62,19 +67,26 @@ impl Service {
 impl EotsSignerService for Service {
     async fn get_keys(
         &self,
-        _: Request<GetKeysRequest>,
+        request: Request<GetKeysRequest>,
     ) -> Result<Response<GetKeysResponse>, Status> {
-        let keys = self.signer.keys().await.map_err(|error| internal(&error))?;
-        let keys = keys
-            .into_iter()
-            .map(|held| WireKey {
-                public_key: held.key.to_bytes().into(),
-                signed_to: held.signed_to.0,
-            })
-            .collect();
+        let answer = match self.signer(&request.into_inner().chain_id) {
+            Ok(signer) => signer.keys().await,
+            Err(error) => Err(error),
+        };
+        let outcome = match refused(answer)? {
+            Ok(keys) => get_keys_response::Outcome::List(KeyList {
+                keys: keys
+                    .into_iter()
+                    .map(|held| WireKey {
+                        public_key: held.key.to_bytes().into(),
+                        signed_to: held.signed_to.map(|height| height.0),
+                    })
+                    .collect(),
+            }),
+            Err(refusal) => get_keys_response::Outcome::Refusal(write(refusal)),
+        };
         Ok(Response::new(GetKeysResponse {
-            chain_id: self.chain_id.clone(),
-            keys,
+            outcome: Some(outcome),
         }))
     }
 
@@ -88,9 +100,9 @@ impl EotsSignerService for Service {
             start: ChainHeight(request.start_height),
             count: request.count,
         };
-        let answer = match self.check_chain(&request.chain_id) {
-            Ok(()) => self.signer.public_randomness(key, range).await,
-            Err(refusal) => Err(refusal.into()),
+        let answer = match self.signer(&request.chain_id) {
+            Ok(signer) => signer.public_randomness(key, range).await,
+            Err(error) => Err(error),
         };
         let outcome = match refused(answer)? {
             Ok(list) => public_randomness_response::Outcome::List(PublicRandomnessList {
@@ -113,9 +125,9 @@ impl EotsSignerService for Service {
             start: ChainHeight(request.start_height),
             count: request.count,
         };
-        let answer = match self.check_chain(&request.chain_id) {
-            Ok(()) => self.signer.sign_commitment(key, range).await,
-            Err(refusal) => Err(refusal.into()),
+        let answer = match self.signer(&request.chain_id) {
+            Ok(signer) => signer.sign_commitment(key, range, request.number).await,
+            Err(error) => Err(error),
         };
         let outcome = match refused(answer)? {
             Ok(signed) => sign_commitment_response::Outcome::Signed(WireCommitment {
@@ -136,16 +148,19 @@ impl EotsSignerService for Service {
         let request = request.into_inner();
         let key = read_key(&request.public_key)?;
         let votes = each("votes", request.votes, |vote| {
-            let app_hash = array("app_hash", &vote.app_hash)?;
-            Ok(Vote {
-                height: ChainHeight(vote.height),
-                app_hash,
-            })
+            let height = ChainHeight(vote.height);
+            let content = match required("content", vote.content)? {
+                vote::Content::AppHash(bytes) => VoteContent::AppHash(array("app_hash", &bytes)?),
+                vote::Content::Checkpoint(vote) => {
+                    VoteContent::Checkpoint(checkpoint(height, &vote)?)
+                }
+            };
+            Ok(Vote { height, content })
         })
         .map_err(|error| malformed(&error))?;
-        let answer = match self.check_chain(&request.chain_id) {
-            Ok(()) => self.signer.sign_votes(key, &votes).await,
-            Err(refusal) => Err(refusal.into()),
+        let answer = match self.signer(&request.chain_id) {
+            Ok(signer) => signer.sign_votes(key, &votes).await,
+            Err(error) => Err(error),
         };
         let outcomes = match refused(answer)? {
             Ok(outcomes) => outcomes,
@@ -170,10 +185,17 @@ impl EotsSignerService for Service {
     ) -> Result<Response<SignProofOfPossessionResponse>, Status> {
         let request = request.into_inner();
         let key = read_key(&request.public_key)?;
-        let answer = self
-            .signer
-            .sign_proof_of_possession(key, &request.account_address)
-            .await;
+        // The proof names the account and no chain, so any of the signers gives the same.
+        let holders = self.signers.values();
+        let mut answer = Err(Refusal::UnknownChain("the signer signs for no chain".into()).into());
+        for signer in holders {
+            answer = signer
+                .sign_proof_of_possession(key, &request.account_address)
+                .await;
+            if answer.is_ok() {
+                break;
+            }
+        }
         let outcome = match refused(answer)? {
             Ok(ProofOfPossession::Bip340(signature)) => {
                 sign_proof_of_possession_response::Outcome::Signature(signature.serialize().into())
@@ -185,6 +207,46 @@ impl EotsSignerService for Service {
             outcome: Some(outcome),
         }))
     }
+
+    async fn sign_registration(
+        &self,
+        request: Request<SignRegistrationRequest>,
+    ) -> Result<Response<SignRegistrationResponse>, Status> {
+        let request = request.into_inner();
+        let key = read_key(&request.public_key)?;
+        let commission = number("commission_basis_points", request.commission_basis_points)
+            .map_err(|error| malformed(&error))?;
+        let registration = Registration {
+            number: request.number,
+            operator: request.operator,
+            commission,
+        };
+        let answer = match self.signer(&request.chain_id) {
+            Ok(signer) => signer.sign_registration(key, &registration).await,
+            Err(error) => Err(error),
+        };
+        let outcome = match refused(answer)? {
+            Ok(signature) => {
+                sign_registration_response::Outcome::Signature(signature.serialize().into())
+            }
+            Err(refusal) => sign_registration_response::Outcome::Refusal(write(refusal)),
+        };
+        Ok(Response::new(SignRegistrationResponse {
+            outcome: Some(outcome),
+        }))
+    }
+}
+
+/// What a vote for a checkpoint says; `height` is its number.
+fn checkpoint(height: ChainHeight, vote: &WireCheckpoint) -> Result<CheckpointVote, FieldError> {
+    Ok(CheckpointVote {
+        epoch: vote.epoch,
+        checkpoint: height.0,
+        height: vote.block_height,
+        header_hash: array("header_hash", &vote.header_hash)?,
+        table_root: array("table_root", &vote.table_root)?,
+        next_root: array("next_root", &vote.next_root)?,
+    })
 }
 
 fn read_key(bytes: &[u8]) -> Result<FinalityProviderKey, Status> {

@@ -39,7 +39,7 @@ pub(super) async fn prove(
     parts: [(&Transaction, BlockId); 2],
 ) -> Result<Proved, RoundError> {
     for (_, block) in &parts {
-        if !chain.contains_header(&block.hash).await? {
+        if !chain.contains_header(block.height, &block.hash).await? {
             return Ok(Proved::Later(BLOCKS_TO_BE_KNOWN));
         }
     }

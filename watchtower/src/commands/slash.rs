@@ -11,7 +11,7 @@ use staking::keys::FinalityProviderKey;
 use super::{setting, watched_account};
 use crate::role::RoundError;
 use crate::slashing::case::Progress;
-use crate::slashing::culprit::{Culprit, all_evidence};
+use crate::slashing::culprit::Culprit;
 use crate::slashing::slash_now;
 use crate::startup::{Account, Nodes};
 
@@ -49,10 +49,10 @@ pub async fn run(
     let account = Account::Watched(watched_account(&config, &home)?);
     let nodes = Nodes::connect(&config, account).await?;
     let (bitcoin, chain) = (nodes.bitcoin(), nodes.chain());
-    let evidence = all_evidence(&*chain).await?;
+    let evidence = chain.evidences().await?;
     let Some(evidence) = evidence
         .iter()
-        .find(|evidence| evidence.finality_provider == *provider)
+        .find(|evidence| evidence.finality_provider() == *provider)
     else {
         return Err(CommandError::new(
             Exit::Failed,

@@ -73,7 +73,7 @@ impl HeaderReporter {
                     let hash = self.bitcoin.block_hash(BitcoinHeight(height)).await?;
                     let common = match (BitcoinHeight(height), hash) {
                         (height, hash) if height == theirs.height => hash == theirs.hash(),
-                        (_, hash) => self.chain.contains_header(&hash).await?,
+                        (height, hash) => self.chain.contains_header(height, &hash).await?,
                     };
                     search.answer(height, common);
                 }
@@ -128,7 +128,16 @@ impl HeaderReporter {
         messages: Vec<Vec<Header>>,
     ) -> Result<(), RoundError> {
         let sizes: Vec<_> = messages.iter().map(Vec::len).collect();
-        let messages = messages.into_iter().map(Message::InsertHeaders).collect();
+        let mut next = Some(from);
+        let messages = messages
+            .into_iter()
+            .map_while(|headers| {
+                let from = next?;
+                let count = u32::try_from(headers.len()).ok();
+                next = count.and_then(|count| from.checked_add(count));
+                Some(Message::InsertHeaders { from, headers })
+            })
+            .collect();
         let outcomes = self.chain.submit(messages).await;
         for (count, outcome) in sizes.into_iter().zip(outcomes) {
             match outcome {

@@ -7,7 +7,6 @@ use bitcoin::Txid;
 use chain::{Chain, ChainError, Delegation, Evidence};
 use eots::SecretKey;
 use staking::keys::FinalityProviderKey;
-use staking::units::ChainHeight;
 
 use super::case::Case;
 use super::evidence::{EvidenceError, extract_key};
@@ -25,8 +24,11 @@ impl Culprit {
     /// The provider that evidence of the chain convicts.
     pub fn convict(evidence: &Evidence) -> Result<Self, EvidenceError> {
         Ok(Self {
-            key: evidence.finality_provider,
-            secret: extract_key(evidence)?,
+            key: evidence.finality_provider(),
+            secret: match evidence {
+                Evidence::Votes(votes) => extract_key(votes)?,
+                Evidence::Key { secret, .. } => secret.clone(),
+            },
         })
     }
 
@@ -63,11 +65,6 @@ impl Culprit {
             }
         }
     }
-}
-
-/// Evidence against every provider that has some.
-pub async fn all_evidence(chain: &dyn Chain) -> Result<Vec<Evidence>, ChainError> {
-    chain.evidences(ChainHeight(0)).await
 }
 
 /// Without the committee's signatures nobody can slash; where they are still to come, a later look finds them.

@@ -1,6 +1,6 @@
 //! From evidence of equivocation to the key that it gave away.
 
-use chain::Evidence;
+use chain::DoubleVote;
 use eots::curve::Native;
 use eots::{PublicKey, SecretKey, Signed, extract, vote_message};
 
@@ -17,7 +17,7 @@ pub enum EvidenceError {
 }
 
 /// Computes the secret key; it was found to belong to the provider.
-pub fn extract_key(evidence: &Evidence) -> Result<SecretKey, EvidenceError> {
+pub fn extract_key(evidence: &DoubleVote) -> Result<SecretKey, EvidenceError> {
     let canonical = evidence.canonical_signature.as_ref();
     let canonical = canonical.ok_or(EvidenceError::OneVote)?;
     let height = evidence.height.0;
@@ -51,10 +51,10 @@ mod tests {
         clippy::disallowed_methods,
         reason = "evidence is made, with a key of no value"
     )]
-    fn evidence(secret: &SecretKey) -> Evidence {
+    fn evidence(secret: &SecretKey) -> DoubleVote {
         let nonce = || randomness::derive(secret, "chain-test", 7);
         let vote = |app_hash| sign(secret, nonce(), &vote_message(7, app_hash)).unwrap();
-        Evidence {
+        DoubleVote {
             finality_provider: FinalityProviderKey::from_slice(secret.public_key().as_bytes())
                 .unwrap(),
             height: ChainHeight(7),
@@ -73,17 +73,17 @@ mod tests {
         let extracted = extract_key(&good).unwrap();
         assert_eq!(extracted.public_key(), secret.public_key());
 
-        let one_vote = Evidence {
+        let one_vote = DoubleVote {
             canonical_signature: None,
             ..good.clone()
         };
         assert_eq!(extract_key(&one_vote), Err(EvidenceError::OneVote));
-        let other_height = Evidence {
+        let other_height = DoubleVote {
             height: ChainHeight(8),
             ..good.clone()
         };
         assert!(extract_key(&other_height).is_err());
-        let same_vote = Evidence {
+        let same_vote = DoubleVote {
             fork_app_hash: good.canonical_app_hash,
             ..good
         };

@@ -36,7 +36,7 @@ use crate::status::{Cell, SlashedDelegation, SlashingStatus};
 use crate::store::{StoreError, Table};
 
 use case::{Case, Progress};
-use culprit::{Culprit, all_evidence};
+use culprit::Culprit;
 
 /// Delegations looked at at once; the Bitcoin node's own limit is in its configuration.
 const CASES_AT_ONCE: usize = 8;
@@ -113,15 +113,14 @@ impl Slasher {
 
     /// Opens a docket for every provider that was convicted since the last look.
     async fn convict(&mut self) -> Result<(), RoundError> {
-        for evidence in all_evidence(&*self.chain).await? {
-            let key = evidence.finality_provider;
+        for evidence in self.chain.evidences().await? {
+            let key = evidence.finality_provider();
             if self.dockets.contains_key(&key) {
                 continue;
             }
             match Culprit::convict(&evidence) {
                 Ok(culprit) => {
-                    let height = evidence.height;
-                    tracing::warn!(provider = %key, %height, "a finality provider has equivocated; its key is out");
+                    tracing::warn!(provider = %key, "a finality provider has equivocated; its key is out");
                     self.unconvicted.remove(&key);
                     self.dockets.insert(
                         key,

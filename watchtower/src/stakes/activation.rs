@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::Txid;
+use bitcoin::{OutPoint, Txid};
 use chain::{AddInclusionProof, Chain, DelegationStatus, Message};
 use staking::units::{BitcoinHeight, BlockInterval};
 
@@ -34,7 +34,7 @@ enum Decision {
 /// A stake whose inclusion is to be proven.
 #[derive(Debug, Clone)]
 struct Candidate {
-    txid: Txid,
+    output: OutPoint,
     inclusion: Inclusion,
     staking_time: BlockInterval,
     unbonding_time: BlockInterval,
@@ -95,7 +95,7 @@ impl Activation {
                     let inclusion = stake.inclusion.as_mut()?;
                     inclusion.given_up = attempts.is_parked(txid);
                     (!inclusion.given_up).then(|| Candidate {
-                        txid: *txid,
+                        output: stake.outpoint,
                         inclusion: inclusion.clone(),
                         staking_time,
                         unbonding_time,
@@ -111,7 +111,8 @@ impl Activation {
         let depth = self.chain.light_client_params().await?.confirmation_depth;
         let mut ready = Vec::new();
         for candidate in candidates {
-            if !self.attempts.is_due(&candidate.txid) {
+            let txid = candidate.output.txid;
+            if !self.attempts.is_due(&txid) {
                 continue;
             }
             match candidate.decide(tip, depth) {
@@ -122,11 +123,15 @@ impl Activation {
                         candidate.inclusion.block.height, candidate.staking_time
                     );
                     self.attempts
-                        .park(candidate.txid, &Reason::new("staked-too-long-ago", message))?;
+                        .park(txid, &Reason::new("staked-too-long-ago", message))?;
                 }
                 Decision::Prove => {
-                    let block = candidate.inclusion.block.hash;
-                    if self.chain.contains_header(&block).await? {
+                    let block = candidate.inclusion.block;
+                    if self
+                        .chain
+                        .contains_header(block.height, &block.hash)
+                        .await?
+                    {
                         ready.push(candidate);
                     }
                 }
@@ -140,14 +145,15 @@ impl Activation {
             .iter()
             .map(|candidate| {
                 Message::AddInclusionProof(AddInclusionProof {
-                    staking_txid: candidate.txid,
+                    staking_output: candidate.output,
                     inclusion_proof: candidate.inclusion.proof.clone(),
+                    block_height: candidate.inclusion.block.height,
                 })
             })
             .collect();
         let outcomes = self.chain.submit(messages).await;
         for (candidate, outcome) in batch.iter().zip(outcomes) {
-            let txid = candidate.txid;
+            let txid = candidate.output.txid;
             match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
                     tracing::info!(%txid, tx = receipt.tx_hash, "proved a stake's inclusion");
@@ -221,7 +227,7 @@ mod tests {
         let txid = Txid::all_zeros();
         let (height, hash) = (BitcoinHeight(100), BlockHash::all_zeros());
         let candidate = Candidate {
-            txid,
+            output: OutPoint { txid, vout: 0 },
             inclusion: Inclusion {
                 block: BlockId { height, hash },
                 proof: InclusionProof {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::{Transaction, Txid};
+use bitcoin::{OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
 use chain::{Chain, DelegationStatus, Message, ReportSpend};
 
@@ -58,21 +58,25 @@ impl Unbonding {
     }
 
     /// The spends that the chain does not know of. What was given up on is marked so in the book.
-    fn candidates(&self) -> Vec<(Txid, Spend)> {
+    fn candidates(&self) -> Vec<(OutPoint, Spend)> {
         let attempts = &self.attempts;
         self.book.update(|book| {
             book.stakes_mut()
                 .filter_map(|(txid, stake)| {
                     let spend = stake.spend.as_mut()?;
                     spend.given_up = attempts.is_parked(txid);
-                    (!spend.given_up).then(|| (*txid, spend.clone()))
+                    (!spend.given_up).then(|| (stake.outpoint, spend.clone()))
                 })
                 .collect()
         })
     }
 
-    async fn prepare(&self, staking_txid: Txid, spend: Spend) -> Result<Report, RoundError> {
-        if !self.chain.contains_header(&spend.block.hash).await? {
+    async fn prepare(&self, staking_output: OutPoint, spend: Spend) -> Result<Report, RoundError> {
+        if !self
+            .chain
+            .contains_header(spend.block.height, &spend.block.hash)
+            .await?
+        {
             return Ok(Report::Wait);
         }
         let spending_txid = spend.transaction.compute_txid();
@@ -94,9 +98,10 @@ impl Unbonding {
             }
         }
         Ok(Report::Ready(Box::new(ReportSpend {
-            staking_txid,
+            staking_output,
             spending_tx: spend.transaction,
             inclusion_proof: spend.proof,
+            block_height: spend.block.height,
             funding_txs,
         })))
     }
@@ -120,7 +125,7 @@ impl Unbonding {
             .collect();
         let outcomes = self.chain.submit(messages).await;
         for (report, outcome) in batch.iter().zip(outcomes) {
-            let txid = report.staking_txid;
+            let txid = report.staking_output.txid;
             match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
                     let spent_by = report.spending_tx.compute_txid();
@@ -165,11 +170,12 @@ impl Role for Unbonding {
         self.status
             .update(|status| status.to_report = candidates.len());
         let mut ready = Vec::new();
-        for (txid, spend) in candidates {
+        for (staking_output, spend) in candidates {
+            let txid = staking_output.txid;
             if !self.attempts.is_due(&txid) {
                 continue;
             }
-            match self.prepare(txid, spend).await? {
+            match self.prepare(staking_output, spend).await? {
                 Report::Ready(report) => ready.push(*report),
                 Report::Wait => {}
                 Report::ParentUnknown(parent) => {

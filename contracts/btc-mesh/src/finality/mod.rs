@@ -30,7 +30,7 @@ pub(crate) use governance::{Decision, resume, resumes, start};
 pub use roll::RollError;
 pub(crate) use roll::roll;
 pub(crate) use tables::{entries, head_of_epoch};
-pub(crate) use tally::tallies;
+pub(crate) use tally::{tallies, votes as kept_votes};
 pub(crate) use votes::cast;
 
 #[cfg(test)]

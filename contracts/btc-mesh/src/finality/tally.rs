@@ -42,6 +42,29 @@ pub(super) fn vote(
     Ok(Some(stored).filter(|stored| stored.checkpoint == checkpoint))
 }
 
+/// The votes that are kept of a provider, ascending by checkpoint.
+pub(crate) fn votes(
+    storage: &dyn Storage,
+    window: u32,
+    pk: &PublicKey,
+) -> Result<Vec<msg::KeptVote>, ContractError> {
+    let mut votes = Vec::new();
+    for place in 0..window.saturating_mul(2) {
+        let Some(bytes) = storage.get(&VOTES.key((place, pk.as_bytes()))) else {
+            continue;
+        };
+        let stored = parse(&bytes).ok_or(ContractError::CorruptVote(place.into()))?;
+        votes.push(msg::KeptVote {
+            k: stored.checkpoint,
+            epoch: stored.epoch,
+            message_hash: Bytes32(stored.message_hash),
+            s: Bytes32(stored.signature.to_bytes()),
+        });
+    }
+    votes.sort_by_key(|vote| vote.k);
+    Ok(votes)
+}
+
 /// Keeps a vote.
 pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote: &StoredVote) {
     let bytes = [

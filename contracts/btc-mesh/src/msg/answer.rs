@@ -374,6 +374,26 @@ pub struct Tally {
     pub weight: u64,
 }
 
+/// The votes of a provider that are kept.
+#[cw_serde]
+pub struct VotesResponse {
+    /// Ascending by checkpoint.
+    pub votes: Vec<KeptVote>,
+}
+
+/// A vote that is kept so that a second one at its checkpoint is seen.
+#[cw_serde]
+pub struct KeptVote {
+    /// The checkpoint.
+    pub k: u64,
+    /// The epoch under whose table it was cast.
+    pub epoch: u64,
+    /// SHA-256 of what was signed.
+    pub message_hash: Bytes32,
+    /// EOTS signature.
+    pub s: Bytes32,
+}
+
 /// A provider's key that is out.
 #[cw_serde]
 pub struct SlashedResponse {

@@ -366,6 +366,12 @@ pub enum QueryMsg {
         /// The checkpoint.
         k: u64,
     },
+    /// The votes of a provider that are kept: at most one for each checkpoint near the next one.
+    #[returns(VotesResponse)]
+    Votes {
+        /// Its key.
+        pk: Bytes32,
+    },
     /// The secret key of a provider that was slashed.
     #[returns(SlashedResponse)]
     Slashed {

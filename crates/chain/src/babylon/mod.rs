@@ -7,17 +7,20 @@
 pub mod checkpoint;
 mod config;
 mod node;
+mod randomness;
 mod read;
 mod write;
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid};
+use futures::try_join;
 use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use staking::proof_of_possession::AccountAddress;
-use staking::units::ChainHeight;
+use staking::units::{BitcoinHeight, ChainHeight};
 
 // Of these programs speak beside Babylon itself, without caring that other chains have them too.
 pub use crate::cosmos::{AccountKey, AccountKeyError, Decimal};
@@ -27,9 +30,9 @@ use crate::cosmos;
 use crate::cosmos::node::Node;
 use crate::cosmos::sender::Sender;
 use crate::{
-    Chain, ChainError, Delegation, DelegationStatus, Evidence, FinalityBlock, FinalityParams,
-    FinalityProvider, LightClientHeader, LightClientParams, Message, Page, PageKey,
-    PublicRandomnessCommit, Receipt, Rejection, Reward, SigningInfo,
+    Chain, ChainError, Delegation, DelegationStatus, DoubleVote, EffectiveCommit, Evidence,
+    FinalityBlock, FinalityParams, FinalityProvider, LightClientHeader, LightClientParams, Message,
+    Page, PageKey, PublicRandomnessCommit, Receipt, Rejection, Reward, SigningInfo, VotingDomain,
 };
 use checkpoint::CheckpointStatus;
 
@@ -105,6 +108,26 @@ impl Babylon {
         self.node.transaction(tx_hash).await
     }
 
+    /// Newest epoch whose checkpoint is final on Bitcoin, 0 before the first; commits of later epochs do not count yet (spec
+    /// 3.7).
+    pub async fn last_finalized_epoch(&self) -> Result<u64, ChainError> {
+        let newest = self
+            .node
+            .newest_checkpoint(CheckpointStatus::Finalized)
+            .await?;
+        Ok(newest.map_or(0, |checkpoint| checkpoint.raw.epoch))
+    }
+
+    /// Who has voted for the block at a height.
+    pub async fn votes(&self, height: ChainHeight) -> Result<Vec<FinalityProviderKey>, ChainError> {
+        self.node.votes(height).await
+    }
+
+    /// The first two votes at one height of each provider whose first are at or above a height.
+    pub async fn double_votes(&self, from: ChainHeight) -> Result<Vec<DoubleVote>, ChainError> {
+        self.node.evidences(from).await
+    }
+
     /// Everybody with voting power at a height, and their power in satoshi.
     pub async fn active_finality_providers(
         &self,
@@ -142,7 +165,11 @@ impl Chain for Babylon {
         self.node.light_client_base().await
     }
 
-    async fn contains_header(&self, hash: &BlockHash) -> Result<bool, ChainError> {
+    async fn contains_header(
+        &self,
+        _: BitcoinHeight,
+        hash: &BlockHash,
+    ) -> Result<bool, ChainError> {
         self.node.contains_header(hash).await
     }
 
@@ -176,6 +203,18 @@ impl Chain for Babylon {
         self.node
             .delegations_to(finality_provider, after, limit)
             .await
+    }
+
+    fn voting_domain(&self) -> VotingDomain {
+        VotingDomain::Babylon(self.chain_id.clone())
+    }
+
+    async fn votable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
+        self.height().await.map(Some)
+    }
+
+    async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
+        self.height().await.map(Some)
     }
 
     async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError> {
@@ -223,8 +262,12 @@ impl Chain for Babylon {
         self.node.last_finalized_block().await
     }
 
-    async fn votes(&self, height: ChainHeight) -> Result<Vec<FinalityProviderKey>, ChainError> {
-        self.node.votes(height).await
+    async fn has_voted(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<bool, ChainError> {
+        Ok(self.votes(height).await?.contains(key))
     }
 
     async fn public_randomness_commits(
@@ -234,16 +277,20 @@ impl Chain for Babylon {
         self.node.public_randomness_commits(key).await
     }
 
-    async fn last_finalized_epoch(&self) -> Result<u64, ChainError> {
-        let newest = self
-            .node
-            .newest_checkpoint(CheckpointStatus::Finalized)
-            .await?;
-        Ok(newest.map_or(0, |checkpoint| checkpoint.raw.epoch))
+    /// Those made in an epoch whose checkpoint is final on Bitcoin (spec 3.7).
+    async fn effective_commits(
+        &self,
+        key: &FinalityProviderKey,
+        heights: RangeInclusive<ChainHeight>,
+    ) -> Result<Vec<EffectiveCommit>, ChainError> {
+        let commits = self.node.public_randomness_commits(key);
+        let (last_final, commits) = try_join!(self.last_finalized_epoch(), commits)?;
+        randomness::effective(commits, last_final, &heights)
     }
 
-    async fn evidences(&self, from: ChainHeight) -> Result<Vec<Evidence>, ChainError> {
-        self.node.evidences(from).await
+    async fn evidences(&self) -> Result<Vec<Evidence>, ChainError> {
+        let votes = self.double_votes(ChainHeight(0)).await?;
+        Ok(votes.into_iter().map(Evidence::Votes).collect())
     }
 
     async fn rewards(&self) -> Result<Vec<Reward>, ChainError> {

@@ -71,7 +71,7 @@ fn encode_fields(
             signer,
             fp_btc_pk: key.to_bytes().to_vec(),
         }),
-        Message::InsertHeaders(headers) => refunded(&insert_headers(headers, signer)?),
+        Message::InsertHeaders { headers, .. } => refunded(&insert_headers(headers, signer)?),
         Message::InsertCheckpointProof(parts) => refunded(&MsgInsertBtcSpvProof {
             submitter: signer,
             proofs: parts.iter().map(checkpoint_part).collect(),
@@ -218,7 +218,7 @@ fn add_inclusion_proof(
 ) -> MsgAddBtcDelegationInclusionProof {
     MsgAddBtcDelegationInclusionProof {
         signer,
-        staking_tx_hash: proof.staking_txid.to_string(),
+        staking_tx_hash: proof.staking_output.txid.to_string(),
         staking_tx_inclusion_proof: Some(inclusion_proof(&proof.inclusion_proof)),
     }
 }
@@ -226,7 +226,7 @@ fn add_inclusion_proof(
 fn report_spend(spend: &ReportSpend, signer: String) -> MsgBtcUndelegate {
     MsgBtcUndelegate {
         signer,
-        staking_tx_hash: spend.staking_txid.to_string(),
+        staking_tx_hash: spend.staking_output.txid.to_string(),
         stake_spending_tx: serialize(&spend.spending_tx),
         stake_spending_tx_inclusion_proof: Some(inclusion_proof(&spend.inclusion_proof)),
         funding_transactions: spend.funding_txs.iter().map(serialize).collect(),
@@ -287,6 +287,10 @@ fn add_finality_vote(
     vote: &AddFinalityVote,
     signer: String,
 ) -> Result<MsgAddFinalitySig, FieldError> {
+    let app_hash = vote.content.app_hash().ok_or_else(|| {
+        let other = "a vote for a checkpoint of a partner chain";
+        FieldError::new("block_app_hash", other)
+    })?;
     Ok(MsgAddFinalitySig {
         signer,
         fp_btc_pk: vote.finality_provider.to_bytes().to_vec(),
@@ -298,7 +302,7 @@ fn add_finality_vote(
             leaf_hash: vote.proof.leaf_hash.to_vec(),
             aunts: vote.proof.aunts.iter().map(|aunt| aunt.to_vec()).collect(),
         }),
-        block_app_hash: vote.app_hash.to_vec(),
+        block_app_hash: app_hash.to_vec(),
         finality_sig: vote.signature.to_bytes().to_vec(),
     })
 }

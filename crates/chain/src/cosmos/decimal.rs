@@ -27,6 +27,18 @@ impl Decimal {
         Self(thousandths.saturating_mul(ONE / 1_000))
     }
 
+    /// A share in hundredths of a percent.
+    pub const fn from_basis_points(points: u16) -> Self {
+        Self(ONE / 10_000 * points as u128)
+    }
+
+    /// The share in hundredths of a percent; `None` where it is none of them exactly, or more than all.
+    pub fn basis_points(self) -> Option<u16> {
+        let point = ONE / 10_000;
+        let points = u16::try_from(self.0 / point).ok()?;
+        (self.0 % point == 0 && points <= 10_000).then_some(points)
+    }
+
     /// Parses the chain's form: the digits of the number times 10^18.
     ///
     /// # Errors

@@ -88,6 +88,11 @@ impl Contracts {
         }
     }
 
+    /// The node that is asked.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The chain's id.
     pub fn chain_id(&self) -> &str {
         &self.chain_id

@@ -18,17 +18,17 @@ fn identity(byte: u8) -> Identity {
     }
 }
 
-fn vote(byte: u8, height: u64, app_hash: u8) -> Vote {
+fn vote(byte: u8, height: u64, content: u8) -> Vote {
     Vote {
         identity: identity(byte),
         height,
-        app_hash: [app_hash; 32],
+        content: [content; 32],
     }
 }
 
 /// The one signature of a vote, as a nonce that depends on the height alone gives it.
 fn signature(vote: &Vote) -> [u8; 32] {
-    let mut signature = vote.app_hash;
+    let mut signature = vote.content;
     signature[0] ^= vote.identity.public_key[0];
     signature[1] ^= vote.height.to_le_bytes()[0];
     signature
@@ -109,7 +109,7 @@ fn check(image: &[u8], promises: &Promises) {
     let guard = open(CrashingDisk::with(image, None)).expect("the store opens after a crash");
     for vote in promises.permitted.values() {
         let fork = Vote {
-            app_hash: [0xff; 32],
+            content: [0xff; 32],
             ..vote.clone()
         };
         let refused = guard.sign(&fork, |permit| -> Result<_, ()> {

@@ -1,7 +1,7 @@
 //! A second vote at one height, and what the chain does about it.
 
 use anyhow::{Context as _, ensure};
-use chain::{AddFinalityVote, Chain as _, Message};
+use chain::{AddFinalityVote, Chain as _, Message, VoteContent};
 use eots::commitment::Tree;
 use eots::randomness::{derive, public_range};
 use eots::vote_message;
@@ -69,7 +69,7 @@ impl Network {
             Equivocated {
                 provider: provider.key,
                 height,
-                canonical_app_hash: block.app_hash,
+                canonical_app_hash: block.content.app_hash().context("no app hash")?,
                 fork_app_hash: FORK,
                 transaction: receipt.tx_hash,
             },
@@ -106,7 +106,7 @@ impl Network {
             height,
             public_randomness: nonce.public(),
             proof: tree.prove(index, block)?,
-            app_hash,
+            content: VoteContent::AppHash(app_hash),
             signature: eots::sign(&provider.secret, nonce, &vote_message(height.0, &app_hash))?,
         })
     }
@@ -119,7 +119,7 @@ impl Network {
     ) -> anyhow::Result<Slashed> {
         let what = format!("Babylon to slash {}", provider.name);
         let (height, slashed_at) = wait(audience, DEADLINE, &what, || async {
-            let evidences = self.chain.evidences(ChainHeight(0)).await?;
+            let evidences = self.chain.double_votes(ChainHeight(0)).await?;
             let evidence = evidences
                 .iter()
                 .find(|evidence| evidence.finality_provider == provider.key);

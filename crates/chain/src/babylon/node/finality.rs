@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{Node, PAGE_SIZE, client, invalid, next_key, page};
 use crate::babylon::read;
 use crate::{
-    ChainError, Evidence, FinalityBlock, FinalityParams, PublicRandomnessCommit, SigningInfo,
+    ChainError, DoubleVote, FinalityBlock, FinalityParams, PublicRandomnessCommit, SigningInfo,
 };
 
 const MODULE: &str = "finality";
@@ -204,7 +204,7 @@ impl Node {
     pub(in crate::babylon) async fn evidences(
         &self,
         from: ChainHeight,
-    ) -> Result<Vec<Evidence>, ChainError> {
+    ) -> Result<Vec<DoubleVote>, ChainError> {
         let mut client = client!(self, babylon::finality::v1::query_client::QueryClient);
         let mut evidences = Vec::new();
         // The chain lists a provider's first evidence once for each that it has.

@@ -16,7 +16,8 @@ use staking::units::ChainHeight;
 
 use crate::cosmos::Decimal;
 use crate::{
-    Evidence, FinalityBlock, FinalityParams, FinalityProvider, PublicRandomnessCommit, SigningInfo,
+    CommitStart, DoubleVote, FinalityBlock, FinalityParams, FinalityProvider,
+    PublicRandomnessCommit, SigningInfo, VoteContent,
 };
 
 /// A provider's key in bytes.
@@ -42,6 +43,7 @@ pub(in crate::babylon) fn finality_provider(
         jailed: answer.jailed,
         slashed_at: non_zero(answer.slashed_babylon_height),
         highest_voted_height: non_zero(answer.highest_voted_height.into()),
+        commit_number: 0,
     })
 }
 
@@ -73,6 +75,7 @@ fn read_params(params: &Params) -> Result<FinalityParams, FieldError> {
     Ok(FinalityParams {
         min_public_randomness: params.min_pub_rand,
         activation_height: ChainHeight(params.finality_activation_height),
+        commit_start: CommitStart::AboveCovered,
         signed_blocks_window: window,
         max_missed_in_window: max_missed(window, &params.min_signed_per_window)
             .map_err(|problem| FieldError::new("min_signed_per_window", problem))?,
@@ -97,7 +100,7 @@ pub(in crate::babylon) fn block(block: Option<IndexedBlock>) -> Result<FinalityB
     let block = field::required("block", block)?;
     Ok(FinalityBlock {
         height: ChainHeight(block.height),
-        app_hash: field::array("block.app_hash", &block.app_hash)?,
+        content: VoteContent::AppHash(field::array("block.app_hash", &block.app_hash)?),
         finalized: block.finalized,
     })
 }
@@ -122,9 +125,9 @@ pub(in crate::babylon) fn commits(
 }
 
 /// Two votes of one provider at one height.
-pub(in crate::babylon) fn evidence(answer: &EvidenceResponse) -> Result<Evidence, FieldError> {
+pub(in crate::babylon) fn evidence(answer: &EvidenceResponse) -> Result<DoubleVote, FieldError> {
     let key = field::hex("fp_btc_pk_hex", &answer.fp_btc_pk_hex)?;
-    Ok(Evidence {
+    Ok(DoubleVote {
         finality_provider: provider_key("fp_btc_pk_hex", &key)?,
         height: ChainHeight(answer.block_height),
         public_randomness: PublicRandomness::from_slice(&answer.pub_rand)

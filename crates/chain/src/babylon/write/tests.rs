@@ -1,15 +1,16 @@
 use bitcoin::absolute::LockTime;
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::transaction::Version;
-use bitcoin::{BlockHash, CompactTarget, ScriptBuf, TxIn, TxMerkleNode, TxOut, Witness};
+use bitcoin::{BlockHash, CompactTarget, OutPoint, ScriptBuf, TxIn, TxMerkleNode, TxOut, Witness};
 use eots::adaptor::AdaptorSignature;
 use eots::commitment::{Commitment, Proof};
 use eots::{PublicRandomness, SecretKey};
 use proptest::prelude::*;
 use proto::prost::Name;
-use staking::units::{BlockInterval, ChainHeight};
+use staking::units::{BitcoinHeight, BlockInterval, ChainHeight};
 
 use super::*;
+use crate::VoteContent;
 
 const ACCOUNT: &str = "bbn1account";
 
@@ -38,6 +39,13 @@ fn transaction() -> Transaction {
             value: Amount::from_sat(10_000),
             script_pubkey: ScriptBuf::new(),
         }],
+    }
+}
+
+fn staking_output() -> OutPoint {
+    OutPoint {
+        txid: KEY.parse().unwrap(),
+        vout: 0,
     }
 }
 
@@ -117,7 +125,7 @@ fn add_finality_vote(total: u64) -> Message {
             leaf_hash: [1; 32],
             aunts: vec![[2; 32], [3; 32]],
         },
-        app_hash: [4; 32],
+        content: VoteContent::AppHash([4; 32]),
         signature: eots::Signature::from_slice(&[5; 32]).unwrap(),
     })
 }
@@ -139,19 +147,22 @@ fn refused(message: &Message) -> String {
 #[test]
 fn types_and_refunds_are_those_of_the_chain() {
     let spend = ReportSpend {
-        staking_txid: KEY.parse().unwrap(),
+        staking_output: staking_output(),
         spending_tx: transaction(),
         inclusion_proof: proof(),
+        block_height: BitcoinHeight(7),
         funding_txs: vec![transaction()],
     };
     let inclusion = AddInclusionProof {
-        staking_txid: KEY.parse().unwrap(),
+        staking_output: staking_output(),
+        block_height: BitcoinHeight(7),
         inclusion_proof: proof(),
     };
     let commit = CommitPublicRandomness {
         finality_provider: KEY.parse().unwrap(),
         start: ChainHeight(5),
         count: 100,
+        number: 0,
         commitment: Commitment::from_bytes([6; 32]),
         signature: signature(),
     };
@@ -204,7 +215,10 @@ fn types_and_refunds_are_those_of_the_chain() {
             false,
         ),
         (
-            Message::InsertHeaders(vec![header()]),
+            Message::InsertHeaders {
+                from: BitcoinHeight(7),
+                headers: vec![header()],
+            },
             "babylon.btclightclient.v1.MsgInsertHeaders",
             true,
         ),
@@ -239,7 +253,8 @@ fn types_and_refunds_are_those_of_the_chain() {
 #[test]
 fn transaction_ids_are_sent_in_display_order_and_block_hashes_in_internal_order() {
     let inclusion = AddInclusionProof {
-        staking_txid: KEY.parse().unwrap(),
+        staking_output: staking_output(),
+        block_height: BitcoinHeight(7),
         inclusion_proof: proof(),
     };
     let sent: MsgAddBtcDelegationInclusionProof = decoded(&Message::AddInclusionProof(inclusion));
@@ -305,7 +320,13 @@ fn an_expansion_signature_is_absent_unless_given() {
 
 #[test]
 fn what_does_not_fit_the_chains_form_is_named() {
-    assert!(refused(&Message::InsertHeaders(vec![])).contains("`headers`"));
+    assert!(
+        refused(&Message::InsertHeaders {
+            from: BitcoinHeight(7),
+            headers: vec![]
+        })
+        .contains("`headers`")
+    );
     assert!(refused(&create_delegation(u64::MAX)).contains("`staking_value`"));
     assert!(refused(&add_finality_vote(u64::MAX)).contains("`proof.total`"));
 }
@@ -320,7 +341,7 @@ proptest! {
     ) {
         let Message::AddFinalityVote(mut vote) = add_finality_vote(100) else { unreachable!() };
         vote.height = ChainHeight(height);
-        vote.app_hash = app_hash;
+        vote.content = VoteContent::AppHash(app_hash);
         vote.proof.index = index;
         vote.proof.aunts.clone_from(&aunts);
         let sent: MsgAddFinalitySig = decoded(&Message::AddFinalityVote(vote));

@@ -2,7 +2,7 @@
 
 use proto::cosmos::bank::v1beta1::QueryBalanceRequest;
 use proto::cosmos::base::node::v1beta1::StatusRequest;
-use proto::cosmos::base::tendermint::v1beta1::GetNodeInfoRequest;
+use proto::cosmos::base::tendermint::v1beta1::{GetBlockByHeightRequest, GetNodeInfoRequest};
 use proto::field::{self, FieldError};
 use staking::units::ChainHeight;
 
@@ -37,6 +37,25 @@ impl Node {
             .await
             .map_err(|failure| self.error("Status", failure))?;
         Ok(ChainHeight(answer.height))
+    }
+
+    /// Hash of the header at a height; the block must be there.
+    pub(crate) async fn header_hash(&self, height: ChainHeight) -> Result<[u8; 32], ChainError> {
+        const QUERY: &str = "GetBlockByHeight";
+        let mut client = client!(
+            self,
+            cosmos::base::tendermint::v1beta1::service_client::ServiceClient
+        );
+        let request = GetBlockByHeightRequest {
+            height: field::number("height", height.0).map_err(invalid(QUERY))?,
+        };
+        let answer = self
+            .ask(client.get_block_by_height(request))
+            .await
+            .map_err(|failure| self.error(QUERY, failure))?;
+        field::required("block_id", answer.block_id)
+            .and_then(|id| field::array("block_id.hash", &id.hash))
+            .map_err(invalid(QUERY))
     }
 
     /// What an account has of a denomination, in its smallest unit.

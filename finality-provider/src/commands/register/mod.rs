@@ -1,6 +1,9 @@
 //! `register`.
 
+mod partner;
+
 use std::fmt;
+use std::path::Path;
 
 use chain::babylon::Decimal;
 use chain::{CreateFinalityProvider, Message, Receipt};
@@ -8,13 +11,13 @@ use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 
+use crate::chains::SecuredChain;
 use crate::cli::RegisterDetails;
 use crate::config::Config;
-use crate::connect;
 use crate::keys::{eots_key, passphrase, provider, public_key};
 use crate::signer::{EotsSigner, SignerError, prove_possession};
 
-use super::{remote_signer, submit_one};
+use super::{connect, remote_signer, submit_one};
 
 #[derive(Serialize)]
 struct Registered {
@@ -41,15 +44,28 @@ impl fmt::Display for Registered {
     }
 }
 
-/// Registers a provider; one that is registered for its account already is left as it is.
+/// Registers a provider; one that is registered so already is left as it is.
 pub async fn run(context: &Context, details: RegisterDetails) -> Result<Answer, CommandError> {
-    check(&details)?;
     let config: Config = context.config()?;
     let home = context.home()?;
-    let provider = provider(&config, &details.name)?;
+    match config.secured_chain(details.chain.as_deref())? {
+        SecuredChain::Partner(chain) => partner::register(&config, home, chain, &details).await,
+        chain @ SecuredChain::Babylon(_) => on_babylon(&config, home, &chain, &details).await,
+    }
+}
+
+async fn on_babylon(
+    config: &Config,
+    home: &Path,
+    chain: &SecuredChain,
+    details: &RegisterDetails,
+) -> Result<Answer, CommandError> {
+    check(details)?;
+    let provider = provider(config, &details.name)?;
     let key = public_key(provider, home)?;
-    let passphrase = passphrase(&config)?;
-    let chain = connect::chain(&config, provider, home, &passphrase).await?;
+    let passphrase = passphrase(config)?;
+    let secured = chain;
+    let chain = connect(secured, provider, home, &passphrase).await?;
     let answer = |receipt: Option<Receipt>| Registered {
         name: details.name.clone(),
         public_key: key.to_string(),
@@ -71,7 +87,7 @@ pub async fn run(context: &Context, details: RegisterDetails) -> Result<Answer, 
         ));
     }
     let proof_of_possession = if let Some(endpoint) = &config.signer.endpoint {
-        let proof = remote_signer(&config, endpoint)?
+        let proof = remote_signer(secured, endpoint)?
             .sign_proof_of_possession(key, chain.account())
             .await;
         proof.map_err(|error| signer_error(&error))?

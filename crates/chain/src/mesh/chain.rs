@@ -1,0 +1,355 @@
+//! The questions and messages of [`Chain`], asked and told to the contracts.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bitcoin::{BlockHash, Txid};
+use eots::{PublicKey, SecretKey};
+use staking::keys::FinalityProviderKey;
+use staking::params::ParamsVersions;
+use staking::units::{BitcoinHeight, ChainHeight};
+
+use super::Mesh;
+use super::answer::{CommitInfo, Provider, ProviderStatus};
+use super::write::invalid;
+use crate::cosmos::Decimal;
+use crate::{
+    Chain, ChainError, CommitStart, Delegation, DelegationStatus, EffectiveCommit, Evidence,
+    FinalityBlock, FinalityParams, FinalityProvider, LightClientHeader, LightClientParams, Message,
+    Page, PageKey, PublicRandomnessCommit, Receipt, Reward, SigningInfo, VoteContent, VotingDomain,
+};
+
+/// The kind of stakeholder that earns commissions, as the trait's other chains call it.
+pub(super) const PROVIDER_REWARDS: &str = "finality_provider";
+
+#[async_trait]
+impl Chain for Mesh {
+    fn chain_id(&self) -> &str {
+        self.contracts.chain_id()
+    }
+
+    fn account(&self) -> &str {
+        self.contracts
+            .account()
+            .map_or("", |account| account.text())
+    }
+
+    async fn balance(&self) -> Result<u128, ChainError> {
+        match self.contracts.account() {
+            Some(account) => self.contracts.balance(account).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn height(&self) -> Result<ChainHeight, ChainError> {
+        self.contracts.height().await
+    }
+
+    async fn light_client_tip(&self) -> Result<LightClientHeader, ChainError> {
+        self.light_tip().await
+    }
+
+    async fn light_client_base(&self) -> Result<LightClientHeader, ChainError> {
+        self.light_header(self.light_base().await?).await
+    }
+
+    async fn contains_header(
+        &self,
+        height: BitcoinHeight,
+        hash: &BlockHash,
+    ) -> Result<bool, ChainError> {
+        match self.light_header(height).await {
+            Ok(header) => Ok(header.height == height && header.hash() == *hash),
+            // It keeps no header there.
+            Err(ChainError::Rejected(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An instance puts no checkpoints on Bitcoin.
+    async fn light_client_params(&self) -> Result<LightClientParams, ChainError> {
+        Ok(LightClientParams {
+            confirmation_depth: self.params.depth_min,
+            finalization_timeout: self.params.depth_min,
+            checkpoint_tag: [0; 4],
+        })
+    }
+
+    async fn staking_params(&self) -> Result<ParamsVersions, ChainError> {
+        Err(invalid("stakes of partner chains are not read yet"))
+    }
+
+    async fn delegation(&self, _: Txid) -> Result<Option<Delegation>, ChainError> {
+        Err(invalid("stakes of partner chains are not read yet"))
+    }
+
+    async fn delegations(
+        &self,
+        _: Option<DelegationStatus>,
+        _: Option<PageKey>,
+        _: NonZeroU32,
+    ) -> Result<Page, ChainError> {
+        Err(invalid("stakes of partner chains are not read yet"))
+    }
+
+    async fn delegations_to(
+        &self,
+        _: &FinalityProviderKey,
+        _: Option<PageKey>,
+        _: NonZeroU32,
+    ) -> Result<Page, ChainError> {
+        Err(invalid("stakes of partner chains are not read yet"))
+    }
+
+    fn voting_domain(&self) -> VotingDomain {
+        VotingDomain::PartnerChain(self.domain)
+    }
+
+    async fn votable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
+        // Asked first, so that what the contract says is of this block or a later one.
+        let head = self.height().await?;
+        let Some(polls) = self.polls().await? else {
+            return Ok(None);
+        };
+        let ready_since = self.ready_since(&polls, head);
+        Ok(polls.votable(head.0, ready_since).map(ChainHeight))
+    }
+
+    async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
+        let head = self.height().await?;
+        let polls = self.polls().await?;
+        Ok(polls
+            .and_then(|polls| polls.signable(head.0))
+            .map(ChainHeight))
+    }
+
+    async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError> {
+        let mut all = Vec::new();
+        for provider in self.providers().await? {
+            all.push(self.described(provider, None).await?);
+        }
+        Ok(all)
+    }
+
+    async fn finality_provider(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<FinalityProvider>, ChainError> {
+        let Some(provider) = self.provider(key).await? else {
+            return Ok(None);
+        };
+        let highest = self.votes_of(key).await?.into_iter().max();
+        self.described(provider, highest.map(ChainHeight))
+            .await
+            .map(Some)
+    }
+
+    /// Jail lasts for epochs, whose length in time nothing prescribes.
+    async fn finality_params(&self) -> Result<FinalityParams, ChainError> {
+        let polls = self.polls().await?;
+        let open = polls.as_ref().map_or(Some(0), |polls| polls.first_open());
+        let open = open.ok_or_else(|| ChainError::InvalidAnswer {
+            query: "table",
+            reason: "its checkpoints end above 2^64".to_owned(),
+        })?;
+        let epoch: u64 = self.params.epoch_len.into();
+        let floor = epoch.saturating_mul(self.params.participation_floor.into()) / 10_000;
+        Ok(FinalityParams {
+            // An epoch that is not covered whole keeps the provider out of its table.
+            min_public_randomness: epoch.saturating_mul(2),
+            activation_height: ChainHeight(0),
+            commit_start: CommitStart::At(ChainHeight(open)),
+            signed_blocks_window: epoch,
+            max_missed_in_window: epoch.saturating_sub(floor),
+            // The contract takes votes for checkpoints that are final for as long.
+            finality_vote_timeout: self.params.window.into(),
+            jail_duration: Duration::ZERO,
+        })
+    }
+
+    /// The contract keeps none.
+    async fn signing_info(
+        &self,
+        _: &FinalityProviderKey,
+    ) -> Result<Option<SigningInfo>, ChainError> {
+        Ok(None)
+    }
+
+    async fn voting_power(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<u64, ChainError> {
+        let polls = self.polls().await?;
+        let key = PublicKey::from(key.0);
+        Ok(polls.map_or(0, |polls| {
+            polls.seat(&key, height.0).map_or(0, |seat| seat.weight)
+        }))
+    }
+
+    async fn finality_activated_at(&self) -> Result<Option<ChainHeight>, ChainError> {
+        Ok(self.polls().await?.map(|_| ChainHeight(0)))
+    }
+
+    /// The checkpoint with this number, if the ones below it are final and its header is committed.
+    async fn finality_block(
+        &self,
+        height: ChainHeight,
+    ) -> Result<Option<FinalityBlock>, ChainError> {
+        let head = self.height().await?;
+        let Some(polls) = self.polls().await? else {
+            return Ok(None);
+        };
+        let ready_since = self.ready_since(&polls, head);
+        if Some(height.0) > polls.votable(head.0, ready_since) {
+            return Ok(None);
+        }
+        let Some(block) = polls.height(height.0) else {
+            return Ok(None);
+        };
+        let hash = self
+            .contracts
+            .node()
+            .header_hash(ChainHeight(block))
+            .await?;
+        Ok(polls.vote(height.0, &hash).map(|vote| FinalityBlock {
+            height,
+            content: VoteContent::Checkpoint(vote),
+            finalized: height.0 < polls.status.next,
+        }))
+    }
+
+    async fn last_finalized_block(&self) -> Result<Option<ChainHeight>, ChainError> {
+        let polls = self.polls().await?;
+        let last = polls.and_then(|polls| polls.status.next.checked_sub(1));
+        Ok(last.map(ChainHeight))
+    }
+
+    async fn has_voted(
+        &self,
+        key: &FinalityProviderKey,
+        height: ChainHeight,
+    ) -> Result<bool, ChainError> {
+        Ok(self.votes_of(key).await?.contains(&height.0))
+    }
+
+    /// The two newest; what a table names is among the effective ones.
+    async fn public_randomness_commits(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Vec<PublicRandomnessCommit>, ChainError> {
+        let provider = self.provider(key).await?;
+        let commits = provider
+            .map(|provider| provider.commits)
+            .unwrap_or_default();
+        Ok(commits.iter().map(commit).collect())
+    }
+
+    async fn effective_commits(
+        &self,
+        key: &FinalityProviderKey,
+        heights: RangeInclusive<ChainHeight>,
+    ) -> Result<Vec<EffectiveCommit>, ChainError> {
+        let polls = self.polls().await?;
+        let key = PublicKey::from(key.0);
+        Ok(polls.map_or(Vec::new(), |polls| polls.commits(&key, &heights)))
+    }
+
+    async fn evidences(&self) -> Result<Vec<Evidence>, ChainError> {
+        let mut evidences = Vec::new();
+        for provider in self.providers().await? {
+            if provider.status == ProviderStatus::Slashed {
+                evidences.push(self.evidence(&provider).await?);
+            }
+        }
+        Ok(evidences)
+    }
+
+    async fn rewards(&self) -> Result<Vec<Reward>, ChainError> {
+        let earned = self
+            .operated()
+            .await?
+            .into_iter()
+            .fold(0_u128, |sum, provider| {
+                sum.saturating_add(provider.earned.0)
+            });
+        let reward = Reward {
+            kind: PROVIDER_REWARDS.to_owned(),
+            amount: earned,
+            denomination: self.denomination.clone(),
+        };
+        Ok((earned > 0).then_some(reward).into_iter().collect())
+    }
+
+    async fn submit(&self, messages: Vec<Message>) -> Vec<Result<Receipt, ChainError>> {
+        self.submit_all(messages).await
+    }
+}
+
+impl Mesh {
+    async fn described(
+        &self,
+        provider: Provider,
+        highest_voted_height: Option<ChainHeight>,
+    ) -> Result<FinalityProvider, ChainError> {
+        let slashed_at = match provider.status {
+            ProviderStatus::Slashed => {
+                Some(ChainHeight(self.slashed(&provider.pk.0).await?.height))
+            }
+            ProviderStatus::Active | ProviderStatus::Jailed {} => None,
+        };
+        Ok(FinalityProvider {
+            key: key(&provider)?,
+            address: provider.operator,
+            moniker: String::new(),
+            commission: Decimal::from_basis_points(provider.commission).to_string(),
+            jailed: matches!(provider.status, ProviderStatus::Jailed {}),
+            slashed_at,
+            highest_voted_height,
+            commit_number: provider.commit_seq,
+        })
+    }
+
+    async fn evidence(&self, provider: &Provider) -> Result<Evidence, ChainError> {
+        let answer = self.slashed(&provider.pk.0).await?;
+        let wrong = |reason: &str| ChainError::InvalidAnswer {
+            query: "slashed",
+            reason: format!("field `sk`: {reason}"),
+        };
+        let secret = SecretKey::from_bytes(&answer.sk.0).map_err(|_| wrong("no secret key"))?;
+        if *secret.public_key().as_bytes() != provider.pk.0 {
+            return Err(wrong("not the provider's"));
+        }
+        Ok(Evidence::Key {
+            finality_provider: key(provider)?,
+            secret,
+        })
+    }
+
+    /// The providers whose operator is this account.
+    pub(super) async fn operated(&self) -> Result<Vec<Provider>, ChainError> {
+        let account = self.account();
+        let mut providers = self.providers().await?;
+        providers.retain(|provider| provider.operator == account);
+        Ok(providers)
+    }
+}
+
+/// A provider's key.
+pub(super) fn key(provider: &Provider) -> Result<FinalityProviderKey, ChainError> {
+    FinalityProviderKey::from_slice(&provider.pk.0).map_err(|error| ChainError::InvalidAnswer {
+        query: "providers",
+        reason: format!("field `pk`: {error}"),
+    })
+}
+
+fn commit(info: &CommitInfo) -> PublicRandomnessCommit {
+    PublicRandomnessCommit {
+        start: ChainHeight(info.start),
+        count: info.num,
+        commitment: eots::commitment::Commitment::from_bytes(info.root.0),
+        epoch: 0,
+    }
+}

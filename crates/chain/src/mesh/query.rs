@@ -1,0 +1,215 @@
+//! Questions to the contracts.
+
+use std::sync::PoisonError;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bitcoin::consensus::deserialize;
+use serde_json::{Value, json};
+use staking::keys::FinalityProviderKey;
+use staking::proof_of_possession::AccountAddress;
+use staking::units::{BitcoinHeight, ChainHeight};
+
+use super::Mesh;
+use super::answer::{
+    Config, Header, LightConfig, Provider, Providers, Slashed, Status, Table, Votes,
+};
+use super::finality::Polls;
+use crate::wasm::Contracts;
+use crate::{ChainError, LightClientHeader};
+
+/// Items of one answer of a list.
+const PAGE: usize = 100;
+
+/// What the instance was begun with.
+pub(super) async fn config(
+    contracts: &Contracts,
+    contract: &AccountAddress,
+) -> Result<Config, ChainError> {
+    contracts.query(contract, &json!({ "config": {} })).await
+}
+
+impl Mesh {
+    async fn ask<T: serde::de::DeserializeOwned>(&self, question: Value) -> Result<T, ChainError> {
+        self.contracts.query(&self.contract, &question).await
+    }
+
+    async fn ask_light<T: serde::de::DeserializeOwned>(
+        &self,
+        question: Value,
+    ) -> Result<T, ChainError> {
+        self.contracts.query(&self.light, &question).await
+    }
+
+    /// The table of an epoch, its root computed anew.
+    async fn table(&self, epoch: u64) -> Result<mesh_core::table::Table, ChainError> {
+        let table: Table = self.ask(json!({ "table": { "epoch": epoch } })).await?;
+        table.rebuilt(&self.domain)
+    }
+
+    /// Where finality stands; `None` before it was started.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::OtherEra`] where that is not the pinned one.
+    pub(super) async fn polls(&self) -> Result<Option<Polls>, ChainError> {
+        let status: Status = self.ask(json!({ "status": {} })).await?;
+        if !status.started {
+            return Ok(None);
+        }
+        if status.era != self.era {
+            return Err(ChainError::OtherEra {
+                chain: self.name.clone(),
+                expected: self.era,
+                actual: status.era,
+            });
+        }
+        let in_force = self.table(status.epoch).await?;
+        let before = match status.epoch.checked_sub(1) {
+            Some(epoch) => match self.table(epoch).await {
+                Ok(table) => Some(table),
+                // It is not kept for ever.
+                Err(ChainError::Rejected(_)) => None,
+                Err(error) => return Err(error),
+            },
+            None => None,
+        };
+        let ready = if status.next_table_ready {
+            Some(self.table(status.epoch.saturating_add(1)).await?)
+        } else {
+            None
+        };
+        Ok(Some(Polls {
+            status,
+            in_force,
+            before,
+            ready,
+        }))
+    }
+
+    /// Since which height of the chain, as far as was seen, the table that follows is ready.
+    pub(super) fn ready_since(&self, polls: &Polls, head: ChainHeight) -> Option<u64> {
+        let epoch = polls.ready.as_ref()?.head().term.epoch;
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        match *ready {
+            Some((known, since)) if known == epoch => Some(since),
+            _ => {
+                *ready = Some((epoch, head.0));
+                Some(head.0)
+            }
+        }
+    }
+
+    /// A provider; `None` where it is not registered.
+    pub(super) async fn provider(
+        &self,
+        key: &FinalityProviderKey,
+    ) -> Result<Option<Provider>, ChainError> {
+        let before = before(key.to_bytes()).map(hex::encode);
+        let page = self.providers_after(before, 1).await?;
+        Ok(page
+            .into_iter()
+            .find(|provider| provider.pk.0 == key.to_bytes()))
+    }
+
+    /// All providers.
+    pub(super) async fn providers(&self) -> Result<Vec<Provider>, ChainError> {
+        let mut all: Vec<Provider> = Vec::new();
+        loop {
+            let after = all.last().map(|provider| hex::encode(provider.pk.0));
+            let page = self.providers_after(after, PAGE).await?;
+            let ordered = all.last().into_iter().chain(&page);
+            if !ordered.is_sorted_by(|one, next| one.pk.0 < next.pk.0) {
+                return Err(ChainError::InvalidAnswer {
+                    query: "providers",
+                    reason: "the providers are not ascending by key".to_owned(),
+                });
+            }
+            let last = page.len() < PAGE;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn providers_after(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Provider>, ChainError> {
+        let question = json!({ "providers": { "start_after": after, "limit": limit } });
+        Ok(self.ask::<Providers>(question).await?.providers)
+    }
+
+    /// The checkpoints near the next one for which the instance keeps a provider's vote.
+    pub(super) async fn votes_of(&self, key: &FinalityProviderKey) -> Result<Vec<u64>, ChainError> {
+        let question = json!({ "votes": { "pk": key.to_string() } });
+        let votes = self.ask::<Votes>(question).await?.votes;
+        Ok(votes.into_iter().map(|vote| vote.k).collect())
+    }
+
+    /// The key of a provider that was slashed.
+    pub(super) async fn slashed(&self, pk: &[u8; 32]) -> Result<Slashed, ChainError> {
+        self.ask(json!({ "slashed": { "pk": hex::encode(pk) } }))
+            .await
+    }
+
+    /// The newest Bitcoin header.
+    pub(super) async fn light_tip(&self) -> Result<LightClientHeader, ChainError> {
+        header(self.ask_light(json!({ "tip": {} })).await?)
+    }
+
+    /// The Bitcoin header at a height; the contract must have it.
+    pub(super) async fn light_header(
+        &self,
+        height: BitcoinHeight,
+    ) -> Result<LightClientHeader, ChainError> {
+        let question = json!({ "header": { "height": height.0 } });
+        header(self.ask_light(question).await?)
+    }
+
+    /// Height of the newest of the headers that `btc-light` was begun with.
+    pub(super) async fn light_base(&self) -> Result<BitcoinHeight, ChainError> {
+        let config: LightConfig = self.ask_light(json!({ "config": {} })).await?;
+        Ok(BitcoinHeight(config.base_height))
+    }
+}
+
+fn header(answer: Header) -> Result<LightClientHeader, ChainError> {
+    let invalid = |reason: String| ChainError::InvalidAnswer {
+        query: "header",
+        reason: format!("field `raw`: {reason}"),
+    };
+    let raw = STANDARD
+        .decode(&answer.raw)
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(LightClientHeader {
+        height: BitcoinHeight(answer.height),
+        header: deserialize(&raw).map_err(|error| invalid(error.to_string()))?,
+    })
+}
+
+/// The bytes that come directly before these in order; `None` before the first.
+fn before<const N: usize>(mut bytes: [u8; N]) -> Option<[u8; N]> {
+    for byte in bytes.iter_mut().rev() {
+        let (less, borrowed) = byte.overflowing_sub(1);
+        *byte = less;
+        if !borrowed {
+            return Some(bytes);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::before;
+
+    #[test]
+    fn the_bytes_before_others_are_one_less() {
+        assert_eq!(before([0, 0]), None);
+        assert_eq!(before([0, 1]), Some([0, 0]));
+        assert_eq!(before([3, 0]), Some([2, 255]));
+    }
+}
