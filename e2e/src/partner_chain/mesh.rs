@@ -12,6 +12,7 @@ use staking::proof_of_possession::AccountAddress;
 use super::PartnerChain;
 use super::encoding::{self, bytes32, text};
 use super::table;
+use crate::Wasmd;
 
 /// One instance of `btc-mesh`.
 pub struct Mesh<'a> {
@@ -89,6 +90,21 @@ impl<'a> Mesh<'a> {
     /// What every signature for it is bound to, computed here.
     pub fn domain(&self) -> Domain {
         self.domain
+    }
+
+    /// The instance as the programs' configuration files have it, under a name.
+    pub fn configuration(&self, name: &str) -> String {
+        let wasmd = &self.chain.wasmd;
+        format!(
+            "[[chain]]\nname = \"{name}\"\ncontract = \"{}\"\ndomain = \"{}\"\n\
+             [chain.node]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\naccount_prefix = \"wasm\"\n\
+             fee_denomination = \"{}\"\ngas_price = \"0\"\nmax_fee = 1\npoll_interval_milliseconds = 50\n",
+            self.address.text(),
+            self.domain,
+            wasmd.chain_id(),
+            wasmd.grpc_url(),
+            Wasmd::DENOMINATION,
+        )
     }
 
     /// Sends a message from the account of [`PartnerChain::anybody`].

@@ -29,11 +29,16 @@ impl FinalityProviderProgram {
     ///
     /// Runways are short, so that a scenario sees several commitments.
     pub fn new(babylond: &Babylond, providers: &[&str]) -> anyhow::Result<Self> {
+        Self::on(&babylon(babylond), providers)
+    }
+
+    /// Makes a home whose providers vote on these chains, as the configuration file has them.
+    pub fn on(chains: &str, providers: &[&str]) -> anyhow::Result<Self> {
         let program = Self {
             home: Scratch::new(NAME)?,
             http: Port::reserve()?,
         };
-        program.configure(babylond, providers, "")?;
+        program.configure(chains, providers, "")?;
         Ok(program)
     }
 
@@ -50,8 +55,9 @@ impl FinalityProviderProgram {
             "public_key = \"{key}\"\n[signer]\nendpoint = \"unix:{}\"\n",
             socket.display()
         );
-        signer.configure(babylond, &["main"], &more)?;
-        self.configure(babylond, &["main"], &more)?;
+        let chains = babylon(babylond);
+        signer.configure(&chains, &["main"], &more)?;
+        self.configure(&chains, &["main"], &more)?;
         fs::create_dir_all(signer.home().join("data"))?;
         for file in ["keys/main.key", "data/signing-record.redb"] {
             fs::rename(self.home().join(file), signer.home().join(file))?;
@@ -60,7 +66,7 @@ impl FinalityProviderProgram {
     }
 
     /// Writes the configuration; `more` goes on with the last provider.
-    fn configure(&self, babylond: &Babylond, providers: &[&str], more: &str) -> anyhow::Result<()> {
+    fn configure(&self, chains: &str, providers: &[&str], more: &str) -> anyhow::Result<()> {
         let providers: Vec<String> = providers
             .iter()
             .map(|name| format!("[[provider]]\nname = \"{name}\"\n"))
@@ -69,13 +75,10 @@ impl FinalityProviderProgram {
         let passphrase = self.passphrase_file();
         write_private(&passphrase, "correct horse battery staple")?;
         let text = format!(
-            "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n\
-             [keys]\npassphrase = \"file:{}\"\n\
+            "{chains}[keys]\npassphrase = \"file:{}\"\n\
              [randomness]\ncommit_ahead = 300\ncommit_count = 1000\ncheck_interval_seconds = 2\n\
              [voting]\npoll_interval_milliseconds = 300\n\
              [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,finality_provider=debug\"\n{providers}{more}",
-            babylond.chain_id(),
-            babylond.grpc_url(),
             passphrase.display(),
             self.http.address(),
         );
@@ -106,6 +109,20 @@ impl FinalityProviderProgram {
             .command(&["keys", "import", "--name", name, "--secret-file", path])
             .await?;
         read_keys(&imported.result()?)
+    }
+
+    /// Registers a provider on a partner chain.
+    pub async fn register_on(&self, chain: &str, name: &str) -> anyhow::Result<Value> {
+        let arguments = [
+            "register",
+            "--chain",
+            chain,
+            "--name",
+            name,
+            "--commission",
+            "0.05",
+        ];
+        self.command(&arguments).await?.result()
     }
 
     /// Registers a provider, whose account must have coins.
@@ -165,6 +182,15 @@ impl FinalityProviderProgram {
     pub fn program(&self) -> anyhow::Result<Program> {
         Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
     }
+}
+
+/// Babylon as the configuration file has it.
+fn babylon(babylond: &Babylond) -> String {
+    format!(
+        "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
+        babylond.chain_id(),
+        babylond.grpc_url()
+    )
 }
 
 fn read_keys(result: &Value) -> anyhow::Result<(FinalityProviderKey, String)> {

@@ -72,11 +72,14 @@ mod tests {
     use super::*;
 
     fn loaded(change: impl Fn(&str) -> String) -> Result<Config, String> {
-        let text = "name = 'x'\ncontract = 'wasm1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu'\n\
+        let contract = AccountAddress::new("wasm", &[1; 32]).unwrap();
+        let contract = contract.text();
+        let text = "name = 'x'\ncontract = 'CONTRACT'\n\
                     domain = '0101010101010101010101010101010101010101010101010101010101010101'\n\
                     [node]\nchain_id = 'x-1'\ngrpc_url = 'http://127.0.0.1:9090'\naccount_prefix = 'wasm'\n\
                     fee_denomination = 'stake'\ngas_price = '0'\nmax_fee = 1\n";
-        toml::from_str(&change(text)).map_err(|error| error.to_string())
+        let text = text.replace("CONTRACT", contract);
+        toml::from_str(&change(&text)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -86,7 +89,7 @@ mod tests {
         assert_eq!(config.era, 0);
         for (from, to, named) in [
             ("domain = '01", "domain = '0x", "64 hex digits"),
-            ("'wasm1q", "'wasm1p", "no contract's address"),
+            ("'wasm1", "'wasn1", "no contract's address"),
             ("name = 'x'", "nam = 'x'", "unknown field `nam`"),
         ] {
             let error = loaded(|text| text.replace(from, to)).unwrap_err();

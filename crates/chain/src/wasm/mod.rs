@@ -214,6 +214,21 @@ impl Contracts {
             .collect()
     }
 
+    /// Sends coins of the fee denomination, in its smallest unit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::execute`]; no coins are no transfer.
+    pub async fn send(&self, to: &AccountAddress, amount: u128) -> Result<Receipt, ChainError> {
+        let (account, sender) = self.sending()?;
+        let coin = Coin {
+            denomination: self.fee_denomination.clone(),
+            amount,
+        };
+        let landed = submit_one(sender, write::send(account, to, coin)?).await?;
+        Ok(landed.receipt)
+    }
+
     /// The account's address and its sender.
     fn sending(&self) -> Result<(&str, &Sender), ChainError> {
         match &self.account {

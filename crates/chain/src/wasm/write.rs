@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proto::cosmos::bank::v1beta1::MsgSend;
 use proto::cosmos::base::v1beta1::Coin as WireCoin;
 use proto::cosmwasm::wasm::v1::{MsgExecuteContract, MsgInstantiateContract, MsgStoreCode};
 use proto::field::FieldError;
@@ -60,6 +61,16 @@ pub(super) fn execute(sender: &str, execution: Execution) -> Result<Encoded, Cha
     message()
         .map(|message| charged(&message))
         .map_err(|error| invalid(&error))
+}
+
+/// Sends coins.
+pub(super) fn send(sender: &str, to: &AccountAddress, coin: Coin) -> Result<Encoded, ChainError> {
+    let amount = coins("amount", vec![coin]).map_err(|error| invalid(&error))?;
+    Ok(charged(&MsgSend {
+        from_address: sender.to_owned(),
+        to_address: to.text().to_owned(),
+        amount,
+    }))
 }
 
 /// Coins as the chain takes them: by denomination, each once, none of amount 0.
