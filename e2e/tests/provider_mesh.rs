@@ -167,7 +167,9 @@ async fn all_are_honest(mesh: &Mesh<'_>) -> anyhow::Result<()> {
     let answer = mesh.query(json!({ "providers": {} })).await?;
     let providers = answer["providers"].as_array().context("no list")?;
     ensure!(
-        providers.iter().all(|provider| provider["status"] == "active"),
+        providers
+            .iter()
+            .all(|provider| provider["status"] == "active"),
         "{answer}"
     );
     Ok(())

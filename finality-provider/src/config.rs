@@ -308,7 +308,9 @@ mod tests {
         let template = loaded(TEMPLATE).unwrap();
         // The same with every commented default in force, except where there is no default.
         let spelled_out: String = TEMPLATE
-            .lines()
+            .split("\n\n")
+            .filter(|section| !section.contains("[[chain]]"))
+            .flat_map(str::lines)
             .filter(|line| {
                 !["# [signer]", "# endpoint", "# public_key"]
                     .iter()
@@ -332,6 +334,33 @@ mod tests {
             (provider.key_file, provider.account_key_file) = (None, None);
         }
         assert_eq!(format!("{spelled_out:?}"), format!("{template:?}"));
+    }
+
+    #[test]
+    fn chains_are_told_apart_by_name_and_domain() {
+        let chain = |name: &str, domain: &str| {
+            let contract = staking::proof_of_possession::AccountAddress::new("wasm", &[1; 32]);
+            format!(
+                "[[chain]]\nname = \"{name}\"\ncontract = \"{}\"\ndomain = \"{}\"\n[chain.node]\n\
+                 chain_id = \"x-1\"\ngrpc_url = \"http://127.0.0.1:1\"\naccount_prefix = \"wasm\"\n\
+                 fee_denomination = \"stake\"\ngas_price = \"0\"\nmax_fee = 1\n",
+                contract.unwrap().text(),
+                domain.repeat(32),
+            )
+        };
+        let text = |chains: [String; 2]| chains.concat();
+        assert!(loaded(&text([chain("x", "01"), chain("y", "02")])).is_ok());
+        for (chains, named) in [
+            ([chain("x", "01"), chain("x", "02")], "chain.1.name"),
+            ([chain("x", "01"), chain("babylon", "02")], "chain.1.name"),
+            ([chain("X", "01"), chain("y", "02")], "chain.0.name"),
+            ([chain("x", "01"), chain("y", "01")], "chain.1.domain"),
+        ] {
+            let error = loaded(&text(chains)).unwrap_err();
+            assert!(error.contains(named), "{named}: {error}");
+        }
+        let error = loaded("[[provider]]\nname = \"a\"\n").unwrap_err();
+        assert!(error.contains("[[chain]]"), "{error}");
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use chain::{ChainError, PublicRandomnessCommit};
+use chain::{Chain, ChainError, PublicRandomnessCommit};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::{Deserialize, Serialize};
+use staking::keys::FinalityProviderKey;
+use staking::units::ChainHeight;
 
 use crate::chains::SecuredChain;
-use crate::config::{Config, ProviderConfig};
+use crate::config::Config;
 use crate::keys::public_key;
 use crate::provider::{ProviderStatus, Standing, standing, time_left, unix_seconds};
 use crate::randomness::runway;
@@ -84,17 +86,31 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
         .into());
     }
     let home = context.home()?;
-    let mut providers = Vec::new();
-    for secured in config.secured_chains() {
-        for entry in &config.providers {
-            let status = ProviderStatus {
-                name: seat(&entry.name, &secured),
-                ..ProviderStatus::default()
-            };
-            let seen = seen_from_outside(&secured, entry, home, &status).await;
-            // A chain that does not answer hides no other.
-            providers.push(seen.unwrap_or_else(|error| status.with_problem(error.to_string())));
+    let (mut providers, mut silent) = (Vec::new(), Vec::new());
+    let chains = config.secured_chains();
+    for secured in &chains {
+        match seen_from_outside(secured, &config, home).await {
+            Ok(seen) => providers.extend(seen),
+            // It hides no other.
+            Err(error) => {
+                let named = config.providers.iter().map(|entry| ProviderStatus {
+                    name: seat(&entry.name, secured),
+                    ..ProviderStatus::default()
+                });
+                providers.extend(named.map(|status| status.with_problem(error.to_string())));
+                silent.push(error);
+            }
         }
+    }
+    let all_silent = silent.len() == chains.len();
+    if let Some(error) = silent.into_iter().next() {
+        if all_silent {
+            return Err(error.into());
+        }
+        return Ok(Answer::partial(Report {
+            running: false,
+            providers,
+        }));
     }
     Ok(Report {
         running: false,
@@ -103,19 +119,36 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
     .into())
 }
 
-/// What key file and chain tell of a provider.
+/// What a chain tells of all providers.
 async fn seen_from_outside(
     secured: &SecuredChain,
-    entry: &ProviderConfig,
+    config: &Config,
     home: &Path,
-    status: &ProviderStatus,
-) -> Result<ProviderStatus, ChainError> {
-    let key = match public_key(entry, home) {
-        Ok(key) => key,
-        Err(error) => return Ok(status.clone().with_problem(error.message)),
-    };
+) -> Result<Vec<ProviderStatus>, ChainError> {
     let chain = secured.watch().await?;
     let tip = chain.votable_height().await?.unwrap_or_default();
+    let mut seen = Vec::new();
+    for entry in &config.providers {
+        let status = ProviderStatus {
+            name: seat(&entry.name, secured),
+            tip,
+            ..ProviderStatus::default()
+        };
+        seen.push(match public_key(entry, home) {
+            Ok(key) => of_provider(&*chain, key, tip, status).await?,
+            Err(error) => status.with_problem(error.message),
+        });
+    }
+    Ok(seen)
+}
+
+/// What a chain tells of one provider.
+async fn of_provider(
+    chain: &dyn Chain,
+    key: FinalityProviderKey,
+    tip: ChainHeight,
+    status: ProviderStatus,
+) -> Result<ProviderStatus, ChainError> {
     let known = chain.finality_provider(&key).await?;
     let info = chain.signing_info(&key).await?;
     let commits = chain.public_randomness_commits(&key).await?;
@@ -131,9 +164,8 @@ async fn seen_from_outside(
         power: chain.voting_power(&key, tip).await?,
         last_vote: known.and_then(|known| known.highest_voted_height),
         missed_in_window: info.map(|info| info.missed_blocks),
-        tip,
         randomness_to,
         runway: runway(tip, randomness_to),
-        ..status.clone()
+        ..status
     })
 }
