@@ -1,8 +1,10 @@
 //! What a test does to the chain: blocks, reorganisations, payments.
 
 use anyhow::{Context as _, ensure};
-use bitcoin::{Address, Amount, BlockHash, Network, Transaction, TxOut, Txid};
+use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
+use bitcoin::{Address, Amount, BlockHash, Network, OutPoint, Transaction, TxOut, Txid};
 use bitcoincore_rpc::RpcApi as _;
+use bitcoincore_rpc::json::AddressType;
 use serde_json::{Value, json};
 
 use super::Bitcoind;
@@ -52,10 +54,7 @@ impl Bitcoind {
     ///
     /// When the block would be invalid.
     pub fn mine_only(&self, transactions: &[Transaction]) -> anyhow::Result<BlockHash> {
-        let raw: Vec<_> = transactions
-            .iter()
-            .map(bitcoin::consensus::encode::serialize_hex)
-            .collect();
+        let raw: Vec<_> = transactions.iter().map(serialize_hex).collect();
         let address = self.miner_address()?;
         let block: Value = self
             .rpc()
@@ -121,15 +120,50 @@ impl Bitcoind {
         let funded: Value = self
             .rpc()
             .call("fundrawtransaction", &[raw.into(), options])?;
-        let signed: Value = self.rpc().call(
-            "signrawtransactionwithwallet",
-            &[funded.get("hex").context("no hex")?.clone()],
-        )?;
+        self.sign_hex(funded.get("hex").context("no hex")?)
+    }
+
+    /// A coin of the miner's of exactly this value, which a witness alone spends and no other payment of the miner's takes;
+    /// its transaction is left in the mempool.
+    ///
+    /// # Errors
+    ///
+    /// When the miner has too little, or the node refuses.
+    pub fn coin(&self, value: Amount) -> anyhow::Result<(Transaction, OutPoint)> {
+        let address = self
+            .rpc()
+            .get_new_address(None, Some(AddressType::Bech32))?
+            .require_network(Network::Regtest)?;
+        let txid = self.send(&address, value)?;
+        let transaction = self.rpc().get_raw_transaction(&txid, None)?;
+        let script = address.script_pubkey();
+        let (vout, _) = (0..)
+            .zip(&transaction.output)
+            .find(|(_, output)| output.script_pubkey == script)
+            .context("the coin is no output of its transaction")?;
+        let outpoint = OutPoint::new(txid, vout);
+        self.rpc().lock_unspent(&[outpoint])?;
+        Ok((transaction, outpoint))
+    }
+
+    /// The transaction with the miner's signatures where it spends the miner's coins, which the node must know.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn sign(&self, transaction: &Transaction) -> anyhow::Result<Transaction> {
+        self.sign_hex(&serialize_hex(transaction).into())
+    }
+
+    fn sign_hex(&self, hex: &Value) -> anyhow::Result<Transaction> {
+        let signed: Value = self
+            .rpc()
+            .call("signrawtransactionwithwallet", std::slice::from_ref(hex))?;
         let hex = signed
             .get("hex")
             .and_then(Value::as_str)
             .context("no hex")?;
-        Ok(bitcoin::consensus::encode::deserialize_hex(hex)?)
+        Ok(deserialize_hex(hex)?)
     }
 
     fn miner_address(&self) -> anyhow::Result<Address> {

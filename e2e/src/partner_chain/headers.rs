@@ -17,22 +17,52 @@ pub(super) const BASE: u64 = 10;
 /// Deepest reorganisation that is followed.
 const MAX_REORG: u64 = 20;
 
+/// A beginning of `btc-light`: the trusted header, and what cannot be seen from the eleven that end with it.
+pub struct Beginning<'a> {
+    /// `bitcoin` or `regtest`.
+    pub network: &'a str,
+    /// Height of the last header.
+    pub height: u64,
+    /// Eleven headers, the oldest first.
+    pub headers: &'a [Header],
+    /// Time of the header with which the period of the last one began, seconds since 1970.
+    pub epoch_start_time: u64,
+    /// Work of the chain up to the last header, big endian.
+    pub chainwork: &'a [u8],
+}
+
+impl Beginning<'_> {
+    /// The message.
+    pub fn message(&self) -> Value {
+        let headers = self.headers.iter();
+        let headers: Vec<_> = headers.map(|header| base64(serialize(header))).collect();
+        json!({
+            "network": self.network,
+            "test_only": self.network != "bitcoin",
+            "height": self.height,
+            "headers": headers,
+            "epoch_start_time": self.epoch_start_time,
+            "chainwork": self.chainwork.to_lower_hex_string(),
+            "max_reorg": MAX_REORG,
+        })
+    }
+}
+
 /// The message that begins at [`BASE`].
 pub(super) fn beginning(bitcoind: &Bitcoind) -> anyhow::Result<Value> {
     let rpc = bitcoind.rpc();
     let info = |height| rpc.get_block_header_info(&rpc.get_block_hash(height)?);
-    let headers: Vec<String> = (0..=BASE)
-        .map(|height| Ok(base64(serialize(&header(bitcoind, height)?))))
-        .collect::<anyhow::Result<_>>()?;
-    Ok(json!({
-        "network": "regtest",
-        "test_only": true,
-        "height": BASE,
-        "headers": headers,
-        "epoch_start_time": info(0)?.time,
-        "chainwork": info(BASE)?.chainwork.to_lower_hex_string(),
-        "max_reorg": MAX_REORG,
-    }))
+    let headers = (0..=BASE)
+        .map(|height| header(bitcoind, height))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let beginning = Beginning {
+        network: "regtest",
+        height: BASE,
+        headers: &headers,
+        epoch_start_time: info(0)?.time.try_into()?,
+        chainwork: &info(BASE)?.chainwork,
+    };
+    Ok(beginning.message())
 }
 
 /// The message that brings the headers at these heights.
@@ -42,11 +72,16 @@ pub(super) fn beginning(bitcoind: &Bitcoind) -> anyhow::Result<Value> {
 /// When Bitcoin has no such blocks.
 pub fn headers_message(bitcoind: &Bitcoind, heights: RangeInclusive<u64>) -> anyhow::Result<Value> {
     let parent_height = heights.start().saturating_sub(1);
-    let raw: Vec<u8> = heights
-        .map(|height| Ok(serialize(&header(bitcoind, height)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?
-        .concat();
-    Ok(json!({ "headers": { "parent_height": parent_height, "raw": base64(raw) } }))
+    let headers = heights
+        .map(|height| header(bitcoind, height))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(message_of_headers(parent_height, &headers))
+}
+
+/// The message that brings these headers, the first of which follows the one at `parent_height`.
+pub fn message_of_headers(parent_height: u64, headers: &[Header]) -> Value {
+    let raw: Vec<u8> = headers.iter().flat_map(serialize).collect();
+    json!({ "headers": { "parent_height": parent_height, "raw": base64(raw) } })
 }
 
 fn header(bitcoind: &Bitcoind, height: u64) -> anyhow::Result<Header> {

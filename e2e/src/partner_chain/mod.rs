@@ -2,12 +2,14 @@
 //!
 //! A [`PartnerChain`] is a `wasmd` with `btc-light`, which [`PartnerChain::mine`] keeps at the tip of a regtest `bitcoind`.
 //! A [`Mesh`] is one instance of `btc-mesh` on it; several of them are as good as several chains, since each has a domain
-//! of its own. A [`Stake`] is funded and signed, a [`Provider`] commits and votes for a [`Checkpoint`], and
-//! [`PartnerChain::state_proof`] shows what a contract stores. All messages are JSON as the manual has it: no type of the
+//! of its own. A [`Stake`] is funded and signed, and can leave in every way that its staker has; a [`Provider`] commits and
+//! votes for a [`Checkpoint`], and [`PartnerChain::state_proof`] shows what a contract stores. All messages are JSON as the manual has it: no type of the
 //! contracts' is used. What is signed comes from `mesh-core`, whose bytes have tests of their own.
 
 mod encoding;
+mod exits;
 mod headers;
+mod light;
 mod mesh;
 mod nodes;
 mod provider;
@@ -19,11 +21,12 @@ mod terms;
 use std::time::Duration;
 
 pub use encoding::base64;
-pub use headers::headers_message;
+pub use headers::{Beginning, headers_message, message_of_headers};
 pub use mesh::{Checkpoint, Mesh};
 pub use nodes::{PartnerChain, bitcoin_with_coins};
 pub use provider::Provider;
 pub use stake::Stake;
+pub use state_proof::{StoreAnswer, stored_key};
 pub use terms::{CHALLENGE, CONSENT_DELAY, DEPTH, GRACE, MAX_AGE, THAW, UNBONDING, params};
 
 /// How long anything on these small chains may take.

@@ -7,20 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bitcoin::{Transaction, Txid};
-use bitcoincore_rpc::RpcApi as _;
 use chain::ChainError;
 use chain::cosmos::{AccountKey, Config};
 use chain::wasm::{CodeId, Coin, Contracts, Executed, Execution};
 use serde_json::{Value, json};
-use staking::inclusion::InclusionProof;
 use staking::proof_of_possession::AccountAddress;
 
-use super::encoding::{base64, bytes32, number, text};
-use super::headers::{self, BASE};
+use super::encoding::{bytes32, number};
 use super::mesh::Mesh;
-use super::terms;
-use super::{DEADLINE, headers_message};
+use super::{DEADLINE, headers, terms};
 use crate::scenario::Committee;
 use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
 
@@ -37,7 +32,10 @@ pub struct PartnerChain {
     pub governance: Contracts,
     /// The account of somebody whom nothing is granted to: relayer, reporter, bystander.
     pub anybody: Contracts,
-    light: AccountAddress,
+    /// The account of somebody who stakes, for tests in which it matters who that is.
+    pub staker: Contracts,
+    pub(super) light: AccountAddress,
+    pub(super) light_code: CodeId,
     mesh: CodeId,
     escrow: CodeId,
 }
@@ -61,29 +59,31 @@ impl PartnerChain {
     /// When the node does not come up, the contracts cannot be built, or the chain refuses them.
     pub async fn launch(bitcoind: Arc<Bitcoind>) -> anyhow::Result<Self> {
         let settings = WasmdSettings {
-            funded_accounts: 2,
+            funded_accounts: 3,
             block_interval: Duration::from_millis(200),
             ..WasmdSettings::default()
         };
         let (wasmd, folder) = tokio::try_join!(Wasmd::launch(&settings), async {
             tokio::task::spawn_blocking(provision::contracts).await?
         })?;
-        let (governance, anybody) = accounts(&wasmd).await?;
-        let (mesh, (light, escrow)) =
+        let [governance, anybody, staker] = accounts(&wasmd).await?;
+        let (mesh, (light_code, escrow)) =
             tokio::try_join!(store(&governance, &folder, "btc_mesh.wasm"), async {
                 let light = store(&anybody, &folder, "btc_light.wasm").await?;
                 anyhow::Ok((light, store(&anybody, &folder, "escrow.wasm").await?))
             })?;
         let beginning = headers::beginning(&bitcoind)?;
         let light = governance
-            .instantiate(light, &beginning, "btc-light", None)
+            .instantiate(light_code, &beginning, "btc-light", None)
             .await?;
         let chain = Self {
             bitcoind,
             wasmd,
             governance,
             anybody,
+            staker,
             light,
+            light_code,
             mesh,
             escrow,
         };
@@ -101,13 +101,15 @@ impl PartnerChain {
         self.wasmd.stop().await?;
         let mut wasmd = self.wasmd.fork()?;
         tokio::try_join!(self.wasmd.start(), wasmd.start())?;
-        let (governance, anybody) = accounts(&wasmd).await?;
+        let [governance, anybody, staker] = accounts(&wasmd).await?;
         Ok(Self {
             bitcoind: self.bitcoind.clone(),
             wasmd,
             governance,
             anybody,
+            staker,
             light: self.light.clone(),
+            light_code: self.light_code,
             mesh: self.mesh,
             escrow: self.escrow,
         })
@@ -224,24 +226,6 @@ impl PartnerChain {
             .unwrap_or(Err(ChainError::Stopped))
     }
 
-    /// Tells `btc-light` something from the account of [`Self::anybody`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Contracts::execute`].
-    pub async fn tell_light(&self, message: &Value) -> Result<Executed, ChainError> {
-        self.tell(&self.anybody, &self.light, message, 0).await
-    }
-
-    /// Asks `btc-light` something.
-    ///
-    /// # Errors
-    ///
-    /// When the contract refuses, or the node does not answer.
-    pub async fn ask_light(&self, question: &Value) -> Result<Value, ChainError> {
-        self.anybody.query(&self.light, question).await
-    }
-
     /// An address of this chain that nobody has the key of.
     ///
     /// # Errors
@@ -249,62 +233,6 @@ impl PartnerChain {
     /// Never for 20 bytes.
     pub fn fresh_address(&self) -> anyhow::Result<AccountAddress> {
         Ok(AccountAddress::new("wasm", &rand::random::<[u8; 20]>())?)
-    }
-
-    /// Brings all headers up to Bitcoin's tip, from where the chain's view parts from Bitcoin's own.
-    ///
-    /// # Errors
-    ///
-    /// When a node does not answer, or the contract refuses them.
-    pub async fn bring_headers(&self) -> anyhow::Result<()> {
-        let tip = self.bitcoind.height()?;
-        let common = self.last_common_height().await?;
-        if common < tip {
-            let message = headers_message(&self.bitcoind, common + 1..=tip)?;
-            self.tell_light(&message).await?;
-        }
-        Ok(())
-    }
-
-    /// Mines, and brings the new headers.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::bring_headers`].
-    pub async fn mine(&self, blocks: u64) -> anyhow::Result<()> {
-        self.bitcoind.mine(blocks)?;
-        self.bring_headers().await
-    }
-
-    /// Has Bitcoin confirm transactions in one block with `depth` blocks on top, and brings the headers.
-    ///
-    /// # Errors
-    ///
-    /// When Bitcoin refuses one, or as [`Self::bring_headers`].
-    pub async fn confirm(&self, transactions: &[&Transaction], depth: u64) -> anyhow::Result<()> {
-        for transaction in transactions {
-            self.bitcoind.rpc().send_raw_transaction(*transaction)?;
-        }
-        self.mine(1 + depth).await
-    }
-
-    /// The proof that a transaction is in a block, as contracts take it.
-    ///
-    /// # Errors
-    ///
-    /// When it is in none.
-    pub fn inclusion(&self, txid: Txid) -> anyhow::Result<Value> {
-        let rpc = self.bitcoind.rpc();
-        let block = rpc
-            .get_raw_transaction_info(&txid, None)?
-            .blockhash
-            .context("the transaction is in no block")?;
-        let proof = InclusionProof::new(&rpc.get_block(&block)?, txid)?;
-        Ok(json!({
-            "height": rpc.get_block_header_info(&block)?.height,
-            "index": proof.index,
-            "branch": base64(proof.path_bytes()),
-        }))
     }
 
     /// The hash of this chain's header at a height, in the node's own words; waits for the block after it, in which it
@@ -322,27 +250,12 @@ impl PartnerChain {
                 .context("the commit has no block id")?,
         )
     }
-
-    /// The newest height at which the chain knows Bitcoin's own header.
-    async fn last_common_height(&self) -> anyhow::Result<u64> {
-        let tip = self.ask_light(&json!({ "tip": {} })).await?;
-        let mut height = number(&tip, "height")?.min(self.bitcoind.height()?);
-        while height > BASE {
-            let question = json!({ "header": { "height": height } });
-            let known = self.ask_light(&question).await?;
-            let own = self.bitcoind.rpc().get_block_hash(height)?;
-            if text(&known, "hash")? == own.to_string() {
-                break;
-            }
-            height -= 1;
-        }
-        Ok(height)
-    }
 }
 
-/// Those of [`PartnerChain::governance`] and [`PartnerChain::anybody`].
-async fn accounts(wasmd: &Wasmd) -> anyhow::Result<(Contracts, Contracts)> {
-    tokio::try_join!(account(wasmd, 0), account(wasmd, 1))
+/// Those of [`PartnerChain::governance`], [`PartnerChain::anybody`] and [`PartnerChain::staker`].
+async fn accounts(wasmd: &Wasmd) -> anyhow::Result<[Contracts; 3]> {
+    let accounts = tokio::try_join!(account(wasmd, 0), account(wasmd, 1), account(wasmd, 2))?;
+    Ok(accounts.into())
 }
 
 async fn account(wasmd: &Wasmd, position: usize) -> anyhow::Result<Contracts> {

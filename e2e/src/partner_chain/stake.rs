@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use staking::delegation::{DelegationPlan, ValidDelegation};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::proof_of_possession::AccountAddress;
-use staking::quorum::CovenantSignature;
 use staking::units::BlockInterval;
 
 use super::encoding::base64;
@@ -22,7 +21,7 @@ use crate::scenario::Committee;
 
 /// A stake that nobody was told of.
 pub struct Stake {
-    staker: SecretKey,
+    pub(super) staker: SecretKey,
     /// Everything that follows from the delegation.
     pub delegation: ValidDelegation,
     /// The signed staking transaction.
@@ -54,6 +53,16 @@ impl Stake {
         )?;
         let transaction = bitcoind.fund(plan.staking_output().tx_out())?;
         let delegation = plan.build(&transaction, None)?;
+        Self::cosigned(committee, staker, delegation, transaction)
+    }
+
+    /// What a staker has made, with the signatures of the committee's first members.
+    pub(super) fn cosigned(
+        committee: &Committee,
+        staker: SecretKey,
+        delegation: ValidDelegation,
+        transaction: Transaction,
+    ) -> anyhow::Result<Self> {
         let mut covenant = (0..committee.quorum())
             .map(|member| committee.sign(usize::try_from(member)?, &delegation))
             .collect::<anyhow::Result<Vec<_>>>()?;
@@ -146,27 +155,6 @@ impl Stake {
             "shares": list,
             "signature": self.signature(consent.digest()),
         }))
-    }
-
-    /// The transaction that unbonds it, ready for Bitcoin.
-    ///
-    /// # Errors
-    ///
-    /// Never for a stake of [`Self::sign`].
-    pub fn unbonding(&self) -> anyhow::Result<Transaction> {
-        let sighash = self.delegation.unbonding_sighash().to_bytes();
-        let staker = bip340::sign(&self.staker, &sighash, &rand::random());
-        let covenant: Vec<_> = self
-            .covenant
-            .iter()
-            .map(|signatures| CovenantSignature {
-                key: signatures.covenant,
-                signature: signatures.unbonding_signature,
-            })
-            .collect();
-        Ok(self
-            .delegation
-            .signed_unbonding_tx(&staker.into(), &covenant)?)
     }
 
     fn signature(&self, message: &[u8; 32]) -> String {

@@ -10,6 +10,21 @@ use super::encoding::{base64, bytes32, text};
 /// What wasmd puts before everything that a contract stores, with the contract's address.
 const CONTRACT_STORE: u8 = 3;
 
+/// What a store of the application's state says about a key, with the proofs of it.
+pub struct StoreAnswer {
+    /// What is stored there, in base64; `None` where nothing is.
+    pub value: Option<String>,
+    /// The proof that the store says so, in base64.
+    pub store_proof: String,
+    /// The proof that the state holds this store, in base64.
+    pub root_proof: String,
+}
+
+/// The key in the store `wasm` of what a contract stores under `key`.
+pub fn stored_key(contract: &AccountAddress, key: &[u8]) -> Vec<u8> {
+    [&[CONTRACT_STORE], contract.bytes(), key].concat()
+}
+
 impl PartnerChain {
     /// The header at `height`, and the proofs of what a contract stores under `key` in the state after `state_height`:
     /// `header`, `store_proof` and `root_proof`. A header commits to the state after the height before its own.
@@ -25,21 +40,40 @@ impl PartnerChain {
         key: &[u8],
     ) -> anyhow::Result<Value> {
         let header = self.header_fields(height).await?;
-        let key = [&[CONTRACT_STORE], contract.bytes(), key].concat();
-        let answer = self.wasmd.abci_query("wasm", &key, state_height)?;
-        ensure!(
-            answer.get("value").is_some_and(Value::is_string),
-            "nothing is stored there"
-        );
-        let operation = |number: usize| {
-            let proof = answer.pointer(&format!("/proofOps/ops/{number}/data"));
-            proof.cloned().context("a proof is missing")
-        };
+        let answer = self.store_answer("wasm", &stored_key(contract, key), state_height)?;
+        ensure!(answer.value.is_some(), "nothing is stored there");
         Ok(json!({
             "header": header,
-            "store_proof": operation(0)?,
-            "root_proof": operation(1)?,
+            "store_proof": answer.store_proof,
+            "root_proof": answer.root_proof,
         }))
+    }
+
+    /// What a store says about a key in the state after `height`.
+    ///
+    /// # Errors
+    ///
+    /// When the height is not there yet, or there is no such store.
+    pub fn store_answer(
+        &self,
+        store: &str,
+        key: &[u8],
+        height: u64,
+    ) -> anyhow::Result<StoreAnswer> {
+        let answer = self.wasmd.abci_query(store, key, height)?;
+        let operation = |number: usize| {
+            let proof = answer.pointer(&format!("/proofOps/ops/{number}/data"));
+            let proof = proof
+                .and_then(Value::as_str)
+                .context("a proof is missing")?;
+            anyhow::Ok(proof.to_owned())
+        };
+        let value = answer.get("value").and_then(Value::as_str);
+        Ok(StoreAnswer {
+            value: value.map(str::to_owned),
+            store_proof: operation(0)?,
+            root_proof: operation(1)?,
+        })
     }
 
     /// The 14 encoded fields of a header; their tree has the header's hash.
