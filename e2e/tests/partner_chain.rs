@@ -19,6 +19,10 @@ mod escrow;
 mod finality;
 #[path = "partner_chain/fork.rs"]
 mod fork;
+#[path = "partner_chain/inclusion.rs"]
+mod inclusion;
+#[path = "partner_chain/mainnet.rs"]
+mod mainnet;
 #[path = "partner_chain/malformed.rs"]
 mod malformed;
 #[path = "partner_chain/mirror.rs"]
@@ -71,7 +75,9 @@ async fn stake_makes_a_chain_final_and_is_paid_for_it() {
 async fn bitcoin_is_believed_only_as_far_as_its_work_goes() {
     let chain = launch().await;
     bitcoin_view::s04_headers_that_break_bitcoins_rules_are_refused(&chain).await;
-    bitcoin_view::s07_a_proof_of_another_place_is_refused(&chain).await;
+    mainnet::s04_only_real_work_counts_on_the_main_network(&chain).await;
+    inclusion::s07_a_proof_of_another_place_is_refused(&chain).await;
+    inclusion::s07_a_transaction_of_sixty_four_bytes_proves_nothing(&chain).await;
     reorganisation::s05_what_a_reorganisation_undid_must_be_proven_anew(&chain).await;
     spends::s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(&chain).await;
     spends::s21_a_stake_ends_by_itself_when_nobody_reports(&chain).await;

@@ -1,26 +1,20 @@
-//! What the chain believes of Bitcoin: headers with their work, and transactions deep enough at one place.
+//! What the chain believes of Bitcoin's headers: those with the work that the rules ask for.
 
+use bitcoin::CompactTarget;
 use bitcoin::block::Header;
-use bitcoin::consensus::serialize;
-use bitcoin::hashes::Hash as _;
-use bitcoin::{Amount, CompactTarget, ScriptBuf, TxOut, WPubkeyHash};
 use bitcoincore_rpc::RpcApi as _;
-use serde_json::{Value, json};
-use testenv::partner_chain::{DEPTH, PartnerChain, base64, params};
+use serde_json::json;
+use testenv::partner_chain::{PartnerChain, message_of_headers};
 
-use crate::scene::{LONG, Scene, fresh_key, refusal};
+use crate::scene::refusal;
 
 /// Finds a nonce with which the header's hash meets its target, or does not.
-fn mined(mut header: Header, meets: bool) -> Header {
+pub(crate) fn mined(mut header: Header, meets: bool) -> Header {
     header.nonce = 0;
     while header.validate_pow(header.target()).is_ok() != meets {
         header.nonce += 1;
     }
     header
-}
-
-fn brought(parent_height: u64, header: &Header) -> Value {
-    json!({ "headers": { "parent_height": parent_height, "raw": base64(serialize(header)) } })
 }
 
 pub(crate) async fn s04_headers_that_break_bitcoins_rules_are_refused(chain: &PartnerChain) {
@@ -90,79 +84,34 @@ pub(crate) async fn s04_headers_that_break_bitcoins_rules_are_refused(chain: &Pa
         ),
     ];
     for ((parent_height, header), words) in cases {
-        let message = brought(parent_height, &header);
+        let message = message_of_headers(parent_height, &[header]);
         let refused = refusal(chain.tell_light(&message).await);
         assert!(refused.contains(words), "{refused}");
     }
-    assert_eq!(chain.ask_light(&question).await.unwrap(), before);
-}
-
-pub(crate) async fn s07_a_proof_of_another_place_is_refused(chain: &PartnerChain) {
-    let scene = Scene::with_providers(chain, &params(), &[fresh_key()]).await;
-    let stake = scene.sign(0, LONG);
-    let payment = chain.bitcoind.fund(&TxOut {
-        value: Amount::from_sat(100_000),
-        script_pubkey: ScriptBuf::new_p2wpkh(&WPubkeyHash::all_zeros()),
-    });
-    // Three transactions: the stake is the last of a level of odd length.
-    let transactions = [payment.unwrap(), stake.transaction.clone()];
-    chain.bitcoind.mine_only(&transactions).unwrap();
-    chain.mine(DEPTH - 1).await.unwrap();
-    let shown = scene.shown(&stake);
-    let place = &shown["stake"]["inclusion"];
-    assert_eq!(place["index"], 2);
-    let height = place["height"].as_u64().unwrap();
-    assert_eq!(
-        refusal(scene.mesh.execute(shown.clone()).await),
-        format!("the block at height {height} is 3 deep, it is believed from 4 on")
-    );
-    chain.mine(1).await.unwrap();
-
-    let tip = height + DEPTH;
-    let claimed = |height: u64, index: u64| {
-        let mut shown = shown.clone();
-        shown["stake"]["inclusion"]["height"] = json!(height);
-        shown["stake"]["inclusion"]["index"] = json!(index);
-        shown
-    };
-    let mut cut = shown.clone();
-    cut["stake"]["inclusion"]["branch"] = json!(base64([7; 33]));
-    let cases = [
-        (
-            claimed(height, 3),
-            "index 3 points at the duplicate of the last node on level 0".to_owned(),
-        ),
-        (
-            claimed(height, 6),
-            "index 6 is outside a Merkle tree of 2 levels".to_owned(),
-        ),
-        (
-            claimed(height - 1, 2),
-            "the Merkle path leads to ".to_owned(),
-        ),
-        (
-            claimed(height, 0),
-            "is the coinbase of its block".to_owned(),
-        ),
-        (
-            claimed(tip + 1, 2),
-            format!(
-                "no header of Bitcoin's best chain is known at height {}",
-                tip + 1
-            ),
-        ),
-        (
-            cut,
-            "a Merkle path of 33 bytes is no sequence of 32-byte hashes".to_owned(),
-        ),
-    ];
-    for (message, words) in cases {
-        let refused = refusal(scene.mesh.execute(message).await);
-        assert!(refused.contains(&words), "{refused}");
+    // A branch of more headers than it would undo, of which one has no work, counts for none of them.
+    let mut branch = vec![mined(
+        Header {
+            prev_blockhash: parent.prev_blockhash,
+            time: parent.time + 1,
+            ..parent
+        },
+        true,
+    )];
+    for meets in [true, false] {
+        branch.push(mined(
+            Header {
+                prev_blockhash: branch[branch.len() - 1].block_hash(),
+                time: next.time + 1,
+                ..next
+            },
+            meets,
+        ));
     }
-    scene.mesh.execute(shown).await.unwrap();
-    assert_eq!(
-        scene.known(&stake).await["status"],
-        json!({ "pending": { "since": tip } })
+    let message = message_of_headers(height - 1, &branch);
+    let refused = refusal(chain.tell_light(&message).await);
+    assert!(
+        refused.contains("does not meet the proof of work"),
+        "{refused}"
     );
+    assert_eq!(chain.ask_light(&question).await.unwrap(), before);
 }
