@@ -81,7 +81,7 @@ async fn bitcoin_is_believed_only_as_far_as_its_work_goes() {
     reorganisation::s05_what_a_reorganisation_undid_must_be_proven_anew(&chain).await;
     spends::s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(&chain).await;
     spends::s21_a_stake_ends_by_itself_when_nobody_reports(&chain).await;
-    spends::s28_a_stake_spent_before_it_was_shown_never_counts(&chain).await;
+    spends::s28_a_stake_withdrawn_before_it_was_shown_never_counts_if_it_is_reported(&chain).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

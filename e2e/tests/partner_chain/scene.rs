@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 
-use bitcoin::Amount;
+use bitcoin::consensus::serialize;
+use bitcoin::{Amount, Transaction};
 use chain::wasm::Executed;
 use chain::{ChainError, Rejection};
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{CHALLENGE, DEPTH, Mesh, PartnerChain, Provider, Stake};
+use testenv::partner_chain::{CHALLENGE, DEPTH, Mesh, PartnerChain, Provider, Stake, base64};
 use testenv::scenario::Committee;
 
 /// What a stake of these scenarios is worth, sat. A power of two: rewards are shared without a remainder.
@@ -90,21 +91,32 @@ impl<'a> Scene<'a> {
     ) -> (Self, Vec<Stake>) {
         let keys: Vec<_> = (0..providers).map(|_| fresh_key()).collect();
         let scene = Self::with_providers(chain, params, &keys).await;
-        let stakes: Vec<_> = (0..providers)
-            .map(|provider| scene.sign(provider, LONG))
-            .collect();
-        scene.activate_new(&stakes).await;
+        let stakes = scene.one_stake_each().await;
         (scene, stakes)
+    }
+
+    /// Has one stake of [`VALUE`] count for every provider.
+    pub(crate) async fn one_stake_each(&self) -> Vec<Stake> {
+        let stakes: Vec<_> = (0..self.providers.len())
+            .map(|provider| self.sign(provider, LONG))
+            .collect();
+        self.activate_new(&stakes).await;
+        stakes
     }
 
     /// A stake of [`VALUE`] for a provider that Bitcoin does not know yet.
     pub(crate) fn sign(&self, provider: usize, timelock: u16) -> Stake {
+        self.sign_worth(provider, VALUE, timelock)
+    }
+
+    /// The same of another value, sat.
+    pub(crate) fn sign_worth(&self, provider: usize, value: u64, timelock: u16) -> Stake {
         let key = self.providers[provider].public_key();
         Stake::sign(
             &self.chain.bitcoind,
             &Committee::of_three(),
             &key,
-            Amount::from_sat(VALUE),
+            Amount::from_sat(value),
             timelock,
         )
         .unwrap()
@@ -141,6 +153,16 @@ impl<'a> Scene<'a> {
         self.chain.mine(CHALLENGE).await.unwrap();
         let messages: Vec<_> = stakes.iter().map(Stake::activation).collect();
         accepted(self.mesh.execute_all(&messages).await);
+    }
+
+    /// The message that shows a transaction which spends a stake with its first input.
+    pub(crate) fn report(&self, stake: &Stake, spend: &Transaction) -> Value {
+        json!({ "report_spend": {
+            "outpoint": stake.outpoint().to_string(),
+            "tx": base64(serialize(spend)),
+            "vin": 0,
+            "inclusion": self.chain.inclusion(spend.compute_txid()).unwrap(),
+        }})
     }
 
     /// A number of the instance's status.
