@@ -94,6 +94,7 @@ async fn nobody_is_believed_and_nothing_shrinks() {
     stall::s27_a_slash_shrinks_no_total(&chain).await;
     stall::s24_a_stall_ends_by_a_recorded_decision(&chain).await;
     age::s26_an_old_table_makes_nothing_final(&chain).await;
+    age::s26_who_withdrew_during_a_stall_makes_nothing_final(&chain).await;
     age::s32_a_late_roll_delays_and_loses_nothing(&chain).await;
 }
 
