@@ -13,6 +13,10 @@ mod burn;
 mod consent;
 #[path = "partner_chain/copies.rs"]
 mod copies;
+#[path = "partner_chain/curve.rs"]
+mod curve;
+#[path = "partner_chain/edges.rs"]
+mod edges;
 #[path = "partner_chain/escrow.rs"]
 mod escrow;
 #[path = "partner_chain/finality.rs"]
@@ -89,6 +93,7 @@ async fn nobody_is_believed_and_nothing_shrinks() {
     let chain = launch().await;
     malformed::s08_each_malformed_stake_is_refused_for_its_own_reason(&chain).await;
     copies::s36_copied_messages_serve_nobody_else(&chain).await;
+    curve::s34_the_edges_of_key_recovery_are_judged_as_natively(&chain).await;
     copies::s18_only_the_randomness_in_the_table_counts(&chain).await;
     consent::s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_moves_it(&chain).await;
     stall::s27_a_slash_shrinks_no_total(&chain).await;
