@@ -41,6 +41,8 @@ mod scene;
 mod spends;
 #[path = "partner_chain/stall.rs"]
 mod stall;
+#[path = "partner_chain/state.rs"]
+mod state;
 
 use testenv::partner_chain::{PartnerChain, bitcoin_with_coins};
 

@@ -1,14 +1,14 @@
 //! A contract that acts on a record of its own only once that record is in a final state.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bitcoin::hex::DisplayHex as _;
 use chain::wasm::Executed;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{PartnerChain, base64};
+use testenv::partner_chain::PartnerChain;
 
 use crate::finality::Life;
 use crate::scene::{Scene, refusal};
+use crate::state;
 
 /// What is deposited.
 const COINS: u128 = 5_000;
@@ -20,8 +20,8 @@ pub(crate) fn decoded(answer: &Value) -> Vec<u8> {
 
 /// An escrow with one deposit, made before the first checkpoint.
 pub(crate) struct Deposited<'a> {
-    scene: &'a Scene<'a>,
-    escrow: AccountAddress,
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) escrow: AccountAddress,
     receiver: AccountAddress,
 }
 
@@ -55,45 +55,12 @@ impl<'a> Deposited<'a> {
         let key = decoded(&deposit["key"]);
         let record = chain.anybody.raw(&self.escrow, &key).await.unwrap();
         let record = record.unwrap();
-        let height = self.scene.mesh.checkpoint(0).await.unwrap().height;
+        let height = self.height().await;
         let proof = |state_height| chain.state_proof(height, state_height, &self.escrow, &key);
         let good = proof(height - 1).await.unwrap();
-
-        let question = |k: u64, proof: &Value, record: &[u8]| {
-            let mut question = proof.clone();
-            question["k"] = json!(k);
-            question["contract"] = json!(self.escrow.bytes().to_lower_hex_string());
-            question["key"] = json!(base64(&key));
-            question["value"] = json!(base64(record));
-            json!({ "verify_state": question })
-        };
         // The state of the header itself is committed to by the next one.
         let of_itself = proof(height).await.unwrap();
-        let mut headless = good.clone();
-        headless["header"].as_array_mut().unwrap().pop();
-        for (question, words) in [
-            (
-                question(1, &good, &record),
-                "no final checkpoint is known for k = 1",
-            ),
-            (
-                question(0, &of_itself, &record),
-                "the proofs lead to the application hash",
-            ),
-            (
-                question(0, &good, b"{}"),
-                "store_proof: it proves another value",
-            ),
-            (
-                question(0, &headless, &record),
-                "the header has 13 fields, it must have 14",
-            ),
-        ] {
-            let words_found = refusal(self.scene.mesh.query(question).await);
-            assert!(words_found.contains(words), "{words_found}");
-        }
-        let verified = self.scene.mesh.query(question(0, &good, &record)).await;
-        assert_eq!(verified.unwrap()["height"], height - 1);
+        state::other_proofs_are_refused(self, &key, &record, &good, &of_itself).await;
 
         let refused = refusal(self.release(&of_itself).await);
         assert!(refused.contains("Querier contract error"), "{refused}");
@@ -104,6 +71,12 @@ impl<'a> Deposited<'a> {
             refusal(self.release(&good).await),
             "deposit 0 was released before"
         );
+    }
+
+    /// That of checkpoint 0.
+    pub(crate) async fn height(&self) -> u64 {
+        let checkpoint = self.scene.mesh.checkpoint(0).await.unwrap();
+        checkpoint.height
     }
 
     /// Brings a proof for checkpoint 0.
