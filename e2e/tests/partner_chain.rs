@@ -7,6 +7,8 @@
 mod age;
 #[path = "partner_chain/bitcoin_view.rs"]
 mod bitcoin_view;
+#[path = "partner_chain/books.rs"]
+mod books;
 #[path = "partner_chain/burn.rs"]
 mod burn;
 #[path = "partner_chain/consent.rs"]
@@ -103,6 +105,11 @@ async fn nobody_is_believed_and_nothing_shrinks() {
     age::s26_an_old_table_makes_nothing_final(&chain).await;
     age::s26_who_withdrew_during_a_stall_makes_nothing_final(&chain).await;
     age::s32_a_late_roll_delays_and_loses_nothing(&chain).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rewards_are_paid_once_and_nothing_is_lost() {
+    books::s23_the_books_balance_whatever_happens(&launch().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -54,7 +54,7 @@ pub(crate) async fn s23_what_is_paid_owed_and_left_is_what_came_in(life: &Life<'
 }
 
 /// What each stake and provider of a claim was paid, in the contract's words.
-async fn claimed(scene: &Scene<'_>, claim: &Value) -> Vec<u128> {
+pub(crate) async fn claimed(scene: &Scene<'_>, claim: &Value) -> Vec<u128> {
     let executed = scene.mesh.execute(claim.clone()).await.unwrap();
     all_told(&executed, "claim", "paid")
         .iter()
