@@ -4,7 +4,7 @@ use bitcoin::hex::DisplayHex as _;
 use chain::wasm::Executed;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{Checkpoint, Mesh, PartnerChain, Provider, base64, params};
+use testenv::partner_chain::{Checkpoint, DEADLINE, Mesh, PartnerChain, Provider, base64, params};
 
 use crate::scene::{Scene, accepted, all_told, refusal, vote_refusals, votes};
 
@@ -117,8 +117,12 @@ async fn honest_votes_of_the_other_branch_end_where_the_tables_differ(
     for branch in [&a, &b] {
         branch.mesh.execute(json!({ "roll": {} })).await.unwrap();
     }
-    let (_, items) = b.voted(LAST, providers).await;
+    let (checkpoint, items) = b.voted(LAST, providers).await;
     assert_eq!(all_told(&b.bring(&items).await, "final", "k"), ["3"]);
+    // A may be behind B, and takes no votes for blocks to come.
+    let height = checkpoint.height + 1;
+    let wasmd = &a.chain.wasmd;
+    wasmd.wait_for_height(height, DEADLINE).await.unwrap();
     let refusals = vote_refusals(&a.bring(&items).await);
     assert_eq!(refusals.len(), providers.len());
     for refusal in refusals {
