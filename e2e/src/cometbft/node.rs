@@ -140,11 +140,12 @@ impl Node {
 
     /// The height of the newest block.
     pub(crate) fn height(&self) -> anyhow::Result<u64> {
-        let status = self.rpc("status", &Value::Null)?;
-        let height = status
-            .pointer("/sync_info/latest_block_height")
+        // The node's own status counts a block that the application has yet to execute.
+        let information = self.rpc("abci_info", &Value::Null)?;
+        let height = information
+            .pointer("/response/last_block_height")
             .and_then(Value::as_str);
-        Ok(height.context("the node's status has no height")?.parse()?)
+        Ok(height.context("the application has no block")?.parse()?)
     }
 
     /// Waits until the chain has reached `height`.
