@@ -58,7 +58,12 @@ pub fn runway(tip: ChainHeight, covered_to: Option<ChainHeight>) -> u64 {
 
 /// Decides whether to commit now; `None` while enough heights are covered.
 pub fn plan_commit(policy: CommitPolicy, coverage: Coverage) -> Option<PlannedCommit> {
-    if runway(coverage.tip, coverage.covered_to) >= policy.ahead {
+    let ahead = match coverage.commit_start {
+        CommitStart::AboveCovered => policy.ahead,
+        // Less would not cover the epoch whose table is made next.
+        CommitStart::At(_) => policy.ahead.max(coverage.minimum),
+    };
+    if runway(coverage.tip, coverage.covered_to) >= ahead {
         return None;
     }
     let next_uncovered = coverage.covered_to.map_or(0, |end| end.0.saturating_add(1));
@@ -155,6 +160,16 @@ mod tests {
             "the heights up to 5,000 are committed to a second time"
         );
         assert_eq!(plan_commit(POLICY, at(9_979)), None, "nothing would be new");
+        let long_epochs = Coverage {
+            minimum: 2_000,
+            ..at(6_000)
+        };
+        let plan = plan_commit(POLICY, long_epochs);
+        assert_eq!(
+            plan,
+            Some(planned(4_980, 5_000)),
+            "the next epoch ends above"
+        );
     }
 
     #[test]

@@ -38,11 +38,10 @@ impl VoteContent {
 
 /// A vote that no chain of this domain takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a vote for {height} that says {content:?} is none of {domain}")]
+#[error("a vote for {height} of another kind, or for another checkpoint, is none of {domain}")]
 pub struct ForeignVote {
     domain: VotingDomain,
     height: ChainHeight,
-    content: VoteContent,
 }
 
 impl VotingDomain {
@@ -68,7 +67,6 @@ impl VotingDomain {
             _ => Err(ForeignVote {
                 domain: self.clone(),
                 height,
-                content: *content,
             }),
         }
     }

@@ -135,7 +135,7 @@ impl Inner {
                 let mut drafts = drafts.iter().flatten();
                 let draft = drafts.find(|draft| draft.recorded == of);
                 let message = &draft.ok_or(SignFault::NoMessage)?.message;
-                sign(domain, secret, permitted, message)
+                sign(domain, secret, &permitted, message)
             })
             .ok_or_else(no_record)?
             .map_err(|error| unavailable(&error))?;
@@ -289,7 +289,7 @@ pub fn prove_possession(secret: &SecretKey, address: &str) -> Result<ProofOfPoss
 fn sign(
     domain: &VotingDomain,
     secret: &SecretKey,
-    permitted: Permitted,
+    permitted: &Permitted,
     message: &[u8],
 ) -> Result<[u8; 32], SignFault> {
     let randomness = nonce(domain, secret, permitted.height.0);

@@ -36,7 +36,7 @@ impl Decimal {
     pub fn basis_points(self) -> Option<u16> {
         let point = ONE / 10_000;
         let points = u16::try_from(self.0 / point).ok()?;
-        (self.0 % point == 0 && points <= 10_000).then_some(points)
+        (self.0.is_multiple_of(point) && points <= 10_000).then_some(points)
     }
 
     /// Parses the chain's form: the digits of the number times 10^18.

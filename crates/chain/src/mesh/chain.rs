@@ -13,6 +13,7 @@ use staking::units::{BitcoinHeight, ChainHeight};
 
 use super::Mesh;
 use super::answer::{CommitInfo, Provider, ProviderStatus};
+use super::finality::Polls;
 use super::write::invalid;
 use crate::cosmos::Decimal;
 use crate::{
@@ -149,7 +150,7 @@ impl Chain for Mesh {
     /// Jail lasts for epochs, whose length in time nothing prescribes.
     async fn finality_params(&self) -> Result<FinalityParams, ChainError> {
         let polls = self.polls().await?;
-        let open = polls.as_ref().map_or(Some(0), |polls| polls.first_open());
+        let open = polls.as_ref().map_or(Some(0), Polls::first_open);
         let open = open.ok_or_else(|| ChainError::InvalidAnswer {
             query: "table",
             reason: "its checkpoints end above 2^64".to_owned(),

@@ -157,7 +157,7 @@ impl Mesh {
 
     /// The newest Bitcoin header.
     pub(super) async fn light_tip(&self) -> Result<LightClientHeader, ChainError> {
-        header(self.ask_light(json!({ "tip": {} })).await?)
+        header(&self.ask_light(json!({ "tip": {} })).await?)
     }
 
     /// The Bitcoin header at a height; the contract must have it.
@@ -166,7 +166,7 @@ impl Mesh {
         height: BitcoinHeight,
     ) -> Result<LightClientHeader, ChainError> {
         let question = json!({ "header": { "height": height.0 } });
-        header(self.ask_light(question).await?)
+        header(&self.ask_light(question).await?)
     }
 
     /// Height of the newest of the headers that `btc-light` was begun with.
@@ -176,7 +176,7 @@ impl Mesh {
     }
 }
 
-fn header(answer: Header) -> Result<LightClientHeader, ChainError> {
+fn header(answer: &Header) -> Result<LightClientHeader, ChainError> {
     let invalid = |reason: String| ChainError::InvalidAnswer {
         query: "header",
         reason: format!("field `raw`: {reason}"),
