@@ -1,7 +1,8 @@
 //! Where one of our programs offers a service to another on the same machine.
 //!
 //! A Unix socket (`unix:/run/btc-mesh/signer.sock`), readable by its owner only, or a loopback address
-//! (`127.0.0.1:9791`). Anything that other machines could reach is refused: there is no authentication yet.
+//! (`127.0.0.1:9791`). Anything that other machines could reach is refused: there is no authentication yet. A service
+//! that is meant for strangers takes its address elsewhere and is served by [`serve_listener`].
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -94,16 +95,12 @@ impl Endpoint {
             endpoint: self.clone(),
             source,
         };
-        let (stopping, stopped) = oneshot::channel();
-        let shutdown = async {
-            shutdown.await;
-            // Nobody hears it where the server has failed.
-            let _ = stopping.send(());
-        };
         let served = match self {
             Self::Unix(path) => {
                 let listener = listen_on_socket(path).map_err(listen)?;
                 let incoming = UnixListenerStream::new(listener);
+                let (stopping, stopped) = oneshot::channel();
+                let shutdown = announced(shutdown, stopping);
                 let server = services.serve_with_incoming_shutdown(incoming, shutdown);
                 let served = no_longer_than_needed(server, stopped).await;
                 // The next start replaces it if this fails.
@@ -111,10 +108,8 @@ impl Endpoint {
                 served
             }
             Self::Loopback(address) => {
-                let incoming =
-                    TcpListenerStream::new(TcpListener::bind(address).await.map_err(listen)?);
-                let server = services.serve_with_incoming_shutdown(incoming, shutdown);
-                no_longer_than_needed(server, stopped).await
+                let listener = TcpListener::bind(address).await.map_err(listen)?;
+                serve_listener(listener, services, shutdown).await
             }
         };
         served.map_err(|source| ServeError::Serve {
@@ -122,6 +117,25 @@ impl Endpoint {
             source,
         })
     }
+}
+
+/// Serves whoever connects to `listener` until `shutdown` completes, and at most 5 s longer to finish answers.
+pub async fn serve_listener(
+    listener: TcpListener,
+    services: Router,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let incoming = TcpListenerStream::new(listener);
+    let (stopping, stopped) = oneshot::channel();
+    let shutdown = announced(shutdown, stopping);
+    let server = services.serve_with_incoming_shutdown(incoming, shutdown);
+    no_longer_than_needed(server, stopped).await
+}
+
+async fn announced(shutdown: impl Future<Output = ()>, stopping: oneshot::Sender<()>) {
+    shutdown.await;
+    // Nobody hears it where the server has failed.
+    let _ = stopping.send(());
 }
 
 /// Leaves a server behind that waits for its clients after it was told to stop.

@@ -10,6 +10,7 @@
 
 pub mod endpoint;
 pub mod field;
+pub mod grpc_url;
 pub mod strict;
 
 pub use prost;

@@ -3,10 +3,10 @@
 use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use proto::grpc_url::GrpcUrl;
 use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
-use super::grpc_url::GrpcUrl;
 
 /// Configuration of the connection to one node of a Cosmos chain and of the account's transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

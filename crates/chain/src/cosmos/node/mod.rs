@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use proto::field::FieldError;
-use proto::tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use proto::tonic::transport::Channel;
 use proto::tonic::{Response, Status};
 
 pub(crate) use account::amount;
@@ -23,14 +23,6 @@ use crate::ChainError;
 
 /// Largest answer that is read. A thousand delegations with all their signatures take about 10 MiB.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 << 20;
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Silence within a request after which the connection is tested, and how long the test may take. A connection that
-/// turned dead unnoticed is given up within the first request that it swallows. Never while idle: the node's gRPC server
-/// hangs up on clients that do that.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A connection to one node.
 #[derive(Debug, Clone)]
@@ -62,20 +54,10 @@ impl Node {
     /// Prepares the connection; nothing is sent yet.
     fn new(config: &Config) -> Result<Self, ChainError> {
         let url = &config.grpc_url;
-        let mut endpoint = Endpoint::from(url.uri().clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .keep_alive_while_idle(false)
-            .tcp_nodelay(true);
-        if url.uses_tls() {
-            endpoint = endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|error| ChainError::Unreachable {
-                    endpoint: url.to_string(),
-                    reason: format!("TLS cannot be set up: {error}"),
-                })?;
-        }
+        let endpoint = url.transport().map_err(|error| ChainError::Unreachable {
+            endpoint: url.to_string(),
+            reason: format!("TLS cannot be set up: {error}"),
+        })?;
         Ok(Self {
             channel: endpoint.connect_lazy(),
             endpoint: url.to_string(),

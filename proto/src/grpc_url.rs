@@ -1,9 +1,18 @@
-//! Where a node is asked.
+//! Where somebody is asked who is not on this machine.
 
 use std::fmt;
+use std::time::Duration;
 
-use proto::tonic::transport::Uri;
 use serde::{Deserialize, Serialize};
+use tonic::transport::{ClientTlsConfig, Endpoint, Error, Uri};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Silence within a request after which the connection is tested, and how long the test may take. A connection that
+/// turned dead unnoticed is given up within the first request that it swallows. Never while idle: gRPC servers hang up on
+/// clients that do that.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// An `http` or `https` address with a host.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +30,19 @@ pub struct GrpcUrl {
 pub struct GrpcUrlError(String);
 
 impl GrpcUrl {
-    /// The address.
-    pub fn uri(&self) -> &Uri {
-        &self.uri
-    }
-
-    /// Whether the connection is encrypted.
-    pub fn uses_tls(&self) -> bool {
-        self.uri.scheme_str() == Some("https")
+    /// How to connect to it: encrypted where the address says https, with a certificate that this system trusts.
+    pub fn transport(&self) -> Result<Endpoint, Error> {
+        let endpoint = Endpoint::from(self.uri.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(false)
+            .tcp_nodelay(true);
+        if self.uri.scheme_str() == Some("https") {
+            endpoint.tls_config(ClientTlsConfig::new().with_native_roots())
+        } else {
+            Ok(endpoint)
+        }
     }
 }
 
