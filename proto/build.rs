@@ -33,6 +33,7 @@ const CHAIN: &[&str] = &[
 
 /// Our own services.
 const OWN: &[&str] = &[
+    "btcmesh/covenant/v1/committee.proto",
     "btcmesh/covenant/v1/signer.proto",
     "btcmesh/finality/v1/signer.proto",
 ];

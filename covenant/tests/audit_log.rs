@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 use covenant::audit::{AuditError, AuditLog, BrokenChain, Event, Head, read};
+use covenant::signer::Origin;
 use tempfile::TempDir;
 
 fn refused(number: u8) -> Event {
     Event::Refused {
+        origin: Origin::Chain,
         staking_txid: Txid::from_byte_array([number; 32]),
         rule: "unbonding-fee".into(),
         message: format!("number {number}"),

@@ -6,7 +6,7 @@ mod fixture;
 use bitcoin::TxOut;
 use chain::{CovenantSignature, Delegation, DelegationStatus, StakeExpansion};
 use covenant::service::{Decision, Skip, decide};
-use covenant::signer::Refusal;
+use covenant::signer::no_expansion;
 use fixture::{covenant_key, params, pending};
 use staking::params::ParamsVersions;
 
@@ -69,7 +69,7 @@ fn each_state_of_a_delegation_has_its_decision() {
             "alice",
             Decision::Skip(Skip::UnknownParams),
         ),
-        (expansion, "alice", Decision::Park(Refusal::expansion())),
+        (expansion, "alice", Decision::Park(no_expansion())),
     ] {
         let versions = ParamsVersions::new(vec![params()]).unwrap();
         assert_eq!(

@@ -59,38 +59,41 @@ async fn what_breaks_a_rule_is_refused_by_its_name() {
     let signer = signer(directory.path(), "alice");
     let breaks: [(&str, Change); 9] = [
         ("slashing-amount", |request| {
-            request.slashing_tx.output[0].value -= Amount::ONE_SAT;
+            request.delegation.slashing_tx.output[0].value -= Amount::ONE_SAT;
         }),
         ("slashing-script", |request| {
-            request.slashing_tx.output[0].script_pubkey = ScriptBuf::new_op_return([]);
+            request.delegation.slashing_tx.output[0].script_pubkey = ScriptBuf::new_op_return([]);
         }),
         ("slashing-outputs", |request| {
             let extra = TxOut {
                 value: Amount::from_sat(1_000),
-                ..request.slashing_tx.output[0].clone()
+                ..request.delegation.slashing_tx.output[0].clone()
             };
-            request.slashing_tx.output.push(extra);
+            request.delegation.slashing_tx.output.push(extra);
         }),
         ("unbonding-fee", |request| {
-            request.unbonding_tx.output[0].value += Amount::ONE_SAT;
-            let unbonding = request.unbonding_tx.compute_txid();
-            request.unbonding_slashing_tx.input[0].previous_output.txid = unbonding;
+            request.delegation.unbonding_tx.output[0].value += Amount::ONE_SAT;
+            let unbonding = request.delegation.unbonding_tx.compute_txid();
+            request.delegation.unbonding_slashing_tx.input[0]
+                .previous_output
+                .txid = unbonding;
         }),
         ("unbonding-script", |request| {
-            request.unbonding_tx.output[0].script_pubkey = ScriptBuf::new_op_return([]);
+            request.delegation.unbonding_tx.output[0].script_pubkey = ScriptBuf::new_op_return([]);
         }),
         ("unbonding-outputs", |request| {
-            let extra = request.unbonding_tx.output[0].clone();
-            request.unbonding_tx.output.push(extra);
+            let extra = request.delegation.unbonding_tx.output[0].clone();
+            request.delegation.unbonding_tx.output.push(extra);
         }),
         ("staking-output-missing", |request| {
-            request.staking_time = blocks(9_999);
+            request.delegation.staking_time = blocks(9_999);
         }),
         ("unbonding-time", |request| {
-            request.unbonding_time = blocks(1);
+            request.delegation.unbonding_time = blocks(1);
         }),
         ("staker-slashing-signature", |request| {
-            request.staker_slashing_signature = request.staker_unbonding_slashing_signature;
+            request.delegation.staker_slashing_signature =
+                request.delegation.staker_unbonding_slashing_signature;
         }),
     ];
     for (rule, change) in breaks {
@@ -110,10 +113,10 @@ async fn parameters_are_those_of_the_operator_not_those_of_the_request() {
     evil.slashing_script = ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_raw_hash(
         bitcoin::hashes::Hash::from_byte_array([9; 20]),
     ));
-    let consistent = SigningRequest::new(pending(1, 1, &evil), evil.clone());
+    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil.clone());
     assert_eq!(refused(&signer, consistent).await, "untrusted-params");
     evil.version = 7;
-    let consistent = SigningRequest::new(pending(1, 1, &evil), evil);
+    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil);
     assert_eq!(refused(&signer, consistent).await, "unknown-params");
 }
 
@@ -144,7 +147,8 @@ fn a_committee_that_does_not_have_the_member_is_refused() {
 fn a_member_who_is_the_finality_provider_too_is_refused() {
     // Its adaptor signatures would be encrypted to its own key.
     let mut request = request(1, 1);
-    request.finality_providers = vec![staking::keys::FinalityProviderKey(covenant_key("alice").0)];
+    request.delegation.finality_providers =
+        vec![staking::keys::FinalityProviderKey(covenant_key("alice").0)];
     let refusal = examine(&request, covenant_key("alice")).unwrap_err();
     assert_eq!(refusal.rule, "duplicate-key");
 }
@@ -160,8 +164,8 @@ async fn a_second_unbonding_transaction_is_refused_even_after_a_restart() {
     // The same stake under parameters with another unbonding fee: valid in itself, but a second way out.
     let mut other_params = params();
     other_params.unbonding_fee += Amount::ONE_SAT;
-    let other = SigningRequest::new(pending(1, 1, &other_params), other_params.clone());
-    assert_eq!(other.staking_tx, first.staking_tx);
+    let other = SigningRequest::of_chain(pending(1, 1, &other_params), other_params.clone());
+    assert_eq!(other.delegation.staking_tx, first.delegation.staking_tx);
     let home = Home::new(directory.path());
     let secret = covenant::signer::CovenantSecret::from_bytes(&secret("alice").to_bytes()).unwrap();
     let history = covenant::signer::SigningHistory::open(&home, secret.key()).unwrap();
@@ -198,7 +202,7 @@ async fn every_answer_is_in_the_audit_log() {
     let signer = signer(directory.path(), "alice");
     signer.sign(request(1, 1)).await.unwrap();
     let mut broken = request(2, 1);
-    broken.unbonding_time = blocks(1);
+    broken.delegation.unbonding_time = blocks(1);
     refused(&signer, broken.clone()).await;
     let events = events(&directory);
     let delegation = valid(1, 1, &params());
@@ -212,7 +216,7 @@ async fn every_answer_is_in_the_audit_log() {
     assert!(matches!(
         &events[2],
         Event::Refused { staking_txid, rule, .. }
-            if *staking_txid == broken.staking_tx.compute_txid() && rule == "unbonding-time"
+            if *staking_txid == broken.delegation.staking_tx.compute_txid() && rule == "unbonding-time"
     ));
 }
 
@@ -256,7 +260,7 @@ async fn a_signer_in_another_process_gives_the_same_answers() {
         .check_covenant_signatures(&signatures)
         .unwrap();
     let mut broken = request(2, 1);
-    broken.unbonding_time = blocks(1);
+    broken.delegation.unbonding_time = blocks(1);
     assert_eq!(refused(&remote, broken).await, "unbonding-time");
     stop.cancel();
     serving.await.unwrap().unwrap();

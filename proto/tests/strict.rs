@@ -161,7 +161,7 @@ proptest! {
         let request = SignDelegationRequest {
             params: Some(StakingParams::default()),
             delegation: Some(delegation),
-            expansion: None,
+            ..SignDelegationRequest::default()
         };
         let decoded = strict::decode::<SignDelegationRequest>(&Bytes::from(request.encode_to_vec()));
         prop_assert_eq!(decoded.unwrap(), request);

@@ -7,6 +7,8 @@ use bitcoin::{OutPoint, Txid};
 use serde::{Deserialize, Serialize};
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 
+use crate::signer::Origin;
+
 /// What comes between the content of a line and its hash, which is always last.
 const HASH_FIELD: &str = ",\"hash\":\"";
 
@@ -26,6 +28,9 @@ pub enum Event {
     },
     /// It signed everything that a delegation needs.
     Signed {
+        /// Who asked for it.
+        #[serde(default)]
+        origin: Origin,
         /// The staking output.
         staking_output: OutPoint,
         /// The only unbonding transaction ever signed for that output.
@@ -45,6 +50,9 @@ pub enum Event {
     },
     /// It refused to sign.
     Refused {
+        /// Who asked for it.
+        #[serde(default)]
+        origin: Origin,
         /// Transaction that was called the staking transaction.
         staking_txid: Txid,
         /// Identifier of the broken rule.
@@ -160,6 +168,7 @@ mod tests {
             sequence: 1,
             time: 1_795_000_000,
             event: Event::Refused {
+                origin: Origin::Staker,
                 staking_txid: Txid::all_zeros(),
                 rule: "unbonding-fee".into(),
                 message: "says \"no\"".into(),
@@ -181,7 +190,7 @@ mod tests {
 
         #[test]
         fn any_message_survives_the_line(rule in ".*", message in ".*") {
-            let event = Event::Refused { staking_txid: Txid::all_zeros(), rule, message };
+            let event = Event::Refused { origin: Origin::Chain, staking_txid: Txid::all_zeros(), rule, message };
             let entry = Entry { sequence: 1, time: 0, event, previous: Head::empty().hash };
             let (line, hash) = entry.to_line().unwrap();
             prop_assert_eq!(line.matches('\n').count(), 1);

@@ -39,21 +39,23 @@ impl fmt::Display for Entries {
                     writeln!(f, "started   {covenant} on {network}")?;
                 }
                 Event::Signed {
+                    origin,
                     staking_output,
                     params_version,
                     ..
                 } => {
                     writeln!(
                         f,
-                        "signed    {staking_output} under params {params_version}"
+                        "signed    {staking_output} under params {params_version}, {origin}"
                     )?;
                 }
                 Event::Refused {
+                    origin,
                     staking_txid,
                     rule,
                     message,
                 } => {
-                    writeln!(f, "refused   {staking_txid}: {rule}: {message}")?;
+                    writeln!(f, "refused   {staking_txid}, {origin}: {rule}: {message}")?;
                 }
             }
         }

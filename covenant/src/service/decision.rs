@@ -4,7 +4,7 @@ use chain::{Delegation, DelegationStatus};
 use staking::keys::CovenantKey;
 use staking::params::ParamsVersions;
 
-use crate::signer::Refusal;
+use crate::signer::{Refusal, no_expansion};
 
 /// The next step for one delegation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn decide(delegation: &Delegation, params: &ParamsVersions, own: CovenantKey
         return Decision::Skip(Skip::AlreadySigned);
     }
     if delegation.expansion.is_some() {
-        return Decision::Park(Refusal::expansion());
+        return Decision::Park(no_expansion());
     }
     Decision::Sign
 }

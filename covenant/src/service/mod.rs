@@ -224,7 +224,7 @@ impl Service {
                     continue;
                 };
                 let (service, signed) = (Arc::clone(self), signed.clone());
-                let request = SigningRequest::new(delegation, params);
+                let request = SigningRequest::of_chain(delegation, params);
                 jobs.spawn(async move {
                     service.sign(request, &signed).await;
                     drop(place);
@@ -304,7 +304,7 @@ impl Service {
 
     /// Has one delegation signed and passes the signatures on.
     async fn sign(&self, request: SigningRequest, signed: &mpsc::Sender<Message>) {
-        let txid = request.staking_tx.compute_txid();
+        let txid = request.delegation.staking_tx.compute_txid();
         let began = Instant::now();
         let outcome = self.signer.sign(request).await;
         metrics::SIGN_SECONDS.record(began.elapsed().as_secs_f64());

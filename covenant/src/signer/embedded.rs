@@ -147,7 +147,8 @@ impl Core {
             Err(SignerError::Refused(Refusal { rule, message })) => {
                 metrics::POLICY_DENIED.increment_for(rule);
                 Event::Refused {
-                    staking_txid: request.staking_tx.compute_txid(),
+                    origin: request.origin,
+                    staking_txid: request.delegation.staking_tx.compute_txid(),
                     rule: rule.clone(),
                     message: message.clone(),
                 }
@@ -202,6 +203,7 @@ impl Core {
 
 fn signed(request: &SigningRequest, delegation: &ValidDelegation) -> Event {
     Event::Signed {
+        origin: request.origin,
         staking_output: delegation.staking_outpoint(),
         unbonding_txid: delegation.unbonding_outpoint().txid,
         slashing_txid: delegation.slashing_tx().compute_txid(),

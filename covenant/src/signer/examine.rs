@@ -23,10 +23,10 @@ pub fn examine(request: &SigningRequest, own: CovenantKey) -> Result<ValidDelega
             ),
         ));
     }
-    let delegation = validate(&request.registration(), params)
+    let delegation = validate(&request.delegation.registration(), params)
         .map_err(|error| Refusal::new(error.rule(), error.to_string()))?;
     delegation
-        .check_staker_signatures(&request.staker_signatures())
+        .check_staker_signatures(&request.delegation.staker_signatures())
         .map_err(|error| Refusal::new(error.rule(), error.to_string()))?;
     Ok(delegation)
 }

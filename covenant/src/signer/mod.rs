@@ -24,17 +24,17 @@ mod wire;
 
 use async_trait::async_trait;
 use bitcoin::Network;
-use serde::Serialize;
 use staking::delegation::CovenantSignatures;
 use staking::keys::CovenantKey;
 
+pub use committee::Refusal;
 pub use embedded::{Embedded, SignerStatus};
 pub use examine::examine;
 pub use history::{HistoryError, SigningHistory};
 pub use params::{PinnedParams, PinnedParamsError, TrustedParams, fingerprint};
 pub use record::{OtherUnbonding, Permission, RecordError, UnbondingRecord};
 pub use remote::Remote;
-pub use request::SigningRequest;
+pub use request::{Origin, SigningRequest};
 pub use secret::{CovenantSecret, SecretError};
 pub use server::serve;
 
@@ -47,32 +47,12 @@ pub struct Identity {
     pub network: Network,
 }
 
-/// A delegation that is not signed, now or ever.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{message} (rule {rule})")]
-pub struct Refusal {
-    /// Name of the broken rule, such as `unbonding-fee`; it does not change between versions.
-    pub rule: String,
-    /// The value and the rule, for people.
-    pub message: String,
-}
-
-impl Refusal {
-    /// A refusal by the rule of this name.
-    pub fn new(rule: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            rule: rule.into(),
-            message: message.into(),
-        }
-    }
-
-    /// Of every stake expansion.
-    pub fn expansion() -> Self {
-        Self::new(
-            "expansion",
-            "stake expansions are not signed yet by this version",
-        )
-    }
+/// The refusal of every stake expansion.
+pub fn no_expansion() -> Refusal {
+    Refusal::new(
+        "expansion",
+        "stake expansions are not signed yet by this version",
+    )
 }
 
 /// Why a signer gave no signatures.

@@ -11,16 +11,17 @@ use std::sync::Arc;
 
 use bitcoin::hashes::{Hash, sha256};
 use chain::Chain;
+use committee::message::params_to_proto;
 use proto::prost::Message;
 use serde::{Deserialize, Serialize};
 use staking::params::{ParamsVersions, StakingParams};
 use tokio::sync::RwLock;
 
-use super::{Refusal, SignerError, wire};
+use super::{Refusal, SignerError};
 
 /// Fingerprint of one version of the parameters: SHA-256 of its `StakingParams` message (`signer.proto`).
 pub fn fingerprint(params: &StakingParams) -> sha256::Hash {
-    sha256::Hash::hash(&wire::params_to_proto(params).encode_to_vec())
+    sha256::Hash::hash(&params_to_proto(params).encode_to_vec())
 }
 
 /// Parameters that an operator looked at and wrote into the signer's configuration.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bitcoin::Network;
+use committee::message::{network, signatures_from_proto};
 use proto::btcmesh::covenant::v1::covenant_signer_client::CovenantSignerClient;
 use proto::btcmesh::covenant::v1::sign_delegation_response::Outcome;
 use proto::btcmesh::covenant::v1::{GetPublicKeyRequest, GetPublicKeyResponse};
@@ -83,7 +83,7 @@ impl CovenantSigner for Remote {
             })?;
         match response.into_inner().outcome {
             Some(Outcome::Signatures(signatures)) => {
-                let signatures = wire::signatures_from_proto(signatures, key)
+                let signatures = signatures_from_proto(signatures, key)
                     .map_err(|error| self.unreadable(error))?;
                 // Signatures of another key would cost fees and be refused by the chain.
                 examine(&request, key)?
@@ -103,9 +103,6 @@ fn identity_from_proto(response: &GetPublicKeyResponse) -> Result<Identity, Fiel
     Ok(Identity {
         key: CovenantKey::from_slice(&response.public_key)
             .map_err(|error| FieldError::new("public_key", error))?,
-        network: response
-            .bitcoin_network
-            .parse::<Network>()
-            .map_err(|error| FieldError::new("bitcoin_network", error))?,
+        network: network("bitcoin_network", &response.bitcoin_network)?,
     })
 }

@@ -1,48 +1,46 @@
 //! What a signer is asked to sign.
 
-use bitcoin::secp256k1::schnorr;
-use bitcoin::{Amount, Transaction};
-use staking::delegation::{Registration, StakerSignatures};
-use staking::keys::{FinalityProviderKey, StakerKey};
+use std::fmt;
+
+use committee::Delegation;
+use serde::{Deserialize, Serialize};
 use staking::params::StakingParams;
-use staking::units::BlockInterval;
 
 /// A delegation and the parameters that govern it, as the sender says they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningRequest {
     /// The parameters' version that governs the delegation.
     pub params: StakingParams,
-    /// Key of the staker.
-    pub staker: StakerKey,
-    /// Chosen finality providers, in the order of registration.
-    pub finality_providers: Vec<FinalityProviderKey>,
-    /// Timelock of the staking output.
-    pub staking_time: BlockInterval,
-    /// Value of the staking output.
-    pub staking_value: Amount,
-    /// The staking transaction.
-    pub staking_tx: Transaction,
-    /// Which output of it is the stake.
-    pub staking_output_index: u32,
-    /// Slashing of the staking output.
-    pub slashing_tx: Transaction,
-    /// Staker's signature of it.
-    pub staker_slashing_signature: schnorr::Signature,
-    /// Timelock of the unbonding output.
-    pub unbonding_time: BlockInterval,
-    /// The unbonding transaction.
-    pub unbonding_tx: Transaction,
-    /// Slashing of the unbonding output.
-    pub unbonding_slashing_tx: Transaction,
-    /// Staker's signature of it.
-    pub staker_unbonding_slashing_signature: schnorr::Signature,
+    /// What is to be signed.
+    pub delegation: Delegation,
+    /// Who asks for it.
+    pub origin: Origin,
+}
+
+/// Who asks for a delegation's signatures. It changes nothing about what is signed; the audit log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The secured chain lists the delegation. Logs from before there was another origin do not say it.
+    #[default]
+    Chain,
+    /// A staker asked this member directly.
+    Staker,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chain => "of the chain",
+            Self::Staker => "of a staker",
+        })
+    }
 }
 
 impl SigningRequest {
     /// The request to sign a delegation of the chain under `params`.
-    pub fn new(delegation: chain::Delegation, params: StakingParams) -> Self {
-        Self {
-            params,
+    pub fn of_chain(delegation: chain::Delegation, params: StakingParams) -> Self {
+        let delegation = Delegation {
             staker: delegation.staker,
             finality_providers: delegation.finality_providers,
             staking_time: delegation.staking_time,
@@ -55,30 +53,20 @@ impl SigningRequest {
             unbonding_tx: delegation.unbonding_tx,
             unbonding_slashing_tx: delegation.unbonding_slashing_tx,
             staker_unbonding_slashing_signature: delegation.staker_unbonding_slashing_signature,
+        };
+        Self {
+            params,
+            delegation,
+            origin: Origin::Chain,
         }
     }
 
-    /// The part that is validated.
-    pub fn registration(&self) -> Registration<'_> {
-        Registration {
-            staker: self.staker,
-            finality_providers: &self.finality_providers,
-            staking_time: self.staking_time,
-            staking_value: self.staking_value,
-            staking_tx: &self.staking_tx,
-            staking_output_index: Some(self.staking_output_index),
-            unbonding_time: self.unbonding_time,
-            unbonding_tx: &self.unbonding_tx,
-            slashing_tx: &self.slashing_tx,
-            unbonding_slashing_tx: &self.unbonding_slashing_tx,
-        }
-    }
-
-    /// The staker's signatures.
-    pub fn staker_signatures(&self) -> StakerSignatures {
-        StakerSignatures {
-            slashing: self.staker_slashing_signature,
-            unbonding_slashing: self.staker_unbonding_slashing_signature,
+    /// The request to sign what a staker brought under `params`.
+    pub fn of_staker(delegation: Delegation, params: StakingParams) -> Self {
+        Self {
+            params,
+            delegation,
+            origin: Origin::Staker,
         }
     }
 }

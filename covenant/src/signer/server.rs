@@ -3,18 +3,18 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use committee::message::{refusal_to_proto, signatures_to_proto};
 use proto::btcmesh::covenant::v1::covenant_signer_server as generated;
 use proto::btcmesh::covenant::v1::sign_delegation_response::Outcome;
 use proto::btcmesh::covenant::v1::{
-    GetPublicKeyRequest, GetPublicKeyResponse, Refusal as RefusalMessage, SignDelegationRequest,
-    SignDelegationResponse,
+    GetPublicKeyRequest, GetPublicKeyResponse, SignDelegationRequest, SignDelegationResponse,
 };
 use proto::endpoint::{Endpoint, ServeError};
 use proto::tonic::transport::Server;
 use proto::tonic::{Request, Response, Status, async_trait};
 
 use super::wire::{self, Asked};
-use super::{CovenantSigner, Refusal, SignerError};
+use super::{CovenantSigner, SignerError, no_expansion};
 
 /// Serves `signer` at `endpoint` until `shutdown` completes.
 pub async fn serve(
@@ -57,13 +57,11 @@ impl generated::CovenantSigner for SignerService {
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let outcome = match asked {
             Asked::Delegation(request) => self.signer.sign(*request).await,
-            Asked::Expansion => Err(Refusal::expansion().into()),
+            Asked::Expansion => Err(no_expansion().into()),
         };
         let outcome = match outcome {
-            Ok(signatures) => Outcome::Signatures(wire::signatures_to_proto(&signatures)),
-            Err(SignerError::Refused(Refusal { rule, message })) => {
-                Outcome::Refusal(RefusalMessage { rule, message })
-            }
+            Ok(signatures) => Outcome::Signatures(signatures_to_proto(&signatures)),
+            Err(SignerError::Refused(refusal)) => Outcome::Refusal(refusal_to_proto(refusal)),
             Err(SignerError::Unavailable(reason)) => return Err(Status::unavailable(reason)),
         };
         Ok(Response::new(SignDelegationResponse {
