@@ -19,7 +19,7 @@ pub enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
 
-    /// Run the service: sign pending delegations and hand the signatures in
+    /// Run the service: sign the chain's pending delegations, and those that stakers bring themselves
     #[command(
         after_help = "Example:\n  covenant start --passphrase-source file:/run/secrets/covenant"
     )]
@@ -33,7 +33,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  covenant status --json")]
     Status,
 
-    /// Show the chain's staking parameters and their fingerprints
+    /// Show the staking parameters, the chain's and those for stakers, with their fingerprints
     #[command(after_help = "Example:\n  covenant params")]
     Params,
 

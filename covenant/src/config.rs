@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::service::Pace;
 use crate::signer::PinnedParams;
+use crate::stakers;
 
 /// The program's name, as its files and environment variables use it.
 pub const PROGRAM: &str = "covenant";
@@ -29,7 +30,7 @@ pub const TEMPLATE: &str = include_str!("../covenant.toml");
 pub struct Config {
     /// Bitcoin network of the delegations.
     pub bitcoin_network: Network,
-    /// The secured chain; `start` needs it, a signer may have it.
+    /// The secured chain whose delegations are signed; a signer of its own may have it.
     pub babylon: Option<chain::babylon::Config>,
     /// The account that pays fees.
     #[serde(default = "AccountConfig::at_home")]
@@ -40,6 +41,8 @@ pub struct Config {
     /// How the service works.
     #[serde(default)]
     pub service: ServiceConfig,
+    /// Stakers that ask this member directly.
+    pub stakers: Option<stakers::Config>,
     /// An own Bitcoin node to check the chain's view of Bitcoin against.
     pub bitcoin: Option<bitcoin_source::Config>,
     /// Metrics, health and status.
@@ -82,7 +85,7 @@ pub struct SignerConfig {
     pub passphrase: PassphraseSource,
     /// Where `covenant signer` serves and `covenant start` asks; absent, `start` signs by itself.
     pub endpoint: Option<Endpoint>,
-    /// The parameters that a signer without `[babylon]` works under.
+    /// Parameters that the signer works under besides those of `[babylon]` and `[stakers]`.
     #[serde(default)]
     pub trusted_params: Vec<PinnedParams>,
 }
@@ -144,6 +147,9 @@ impl ServiceConfig {
 impl Settings for Config {
     fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = self.http.broken_rules("http");
+        if let Some(stakers) = &self.stakers {
+            broken.extend(stakers.broken_rules());
+        }
         if let Some(bitcoin) = &self.bitcoin {
             if let Err(error) = bitcoin.validate() {
                 broken.push(BrokenRule::new("bitcoin", error.to_string()));
@@ -187,6 +193,13 @@ mod tests {
 
     #[test]
     fn the_template_is_valid_and_shows_the_defaults() {
+        /// Settings of `[stakers]` that may be left out.
+        const WITH_DEFAULT: [&str; 4] = [
+            "listen = \"127.0.0.1:9316\"",
+            "allow_remote",
+            "delegations_per_hour",
+            "requests_at_once",
+        ];
         let template = loaded(TEMPLATE).unwrap();
         // The same with every commented default in force, except where a default would be a choice.
         let without_comments: String = TEMPLATE
@@ -213,6 +226,17 @@ mod tests {
             format!("{:?}", spelled_out.log)
         );
         assert_eq!(template.http, spelled_out.http);
+
+        // The section for stakers is a choice, so it is compared with itself without what has a default.
+        let has_default = |line: &&str| WITH_DEFAULT.iter().any(|name| line.starts_with(name));
+        let (before, section) = without_comments.split_once("\n[stakers]\n").unwrap();
+        let least: Vec<&str> = section.lines().filter(|line| !has_default(line)).collect();
+        let least = format!("{before}\n[stakers]\n{}", least.join("\n"));
+        assert!(template.stakers.is_none());
+        assert_eq!(
+            format!("{:?}", loaded(&least).unwrap().stakers.unwrap()),
+            format!("{:?}", spelled_out.stakers.unwrap())
+        );
     }
 
     #[test]
@@ -241,6 +265,15 @@ mod tests {
                 "bitcoin_network = \"regtest\"\n[bitcoin]\nnetwork = \"signet\"\n\
                  rpc_url = \"http://127.0.0.1:1\"\ncookie_file = \"c\"",
                 "bitcoin.network",
+            ),
+            ("bitcoin_network = \"regtest\"\n[stakers]", "stakers.params"),
+            (
+                "bitcoin_network = \"regtest\"\n[stakers]\nparams = []",
+                "nothing could be signed",
+            ),
+            (
+                "bitcoin_network = \"regtest\"\n[stakers]\nlisten = \"0.0.0.0:1\"\nparams = []",
+                "stakers.listen",
             ),
         ] {
             let error = loaded(text).unwrap_err();

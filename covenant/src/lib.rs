@@ -2,9 +2,10 @@
 //!
 //! A member co-signs every delegation that keeps the rules, in advance: the unbonding transaction plainly, the slashing
 //! transactions encrypted to the finality provider's key. [`service`] polls the chain for pending delegations, decides
-//! what to do with each ([`service::decide`]), has the [`signer`] sign in parallel and submits in batches. The signer
-//! trusts none of it: it rebuilds and checks everything itself, keeps a durable record of what it signed, and an
-//! [`audit`] log. It runs in the same process or in one of its own.
+//! what to do with each ([`service::decide`]), has the [`signer`] sign in parallel and submits in batches. [`stakers`]
+//! serves those who stake without a hub and ask directly. The signer trusts neither: it rebuilds and checks everything
+//! itself, keeps a durable record of what it signed, and an [`audit`] log. It runs in the same process or in one of its
+//! own.
 
 pub mod audit;
 pub mod cli;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod offline;
 pub mod service;
 pub mod signer;
+pub mod stakers;
 pub mod startup;
 
 use daemon::output::{Answer, CommandError};

@@ -8,6 +8,7 @@ use crate::service::Status;
 const RULES: &[&str] = &[
     "duplicate-key",
     "expansion",
+    "finality-providers",
     "malformed-request",
     "not-a-member",
     "params",
@@ -74,6 +75,29 @@ pub const SUBMISSIONS_FAILED: Metric<Counter> = Metric::counter(
 )
 .by("cause", &["rejected", "not-delivered"]);
 
+/// Delegations signed for stakers that asked directly.
+pub const STAKERS_SIGNED: Metric<Counter> = Metric::counter(
+    "covenant_stakers_signed_total",
+    "Delegations signed for stakers that asked directly",
+);
+
+/// Delegations of such stakers that were refused.
+pub const STAKERS_REFUSED: Metric<Counter> = Metric::counter(
+    "covenant_stakers_refused_total",
+    "Delegations that stakers asked for directly and that are not signed, by rule",
+)
+.by("rule", RULES);
+
+/// Requests of such stakers that a limit turned away.
+pub const STAKERS_LIMITED: Metric<Counter> = Metric::counter(
+    "covenant_stakers_limited_total",
+    "Requests of stakers that a limit turned away, by limit",
+)
+.by(
+    "limit",
+    &["requests", "requests-of-address", "staker", "overall"],
+);
+
 const PENDING: Metric<Gauge> = Metric::gauge(
     "covenant_pending_delegations",
     "Delegations that the chain lists as pending, ours or not",
@@ -102,6 +126,9 @@ pub const METRICS: &[&dyn Declaration] = &[
     &POLICY_DENIED,
     &SIGN_SECONDS,
     &SUBMISSIONS_FAILED,
+    &STAKERS_SIGNED,
+    &STAKERS_REFUSED,
+    &STAKERS_LIMITED,
     &PENDING,
     &OLDEST,
     &PARKED,

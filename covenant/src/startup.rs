@@ -9,6 +9,7 @@ use staking::params::ParamsVersions;
 use staking::units::BitcoinHeight;
 
 use crate::signer::Identity;
+use crate::stakers::ParamsSets;
 
 /// Parts that do not belong together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,16 @@ pub enum Mismatch {
         signer: Network,
         /// The configured one.
         configured: Network,
+    },
+    /// A set of parameters for stakers does not have the key in its committee.
+    #[error(
+        "covenant key {key} is not in the committee of version {version} in [[stakers.params]]"
+    )]
+    NotInSet {
+        /// The member's.
+        key: CovenantKey,
+        /// Number of the set.
+        version: u32,
     },
     /// No parameter version has the key in its committee.
     #[error("covenant key {0} is in no covenant committee of the chain")]
@@ -64,21 +75,38 @@ pub enum CheckError {
     Bitcoin(#[from] SourceError),
 }
 
-/// Checks that the signer, the chain and, where there is one, the own Bitcoin node fit the configuration.
+/// Checks that the signer fits the configuration.
+pub fn check_signer(signer: Identity, configured: Network) -> Result<(), Mismatch> {
+    if signer.network == configured {
+        Ok(())
+    } else {
+        Err(Mismatch::SignerNetwork {
+            signer: signer.network,
+            configured,
+        })
+    }
+}
+
+/// Checks that the member is in each committee whose stakers it serves.
+pub fn check_sets(sets: &ParamsSets, own: CovenantKey) -> Result<(), Mismatch> {
+    let foreign = sets.iter().find(|params| !params.covenant.contains(&own));
+    match foreign {
+        None => Ok(()),
+        Some(params) => Err(Mismatch::NotInSet {
+            key: own,
+            version: params.version,
+        }),
+    }
+}
+
+/// Checks that the chain and, where there is one, the own Bitcoin node fit the configuration and the member's key.
 pub async fn check(
     chain: &dyn Chain,
-    signer: Identity,
+    own: CovenantKey,
     configured: Network,
     bitcoin: Option<&dyn BitcoinSource>,
 ) -> Result<(), CheckError> {
-    if signer.network != configured {
-        return Err(Mismatch::SignerNetwork {
-            signer: signer.network,
-            configured,
-        }
-        .into());
-    }
-    membership(&chain.staking_params().await?, signer.key)?;
+    membership(&chain.staking_params().await?, own)?;
     let base = chain.light_client_base().await?;
     genesis(&base, configured)?;
     if let Some(bitcoin) = bitcoin {

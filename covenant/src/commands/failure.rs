@@ -6,6 +6,7 @@ use daemon::output::{CommandError, Exit};
 
 use crate::audit::{AuditError, BrokenChain};
 use crate::signer::{HistoryError, RecordError, SignerError};
+use crate::stakers::ParamsSetsError;
 
 /// A key file that holds something else than a usable key.
 pub(super) fn key(error: &(dyn Error + 'static)) -> CommandError {
@@ -26,6 +27,12 @@ impl From<SignerError> for CommandError {
                     .with_hint("is `covenant signer` running at the configured endpoint?")
             }
         }
+    }
+}
+
+impl From<ParamsSetsError> for CommandError {
+    fn from(error: ParamsSetsError) -> Self {
+        Self::caused_by(Exit::Configuration, "config-invalid", &error)
     }
 }
 

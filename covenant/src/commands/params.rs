@@ -1,4 +1,4 @@
-//! `params`: the chain's parameters, with the fingerprints that a signer's configuration can pin.
+//! `params`: the chain's parameters and the sets for stakers, with the fingerprints that a signer's configuration can pin.
 
 use std::fmt;
 
@@ -88,20 +88,33 @@ impl fmt::Display for Params {
 
 #[derive(Serialize)]
 struct Versions {
+    /// The chain's.
     params: Vec<Params>,
+    /// The sets that stakers are served under.
+    stakers: Vec<Params>,
 }
 
 impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.params.iter().try_for_each(|version| version.fmt(f))
+        self.params.iter().try_for_each(|version| version.fmt(f))?;
+        if !self.stakers.is_empty() {
+            writeln!(f, "for stakers without a hub:")?;
+        }
+        self.stakers.iter().try_for_each(|version| version.fmt(f))
     }
 }
 
 pub(super) async fn show(config: &Config) -> Result<Answer, CommandError> {
-    let babylon = chain::reader(chain::configured(config)?).await?;
-    let params = babylon.staking_params().await?;
-    Ok(Versions {
-        params: params.all().iter().map(Params::from).collect(),
-    }
-    .into())
+    let stakers: Vec<Params> = match &config.stakers {
+        Some(section) => section.params_sets()?.iter().map(Params::from).collect(),
+        None => Vec::new(),
+    };
+    let params = if config.babylon.is_none() && !stakers.is_empty() {
+        Vec::new()
+    } else {
+        let babylon = chain::reader(chain::configured(config)?).await?;
+        let params = babylon.staking_params().await?;
+        params.all().iter().map(Params::from).collect()
+    };
+    Ok(Versions { params, stakers }.into())
 }

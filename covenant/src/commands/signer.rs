@@ -14,7 +14,7 @@ use crate::cli::SignerPassphrase;
 use crate::config::Config;
 use crate::home::Home;
 use crate::metrics::METRICS;
-use crate::signer::{self, CovenantSecret, Embedded, SigningHistory, TrustedParams};
+use crate::signer::{self, CovenantSecret, Embedded, PinnedParams, SigningHistory, TrustedParams};
 
 pub(super) async fn serve(
     context: &Context,
@@ -30,11 +30,12 @@ pub(super) async fn serve(
         )
         .with_hint("set it to a Unix socket such as unix:/run/covenant/signer.sock"));
     };
-    if config.babylon.is_none() && config.signer.trusted_params.is_empty() {
+    let writes_down = !config.signer.trusted_params.is_empty() || config.stakers.is_some();
+    if config.babylon.is_none() && !writes_down {
         return Err(CommandError::new(
             Exit::Configuration,
             "config-invalid",
-            "the signer would trust no parameters: there is neither [babylon] nor `signer.trusted_params`",
+            "the signer would trust no parameters: there is neither [babylon] nor `signer.trusted_params` nor [stakers]",
         )
         .with_hint("run `covenant params` where the chain can be reached, look at them, and pin them"));
     }
@@ -80,18 +81,26 @@ pub(super) fn open(
     )?))
 }
 
-/// Parameters of the signer's own node where it has one, else those pinned; `None` where the service stops before.
+/// The parameters that the operator wrote down: pinned ones, and the sets for stakers.
+pub(super) fn pinned(config: &Config) -> Result<TrustedParams, CommandError> {
+    let mut pinned = config.signer.trusted_params.clone();
+    if let Some(stakers) = &config.stakers {
+        pinned.extend(stakers.params_sets()?.iter().map(PinnedParams::of));
+    }
+    Ok(TrustedParams::pinned(pinned))
+}
+
+/// These, and those of the signer's own node where it has one; `None` where the service stops before that answers.
 async fn trusted_params(
     config: &Config,
     health: &Dependency,
     stop: &CancellationToken,
 ) -> Result<Option<TrustedParams>, CommandError> {
+    let pinned = pinned(config)?;
     let Some(babylon) = &config.babylon else {
         health.ok();
-        return Ok(Some(TrustedParams::pinned(
-            config.signer.trusted_params.clone(),
-        )));
+        return Ok(Some(pinned));
     };
     let connected = connection::watch(babylon, health, stop).await?;
-    Ok(connected.map(TrustedParams::of_chain))
+    Ok(connected.map(|chain| pinned.or_of_chain(Arc::new(OnceLock::from(chain)))))
 }

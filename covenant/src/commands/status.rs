@@ -15,19 +15,30 @@ use crate::config::Config;
 use crate::home::Home;
 use crate::service::Status;
 use crate::signer::SignerStatus;
+use crate::stakers;
 
 /// What runs at a home, as `/status` and the command show it.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "service", rename_all = "lowercase")]
 pub(super) enum Shown {
     /// `covenant start`.
-    Running(Box<Status>),
+    Running(Box<Running>),
     /// `covenant signer`.
     Signer(SignerStatus),
     /// It waits for a node or the signer; `/ready` says for which.
     Starting,
     /// Neither.
     Stopped(Box<Files>),
+}
+
+/// What `covenant start` serves; a part is missing where it is not configured or does not work yet.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Running {
+    /// The chain's delegations.
+    #[serde(flatten)]
+    pub(super) chain: Option<Status>,
+    /// Those that stakers bring.
+    pub(super) stakers: Option<stakers::Status>,
 }
 
 /// What can be known without the service.
@@ -38,7 +49,7 @@ pub(super) struct Files {
     signing_record: bool,
     audit_log: Option<Head>,
     parked: usize,
-    /// Parameter versions whose committee the key is in; `None` where the chain does not answer.
+    /// The chain's parameter versions whose committee the key is in; `None` where no chain answers.
     member_of_params: Option<Vec<u32>>,
 }
 
@@ -50,6 +61,13 @@ impl fmt::Display for Shown {
             Self::Starting => f.write_str("the service is starting; /ready says what it waits for"),
             Self::Stopped(files) => files.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chain.iter().try_for_each(|status| status.fmt(f))?;
+        self.stakers.iter().try_for_each(|status| status.fmt(f))
     }
 }
 
@@ -81,7 +99,7 @@ impl fmt::Display for Files {
         writeln!(f, "parked          {}", self.parked)?;
         match &self.member_of_params {
             Some(versions) => write!(f, "member of       params {versions:?}"),
-            None => write!(f, "member of       unknown, the chain does not answer"),
+            None => write!(f, "member of       unknown, no chain answers"),
         }
     }
 }

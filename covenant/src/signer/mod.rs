@@ -31,7 +31,7 @@ pub use committee::Refusal;
 pub use embedded::{Embedded, SignerStatus};
 pub use examine::examine;
 pub use history::{HistoryError, SigningHistory};
-pub use params::{PinnedParams, PinnedParamsError, TrustedParams, fingerprint};
+pub use params::{ConnectedChain, PinnedParams, PinnedParamsError, TrustedParams, fingerprint};
 pub use record::{OtherUnbonding, Permission, RecordError, UnbondingRecord};
 pub use remote::Remote;
 pub use request::{Origin, SigningRequest};

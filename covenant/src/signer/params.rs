@@ -4,10 +4,10 @@
 //! them may have anything signed, so the signer does not take them from the request: a request's parameters must equal
 //! those of a source that the signer's operator chose.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bitcoin::hashes::{Hash, sha256};
 use chain::Chain;
@@ -27,13 +27,23 @@ pub fn fingerprint(params: &StakingParams) -> sha256::Hash {
 /// Parameters that an operator looked at and wrote into the signer's configuration.
 ///
 /// In text `VERSION:FINGERPRINT`, as `covenant params` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PinnedParams {
     /// The version.
     pub version: u32,
     /// Its [`fingerprint`].
     pub fingerprint: sha256::Hash,
+}
+
+impl PinnedParams {
+    /// What pins these.
+    pub fn of(params: &StakingParams) -> Self {
+        Self {
+            version: params.version,
+            fingerprint: fingerprint(params),
+        }
+    }
 }
 
 /// Text that pins no parameters.
@@ -74,62 +84,73 @@ impl fmt::Display for PinnedParams {
     }
 }
 
-/// The source of parameters that a signer trusts.
-pub struct TrustedParams(Source);
+/// The sources of parameters that a signer trusts: those that its operator wrote down, and its own chain node.
+pub struct TrustedParams {
+    pinned: BTreeSet<PinnedParams>,
+    chain: Option<ChainSource>,
+}
 
-enum Source {
-    Pinned(BTreeMap<u32, sha256::Hash>),
-    Chain {
-        chain: Arc<dyn Chain>,
-        known: RwLock<Option<ParamsVersions>>,
-    },
+/// A place for the chain's node, empty until it answers: what is pinned can be signed under meanwhile.
+pub type ConnectedChain = Arc<OnceLock<Arc<dyn Chain>>>;
+
+struct ChainSource {
+    connected: ConnectedChain,
+    known: RwLock<Option<ParamsVersions>>,
 }
 
 impl TrustedParams {
     /// Those in the signer's configuration. The signer needs no network for this.
     pub fn pinned(pinned: impl IntoIterator<Item = PinnedParams>) -> Self {
-        let pinned = pinned
-            .into_iter()
-            .map(|pinned| (pinned.version, pinned.fingerprint));
-        Self(Source::Pinned(pinned.collect()))
+        Self {
+            pinned: pinned.into_iter().collect(),
+            chain: None,
+        }
     }
 
-    /// Those that the signer's own chain node answers.
-    pub fn of_chain(chain: Arc<dyn Chain>) -> Self {
-        Self(Source::Chain {
-            chain,
-            known: RwLock::new(None),
-        })
+    /// These, and those that the signer's own chain node answers.
+    #[must_use]
+    pub fn or_of_chain(self, connected: ConnectedChain) -> Self {
+        Self {
+            chain: Some(ChainSource {
+                connected,
+                known: RwLock::new(None),
+            }),
+            ..self
+        }
     }
 
     /// Refuses parameters that are not the trusted ones of their version.
     pub async fn check(&self, params: &StakingParams) -> Result<(), SignerError> {
-        let (trusted, source) = match &self.0 {
-            Source::Pinned(pinned) => (
-                pinned.get(&params.version).copied(),
+        let asked = PinnedParams::of(params);
+        if self.pinned.contains(&asked) {
+            return Ok(());
+        }
+        let (trusted, source) = match &self.chain {
+            None => (
+                self.pinned
+                    .iter()
+                    .find(|pinned| pinned.version == asked.version)
+                    .map(|pinned| pinned.fingerprint),
                 "in `trusted_params` of the signer",
             ),
-            Source::Chain { chain, known } => {
-                let trusted = version_of(chain.as_ref(), known, params.version).await?;
+            Some(source) => {
+                let chain = source.connected.get().ok_or_else(|| {
+                    SignerError::Unavailable("the chain's node has not answered yet".to_owned())
+                })?;
+                let trusted = version_of(chain.as_ref(), &source.known, asked.version).await?;
                 (trusted, "on the signer's chain node")
             }
         };
-        let asked = fingerprint(params);
         match trusted {
-            Some(trusted) if trusted == asked => Ok(()),
+            Some(trusted) if trusted == asked.fingerprint => Ok(()),
             Some(trusted) => Err(Refusal::new(
                 "untrusted-params",
-                format!(
-                    "params {}:{asked} are {}:{trusted} {source}",
-                    params.version, params.version
-                ),
+                format!("params {asked} are {}:{trusted} {source}", asked.version),
             )
             .into()),
-            None => Err(Refusal::new(
-                "unknown-params",
-                format!("params {}:{asked} are not {source}", params.version),
-            )
-            .into()),
+            None => Err(
+                Refusal::new("unknown-params", format!("params {asked} are not {source}")).into(),
+            ),
         }
     }
 }
