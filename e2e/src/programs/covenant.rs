@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use bitcoin::hex::DisplayHex as _;
 use eots::SecretKey;
 use serde_json::Value;
+use staking::params::StakingParams;
 
 use crate::{Babylond, Daemon, Finished, Port, Program, Scratch, poll_until};
 
@@ -22,6 +23,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub struct CovenantProgram {
     home: Scratch,
     http: Port,
+    stakers: Port,
 }
 
 /// What a scenario chooses about a member; the defaults sign embedded, at a pace for chains with short blocks.
@@ -35,6 +37,17 @@ pub struct CovenantSettings {
     pub trusted_params: Vec<String>,
     /// Lines of the section `[service]`.
     pub service: &'static str,
+    /// Whether and how stakers are served that ask directly.
+    pub stakers: Option<StakersSettings>,
+}
+
+/// What a scenario chooses about the service for stakers.
+#[derive(Clone, Debug)]
+pub struct StakersSettings {
+    /// Sets of parameters that are signed under.
+    pub params: Vec<StakingParams>,
+    /// Lines of the section `[stakers]`: its limits.
+    pub limits: &'static str,
 }
 
 impl Default for CovenantSettings {
@@ -44,6 +57,7 @@ impl Default for CovenantSettings {
             signer_socket: None,
             trusted_params: Vec::new(),
             service: "poll_interval_milliseconds = 500",
+            stakers: None,
         }
     }
 }
@@ -54,6 +68,7 @@ impl CovenantProgram {
         let program = Self {
             home: Scratch::new(NAME)?,
             http: Port::reserve()?,
+            stakers: Port::reserve()?,
         };
         write_private(&program.passphrase_file(), "correct horse battery staple")?;
         program.configure(babylond, settings)?;
@@ -91,11 +106,16 @@ impl CovenantProgram {
             "bitcoin_network = \"{}\"\n{chain}\
              [account]\nkey_file = \"keys/account.key\"\npassphrase = \"file:passphrase\"\n\
              [signer]\npassphrase = \"file:passphrase\"\n{endpoint}trusted_params = {:?}\n\
-             [service]\n{}\n[http]\nlisten = \"{}\"\n[log]\nlevel = \"info,covenant=debug\"\n",
+             [service]\n{}\n[http]\nlisten = \"{}\"\n[log]\nlevel = \"info,covenant=debug\"\n{}",
             settings.bitcoin_network,
             settings.trusted_params,
             settings.service,
             self.http.address(),
+            settings
+                .stakers
+                .as_ref()
+                .map(|stakers| stakers.sections(&self.stakers.address()))
+                .unwrap_or_default(),
         );
         Ok(fs::write(self.home().join(format!("{NAME}.toml")), text)?)
     }
@@ -165,6 +185,11 @@ impl CovenantProgram {
         self.http.address()
     }
 
+    /// Where stakers ask, as an address of gRPC.
+    pub fn stakers_url(&self) -> String {
+        format!("http://{}", self.stakers.address())
+    }
+
     /// File of the key files' passphrase.
     pub fn passphrase_file(&self) -> PathBuf {
         self.home().join("passphrase")
@@ -174,6 +199,40 @@ impl CovenantProgram {
     pub fn program(&self) -> anyhow::Result<Program> {
         Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
     }
+}
+
+impl StakersSettings {
+    fn sections(&self, listen: &str) -> String {
+        let sets: String = self.params.iter().map(params_section).collect();
+        format!("[stakers]\nlisten = \"{listen}\"\n{}\n{sets}", self.limits)
+    }
+}
+
+fn params_section(params: &StakingParams) -> String {
+    let keys: Vec<String> = params
+        .covenant
+        .keys()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    format!(
+        "[[stakers.params]]\nversion = {}\nkeys = {keys:?}\nquorum = {}\n\
+         min_staking_value = {}\nmax_staking_value = {}\n\
+         min_staking_time = {}\nmax_staking_time = {}\n\
+         slashing_script = \"{:x}\"\nmin_slashing_fee = {}\nslashing_rate = {}\n\
+         unbonding_time = {}\nunbonding_fee = {}\n",
+        params.version,
+        params.covenant.quorum(),
+        params.min_staking_value.to_sat(),
+        params.max_staking_value.to_sat(),
+        params.min_staking_time,
+        params.max_staking_time,
+        params.slashing_script,
+        params.min_slashing_fee.to_sat(),
+        params.slashing_rate.ten_thousandths(),
+        params.unbonding_time,
+        params.unbonding_fee.to_sat(),
+    )
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -6,6 +6,6 @@ mod finality_provider;
 mod watchtower;
 
 pub use btc_staker::BtcStakerProgram;
-pub use covenant::{CovenantProgram, CovenantSettings};
+pub use covenant::{CovenantProgram, CovenantSettings, StakersSettings};
 pub use finality_provider::FinalityProviderProgram;
 pub use watchtower::WatchtowerProgram;
