@@ -113,10 +113,10 @@ async fn parameters_are_those_of_the_operator_not_those_of_the_request() {
     evil.slashing_script = ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_raw_hash(
         bitcoin::hashes::Hash::from_byte_array([9; 20]),
     ));
-    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil.clone());
+    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil.clone()).unwrap();
     assert_eq!(refused(&signer, consistent).await, "untrusted-params");
     evil.version = 7;
-    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil);
+    let consistent = SigningRequest::of_chain(pending(1, 1, &evil), evil).unwrap();
     assert_eq!(refused(&signer, consistent).await, "unknown-params");
 }
 
@@ -164,7 +164,8 @@ async fn a_second_unbonding_transaction_is_refused_even_after_a_restart() {
     // The same stake under parameters with another unbonding fee: valid in itself, but a second way out.
     let mut other_params = params();
     other_params.unbonding_fee += Amount::ONE_SAT;
-    let other = SigningRequest::of_chain(pending(1, 1, &other_params), other_params.clone());
+    let other =
+        SigningRequest::of_chain(pending(1, 1, &other_params), other_params.clone()).unwrap();
     assert_eq!(other.delegation.staking_tx, first.delegation.staking_tx);
     let home = Home::new(directory.path());
     let secret = covenant::signer::CovenantSecret::from_bytes(&secret("alice").to_bytes()).unwrap();

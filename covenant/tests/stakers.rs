@@ -314,7 +314,9 @@ async fn the_stakers_client_takes_what_the_member_gives() {
     let mut dearer = hubless();
     dearer.unbonding_fee += Amount::ONE_SAT;
     let other = fixture::pending(1, 1, &dearer);
-    let other = SigningRequest::of_chain(other, dearer.clone()).delegation;
+    let other = SigningRequest::of_chain(other, dearer.clone())
+        .unwrap()
+        .delegation;
     let request = SignatureRequest::new(Network::Regtest, &dearer, other).unwrap();
     let error = member.sign(&request).await.unwrap_err();
     assert!(matches!(error, MemberError::OtherParams(1)), "{error}");
@@ -350,7 +352,9 @@ async fn neither_origin_gets_a_second_unbonding_transaction() {
             overall: NonZeroU32::MIN,
         },
     );
-    let other = SigningRequest::of_chain(fixture::pending(1, 1, &dearer), dearer).delegation;
+    let other = SigningRequest::of_chain(fixture::pending(1, 1, &dearer), dearer)
+        .unwrap()
+        .delegation;
     assert_eq!(rule(service.sign(0, other).await), "second-unbonding");
 }
 

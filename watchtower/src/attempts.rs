@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use bitcoin::Txid;
+use bitcoin::OutPoint;
 use chain::ChainError;
 use daemon::parked::ParkedDirectory;
 use daemon::retry::{Backoff, Schedule};
@@ -20,12 +20,12 @@ const BACKOFF: Backoff = Backoff {
 /// So many failures in a row, about two hours, and an item is given up on, unless its role never gives up.
 const MOST_FAILURES: u32 = 20;
 
-/// What one role has tried and not finished, by staking transaction.
+/// What one role has tried and not finished, by staking output.
 #[derive(Debug)]
 pub struct Attempts {
-    kind: &'static str,
+    kind: String,
     most_failures: u32,
-    schedule: Schedule<Txid>,
+    schedule: Schedule<OutPoint>,
     parked: ParkedDirectory,
 }
 
@@ -66,9 +66,9 @@ impl Reason {
 
 impl Attempts {
     /// Starts with what is parked in `directory`; `kind` tells the roles' items there apart.
-    pub fn open(directory: &Path, kind: &'static str) -> io::Result<Self> {
+    pub fn open(directory: &Path, kind: impl Into<String>) -> io::Result<Self> {
         Ok(Self {
-            kind,
+            kind: kind.into(),
             most_failures: MOST_FAILURES,
             schedule: Schedule::new(BACKOFF),
             parked: ParkedDirectory::open(directory)?,
@@ -92,21 +92,21 @@ impl Attempts {
     }
 
     /// Whether an item may be tried now.
-    pub fn is_due(&self, item: &Txid) -> bool {
+    pub fn is_due(&self, item: &OutPoint) -> bool {
         !self.is_parked(item) && self.schedule.is_due(item, Instant::now())
     }
 
     /// Whether an item was given up on.
-    pub fn is_parked(&self, item: &Txid) -> bool {
+    pub fn is_parked(&self, item: &OutPoint) -> bool {
         self.parked.contains(&self.id(item))
     }
 
     /// Notes a failure that may heal; after many in a row the item is given up on.
-    pub fn failed(&mut self, item: Txid, reason: &Reason) -> io::Result<()> {
+    pub fn failed(&mut self, item: OutPoint, reason: &Reason) -> io::Result<()> {
         if self.schedule.failures(&item) >= self.most_failures {
             return self.park(item, reason);
         }
-        let (kind, message) = (self.kind, &reason.message);
+        let (kind, message) = (&self.kind, &reason.message);
         tracing::warn!(kind, %item, rule = reason.rule, message, "failed, will be tried again");
         self.schedule.failed(
             item,
@@ -118,8 +118,8 @@ impl Attempts {
     }
 
     /// Gives an item up.
-    pub fn park(&mut self, item: Txid, reason: &Reason) -> io::Result<()> {
-        let (kind, message) = (self.kind, &reason.message);
+    pub fn park(&mut self, item: OutPoint, reason: &Reason) -> io::Result<()> {
+        let (kind, message) = (&self.kind, &reason.message);
         tracing::warn!(kind, %item, rule = reason.rule, message, "given up on");
         self.schedule.forget(&item);
         let id = self.id(&item);
@@ -128,17 +128,18 @@ impl Attempts {
     }
 
     /// Notes that an item is finished.
-    pub fn finished(&mut self, item: &Txid) {
+    pub fn finished(&mut self, item: &OutPoint) {
         self.schedule.forget(item);
     }
 
-    fn id(&self, item: &Txid) -> String {
-        format!("{}-{item}", self.kind)
+    fn id(&self, item: &OutPoint) -> String {
+        format!("{}-{}-{}", self.kind, item.txid, item.vout)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::Txid;
     use bitcoin::hashes::Hash as _;
     use chain::Rejection;
 
@@ -148,7 +149,7 @@ mod tests {
     fn an_item_that_never_heals_is_parked_and_the_others_go_on() {
         let directory = tempfile::tempdir().unwrap();
         let mut attempts = Attempts::open(directory.path(), "activation").unwrap();
-        let [bad, good] = [1, 2].map(|byte| Txid::from_byte_array([byte; 32]));
+        let [bad, good] = [1, 2].map(|vout| OutPoint::new(Txid::from_byte_array([1; 32]), vout));
         let reason = Reason::new("btcstaking-1108", "refused");
         for _ in 0..MOST_FAILURES {
             attempts.failed(bad, &reason).unwrap();
@@ -159,7 +160,7 @@ mod tests {
         assert!(attempts.is_parked(&bad));
 
         let listed = daemon::parked::list(directory.path()).unwrap();
-        assert_eq!(listed[0].id, format!("activation-{bad}"));
+        assert_eq!(listed[0].id, format!("activation-{}-1", bad.txid));
         assert!(daemon::parked::retry(directory.path(), &listed[0].id).unwrap());
         attempts.refresh().unwrap();
         assert!(attempts.is_due(&bad));

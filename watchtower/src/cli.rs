@@ -17,7 +17,7 @@ pub struct Watchtower;
 impl Program for Watchtower {
     const NAME: &'static str = PROGRAM;
     const ABOUT: &'static str =
-        "Keeps a secured chain and Bitcoin informed of each other, and slashes equivocation";
+        "Keeps secured chains and Bitcoin informed of each other, and slashes equivocation";
     const CONFIG_TEMPLATE: &'static str = TEMPLATE;
     type Command = Command;
     type Config = Config;
@@ -56,12 +56,12 @@ pub enum Command {
     /// Example: watchtower start --passphrase-source file:/run/secrets/watchtower
     Start(StartOptions),
 
-    /// Show what the running watchtower does; where it does not run, what both chains say
+    /// Show what the running watchtower does; where it does not run, what the nodes say
     ///
     /// Example: watchtower status --json
     Status,
 
-    /// Slash the stakes of a finality provider now, from the evidence on the chain
+    /// Slash the stakes of a finality provider now, from the evidence on any chain
     ///
     /// Example: watchtower slash 8d2f…
     Slash {
@@ -96,7 +96,7 @@ pub enum WalletCommand {
         #[command(flatten)]
         passphrase: PassphraseOptions,
     },
-    /// Show where the wallet receives coins, and the account that pays the chain's fees
+    /// Show where the wallet receives coins, and the account that pays the chains' fees
     ///
     /// Example: watchtower wallet address
     Address {

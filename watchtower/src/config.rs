@@ -1,5 +1,6 @@
 //! The configuration file.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use daemon::{http, telemetry};
 use keystore::PassphraseSource;
 use serde::Deserialize;
 use wallet::FeeLimit;
+
+use crate::chains::BABYLON;
 
 /// The program's name, as its files and environment variables use it.
 pub const PROGRAM: &str = "watchtower";
@@ -26,8 +29,11 @@ pub const TEMPLATE: &str = include_str!("../watchtower.toml");
 pub struct Config {
     /// The Bitcoin node.
     pub bitcoin: bitcoin_source::Config,
-    /// The node of the secured chain, and what its transactions may cost.
-    pub babylon: chain::babylon::Config,
+    /// Babylon's node, and what transactions there may cost; absent where Babylon is not served.
+    pub babylon: Option<chain::babylon::Config>,
+    /// The partner chains that are served.
+    #[serde(default, rename = "chain")]
+    pub chains: Vec<chain::mesh::Config>,
     /// How the seed is unlocked.
     #[serde(default)]
     pub keys: KeysConfig,
@@ -46,6 +52,9 @@ pub struct Config {
     /// The slasher.
     #[serde(default)]
     pub slashing: SlashingConfig,
+    /// The upkeep of partner chains.
+    #[serde(default)]
+    pub upkeep: UpkeepConfig,
     /// Metrics, health and status.
     #[serde(default = "default_http")]
     pub http: http::Config,
@@ -71,7 +80,7 @@ pub struct KeysConfig {
 #[serde(default, deny_unknown_fields)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five independent switches are what the operator sets"
+    reason = "seven independent switches are what the operator sets"
 )]
 pub struct Roles {
     /// Report Bitcoin headers to the chain.
@@ -84,6 +93,10 @@ pub struct Roles {
     pub unbonding: bool,
     /// Slash the stakes of finality providers that equivocated.
     pub slashing: bool,
+    /// Show each chain the keys that are out on another.
+    pub keys: bool,
+    /// Make tables, settle rewards and whatever else partner chains need of anybody.
+    pub upkeep: bool,
 }
 
 impl Default for Roles {
@@ -94,6 +107,8 @@ impl Default for Roles {
             activation: true,
             unbonding: true,
             slashing: true,
+            keys: true,
+            upkeep: true,
         }
     }
 }
@@ -207,6 +222,30 @@ impl SlashingConfig {
     }
 }
 
+/// `[upkeep]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpkeepConfig {
+    /// How often to look what partner chains need. Seconds.
+    pub check_interval_seconds: NonZeroU32,
+}
+
+impl Default for UpkeepConfig {
+    /// Checkpoints are a minute apart or so, and there are several in which the next table can be made.
+    fn default() -> Self {
+        Self {
+            check_interval_seconds: const { NonZeroU32::new(10).unwrap() },
+        }
+    }
+}
+
+impl UpkeepConfig {
+    /// [`Self::check_interval_seconds`].
+    pub fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.check_interval_seconds.get().into())
+    }
+}
+
 impl Config {
     /// Takes relative paths as below `home`.
     #[must_use]
@@ -218,6 +257,15 @@ impl Config {
             resolve(path);
         }
         self
+    }
+
+    /// The roles that have something to do: where there is but one chain, there is nobody to bring keys from.
+    pub fn useful_roles(&self) -> Roles {
+        let chains = usize::from(self.babylon.is_some()).saturating_add(self.chains.len());
+        Roles {
+            keys: self.roles.keys && chains > 1,
+            ..self.roles
+        }
     }
 
     /// The most that a checkpoint transaction may pay in fees.
@@ -238,12 +286,48 @@ impl Settings for Config {
                 .err()
                 .map(|error| BrokenRule::new("bitcoin", error.to_string())),
         );
+        broken.extend(self.broken_rules_of_chains());
         broken
     }
 }
 
+impl Config {
+    fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
+        let mut broken = Vec::new();
+        if self.babylon.is_none() && self.chains.is_empty() {
+            let text = "is missing, and there is no [[chain]] either: nothing could be served";
+            broken.push(BrokenRule::new("babylon", text.to_owned()));
+        }
+        let mut names = BTreeSet::from([BABYLON]);
+        let mut domains = BTreeSet::new();
+        for (index, chain) in self.chains.iter().enumerate() {
+            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
+            if !is_name(&chain.name) {
+                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
+                broken.push(rule("name", text));
+            } else if !names.insert(&chain.name) {
+                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
+            }
+            // Two tasks with one progress would be in each other's way.
+            if !domains.insert(chain.domain.0.to_string()) {
+                let text = format!("`{}` is used twice", chain.domain.0);
+                broken.push(rule("domain", text));
+            }
+        }
+        broken
+    }
+}
+
+/// Names become names of tasks and files, and metric labels.
+fn is_name(text: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=40).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
+    use staking::proof_of_possession::AccountAddress;
+
     use super::*;
 
     #[test]
@@ -262,6 +346,36 @@ mod tests {
         // The one default that depends on the network.
         explicit.bitcoin.poll_interval_milliseconds = None;
         assert_eq!(format!("{explicit:?}"), format!("{written:?}"));
+    }
+
+    #[test]
+    fn each_chain_has_a_name_and_a_domain_of_its_own_and_one_is_needed() {
+        let chain = |name: &str, domain: &str| {
+            let contract = AccountAddress::new("wasm", &[1; 32]).unwrap();
+            let (contract, domain) = (contract.text(), domain.repeat(32));
+            format!(
+                "[[chain]]\nname = '{name}'\ncontract = '{contract}'\ndomain = '{domain}'\n\
+                 [chain.node]\nchain_id = 'x-1'\ngrpc_url = 'http://127.0.0.1:1'\naccount_prefix = 'wasm'\n\
+                 fee_denomination = 'stake'\ngas_price = '0'\nmax_fee = 1\n"
+            )
+        };
+        let broken = |chains: &[String]| {
+            let text = format!("{TEMPLATE}{}", chains.concat());
+            let mut config: Config = toml::from_str(&text).unwrap();
+            config.babylon = None;
+            let rules = config.broken_rules().into_iter();
+            rules.map(|rule| rule.key).collect::<Vec<_>>()
+        };
+        assert!(broken(&[chain("x", "01"), chain("y", "02")]).is_empty());
+        for (chains, named) in [
+            (vec![], "babylon"),
+            (vec![chain("x", "01"), chain("x", "02")], "chain.1.name"),
+            (vec![chain("x", "01"), chain("y", "01")], "chain.1.domain"),
+            (vec![chain("babylon", "01")], "chain.0.name"),
+            (vec![chain("X", "01")], "chain.0.name"),
+        ] {
+            assert_eq!(broken(&chains), [named]);
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub enum RoundError {
     /// The chain follows another Bitcoin than our node.
     #[error(
         "the chain's light client begins with block {chain} at height {height}, which is not on our bitcoin node's best \
-         chain; check `bitcoin.rpc_url` and `babylon.grpc_url`"
+         chain; check `bitcoin.rpc_url` and the chain's `grpc_url`"
     )]
     OtherBitcoin {
         /// The chain's oldest header.
@@ -102,6 +102,12 @@ pub enum RoundError {
         /// Where the wallet receives coins.
         address: String,
     },
+    /// The chain refused what it needs.
+    #[error("the chain refuses {reason}")]
+    Upkeep {
+        /// What was to be done, and the chain's words.
+        reason: String,
+    },
     /// The chain refused headers that our node takes for valid.
     #[error("the chain refused headers {from} and up: {reason}")]
     HeadersRefused {
@@ -116,20 +122,28 @@ pub enum RoundError {
 #[derive(Debug, Clone)]
 pub struct Crew {
     supervisor: Supervisor,
-    health: BTreeMap<&'static str, Dependency>,
+    health: BTreeMap<String, Dependency>,
 }
 
 impl Crew {
     /// A crew of the named roles.
-    pub fn of(service: &Service, names: impl IntoIterator<Item = &'static str>) -> Self {
+    pub fn of(service: &Service, names: impl IntoIterator<Item = String>) -> Self {
         let health = names
             .into_iter()
-            .map(|name| (name, service.dependency(name)))
+            .map(|name| {
+                let dependency = service.dependency(name.as_str());
+                (name, dependency)
+            })
             .collect();
         Self {
             supervisor: service.supervisor().clone(),
             health,
         }
+    }
+
+    /// Where a member reports how it is.
+    pub fn health(&self, name: &str) -> Option<Dependency> {
+        self.health.get(name).cloned()
     }
 
     /// Whether a role is of the crew.
@@ -138,7 +152,7 @@ impl Crew {
     }
 
     /// Runs a role until the service stops, if it is of the crew. `/ready` shows how its last round went.
-    pub fn start<R: Role>(&self, name: &'static str, role: R) {
+    pub fn start<R: Role>(&self, name: &str, role: R) {
         let Some(health) = self.health.get(name).cloned() else {
             return;
         };

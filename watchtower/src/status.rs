@@ -7,6 +7,9 @@ use bitcoin::{Amount, Txid};
 use serde::{Deserialize, Serialize};
 use staking::units::BitcoinHeight;
 
+use crate::chains::SecuredChain;
+use crate::config::Roles;
+
 /// Something that one task changes and others look at. Clones are the same thing.
 #[derive(Debug, Default)]
 pub struct Cell<T>(Arc<Mutex<T>>);
@@ -110,6 +113,32 @@ pub struct SlashingStatus {
     pub finished: usize,
 }
 
+/// The keys that are out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysStatus {
+    /// Finality providers whose keys are out on any chain, hex.
+    pub out: Vec<String>,
+    /// How many of them this chain was shown since the start of the process.
+    pub shown: u64,
+}
+
+/// The upkeep of a partner chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpkeepStatus {
+    /// The epoch in force.
+    pub epoch: u64,
+    /// The next checkpoint to become final.
+    pub next: u64,
+    /// The last checkpoint of the epoch.
+    pub last: u64,
+    /// Whether the next table is ready.
+    pub next_table_ready: bool,
+    /// What the chain refuses, and why.
+    pub refused: Option<String>,
+    /// Messages taken by the chain since the start of the process.
+    pub sent: u64,
+}
+
 /// What became of one delegation of a slashed provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlashedDelegation {
@@ -119,10 +148,79 @@ pub struct SlashedDelegation {
     pub state: String,
 }
 
-/// Everything, as `/status` shows it; a role that is switched off is absent.
+/// Where the roles of one chain write how they are doing.
+#[derive(Debug, Clone)]
+pub struct Board {
+    name: String,
+    chain_id: String,
+    account: String,
+    roles: Roles,
+    kind: Kind,
+    /// The header reporter.
+    pub headers: Cell<HeadersStatus>,
+    /// Activation and unbonding.
+    pub stakes: Cell<StakesStatus>,
+    /// The checkpoint submitter.
+    pub checkpoints: Cell<CheckpointsStatus>,
+    /// The slasher.
+    pub slashing: Cell<SlashingStatus>,
+    /// The keys that are out.
+    pub keys: Cell<KeysStatus>,
+    /// The upkeep.
+    pub upkeep: Cell<UpkeepStatus>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Babylon,
+    Partner,
+}
+
+impl Board {
+    /// An empty one.
+    pub fn new(secured: &SecuredChain, account: &str, roles: Roles) -> Self {
+        Self {
+            name: secured.name().to_owned(),
+            chain_id: secured.chain_id().to_owned(),
+            account: account.to_owned(),
+            roles,
+            kind: match secured {
+                SecuredChain::Babylon(_) => Kind::Babylon,
+                SecuredChain::Partner(_) => Kind::Partner,
+            },
+            headers: Cell::default(),
+            stakes: Cell::default(),
+            checkpoints: Cell::default(),
+            slashing: Cell::default(),
+            keys: Cell::default(),
+            upkeep: Cell::default(),
+        }
+    }
+
+    /// What is on it.
+    pub fn status(&self) -> ChainStatus {
+        let roles = self.roles;
+        let (on_babylon, on_partner) = (self.kind == Kind::Babylon, self.kind == Kind::Partner);
+        ChainStatus {
+            name: self.name.clone(),
+            chain_id: self.chain_id.clone(),
+            account: self.account.clone(),
+            headers: roles.headers.then(|| self.headers.get()),
+            stakes: (roles.activation || roles.unbonding).then(|| self.stakes.get()),
+            checkpoints: (roles.checkpoints && on_babylon).then(|| self.checkpoints.get()),
+            slashing: roles.slashing.then(|| self.slashing.get()),
+            keys: roles.keys.then(|| self.keys.get()),
+            upkeep: (roles.upkeep && on_partner).then(|| self.upkeep.get()),
+        }
+    }
+}
+
+/// One chain, as `/status` shows it; a role that is switched off is absent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Status {
-    /// Id of the chain.
+pub struct ChainStatus {
+    /// What the configuration calls it.
+    pub name: String,
+    /// Its id.
     pub chain_id: String,
     /// Account that reports.
     pub account: String,
@@ -134,13 +232,51 @@ pub struct Status {
     pub checkpoints: Option<CheckpointsStatus>,
     /// The slasher.
     pub slashing: Option<SlashingStatus>,
+    /// The keys that are out.
+    pub keys: Option<KeysStatus>,
+    /// The upkeep.
+    pub upkeep: Option<UpkeepStatus>,
+}
+
+/// Everything, as `/status` shows it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Babylon, where it is served.
+    #[serde(flatten)]
+    pub babylon: Option<ChainStatus>,
+    /// The partner chains.
+    pub chains: Vec<ChainStatus>,
     /// Items that were given up on; `parked list` shows them.
     pub parked: usize,
 }
 
+impl Status {
+    /// Of all chains.
+    pub fn of(chains: impl IntoIterator<Item = ChainStatus>, parked: usize) -> Self {
+        let (mut babylon, chains): (Vec<_>, Vec<_>) = chains
+            .into_iter()
+            .partition(|chain| chain.name == crate::chains::BABYLON);
+        Self {
+            babylon: babylon.pop(),
+            chains,
+            parked,
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "chain        {} as {}", self.chain_id, self.account)?;
+        for chain in self.babylon.iter().chain(&self.chains) {
+            chain.fmt(f)?;
+        }
+        write!(f, "parked       {}", self.parked)
+    }
+}
+
+impl fmt::Display for ChainStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, chain_id) = (&self.name, &self.chain_id);
+        writeln!(f, "chain        {name} ({chain_id}) as {}", self.account)?;
         if let Some(headers) = &self.headers {
             let (chain, bitcoin) = (headers.chain_tip, headers.bitcoin_tip);
             writeln!(f, "headers      chain at {chain}, bitcoin at {bitcoin}")?;
@@ -184,6 +320,49 @@ impl fmt::Display for Status {
                 writeln!(f, "             {staking_txid} {state}")?;
             }
         }
-        write!(f, "parked       {}", self.parked)
+        if let Some(keys) = &self.keys {
+            for key in &keys.out {
+                writeln!(f, "keys         {key} is out")?;
+            }
+        }
+        if let Some(upkeep) = &self.upkeep {
+            let UpkeepStatus {
+                epoch, next, last, ..
+            } = upkeep;
+            writeln!(
+                f,
+                "upkeep       epoch {epoch}, checkpoint {next} is next, {last} the last"
+            )?;
+            if let Some(reason) = &upkeep.refused {
+                writeln!(f, "             refused: {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_read_again_with_babylon_and_without_it() {
+        let chain = |name: &str| ChainStatus {
+            name: name.to_owned(),
+            headers: Some(HeadersStatus::default()),
+            ..ChainStatus::default()
+        };
+        for names in [&["babylon", "x"][..], &["x", "y"], &["babylon"]] {
+            let status = Status::of(names.iter().map(|name| chain(name)), 3);
+            let shown = serde_json::to_value(&status).unwrap();
+            let is_served = names.contains(&"babylon");
+            assert_eq!(shown.get("headers").is_some(), is_served, "{shown}");
+            let read: Status = serde_json::from_value(shown.clone()).unwrap();
+            assert_eq!(read.babylon.is_some(), is_served, "{shown}");
+            assert_eq!(read.to_string(), status.to_string());
+            for name in names {
+                assert!(status.to_string().contains(name), "{status}");
+            }
+        }
     }
 }

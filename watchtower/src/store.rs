@@ -20,7 +20,7 @@ pub enum StoreError {
     )]
     Record {
         /// Its table.
-        table: &'static str,
+        table: String,
         /// Its key, hex.
         key: String,
         /// What is wrong with it.
@@ -36,17 +36,18 @@ pub fn open(path: &Path) -> Result<sled::Db, StoreError> {
 /// Records of one kind by key, as JSON.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
-    name: &'static str,
+    name: String,
     tree: sled::Tree,
     records: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T: Serialize + DeserializeOwned> Table<T> {
     /// Opens a table.
-    pub fn open(database: &sled::Db, name: &'static str) -> Result<Self, StoreError> {
+    pub fn open(database: &sled::Db, name: impl Into<String>) -> Result<Self, StoreError> {
+        let name = name.into();
         Ok(Self {
+            tree: database.open_tree(&name)?,
             name,
-            tree: database.open_tree(name)?,
             records: std::marker::PhantomData,
         })
     }
@@ -89,7 +90,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
 
     fn unreadable(&self, key: &[u8], error: &serde_json::Error) -> StoreError {
         StoreError::Record {
-            table: self.name,
+            table: self.name.clone(),
             key: hex::encode(key),
             reason: error.to_string(),
         }

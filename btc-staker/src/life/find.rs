@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use bitcoin::Txid;
-use chain::Delegation;
+use chain::{Delegation, StakingOutput};
 
 use super::stake::Stake;
 use crate::error::Error;
@@ -66,13 +66,20 @@ fn entry(delegation: &Delegation) -> Option<Entry> {
     let [finality_provider] = delegation.finality_providers.as_slice() else {
         return None;
     };
-    let mut staking_tx = delegation.staking_tx.clone();
+    let StakingOutput::Transaction {
+        staking_tx,
+        output_index,
+    } = &delegation.staking_output
+    else {
+        return None;
+    };
+    let mut staking_tx = staking_tx.clone();
     for input in &mut staking_tx.input {
         input.witness.clear();
     }
     Some(Entry {
         staking_tx,
-        staking_output_index: delegation.staking_output_index,
+        staking_output_index: *output_index,
         finality_provider: *finality_provider,
         staking_time: delegation.staking_time,
         staking_value: delegation.staking_value,

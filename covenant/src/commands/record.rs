@@ -129,10 +129,7 @@ async fn signed_on_chain(
             page.delegations
                 .iter()
                 .filter(|one| has_signature(one, key))
-                .map(|one| {
-                    let output = OutPoint::new(one.staking_txid(), one.staking_output_index);
-                    (output, one.unbonding_tx.compute_txid())
-                }),
+                .map(|one| (one.staking_outpoint(), one.unbonding_tx.compute_txid())),
         );
         match page.next {
             Some(next) => after = Some(next),

@@ -5,7 +5,7 @@ use std::fmt;
 use bitcoin::consensus::encode::deserialize;
 use bitcoin::{Amount, ScriptBuf, Transaction};
 use serde::{Deserialize, Serialize};
-use staking::delegation::{Registration, validate};
+use staking::delegation::{Registration, StakePlace, validate};
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 use staking::params::{CovenantCommittee, StakingParams};
 use staking::units::{BitcoinHeight, BlockInterval};
@@ -105,8 +105,10 @@ impl DelegationQuestion {
             finality_providers: &finality_providers,
             staking_time,
             staking_value: Amount::from_sat(self.staking_value),
-            staking_tx: &transaction(&self.staking_tx, "staking-transaction")?,
-            staking_output_index: Some(self.staking_output_index),
+            place: StakePlace::Transaction {
+                staking_tx: &transaction(&self.staking_tx, "staking-transaction")?,
+                output_index: Some(self.staking_output_index),
+            },
             unbonding_time: params.unbonding_time,
             unbonding_tx: &transaction(&self.unbonding_tx, "unbonding-transaction")?,
             slashing_tx: &transaction(&self.slashing_tx, "slashing-transaction")?,

@@ -219,12 +219,14 @@ impl Service {
                 let Some(params) = self.judge(&delegation, &params, &mut seen)? else {
                     continue;
                 };
+                let Some(request) = SigningRequest::of_chain(delegation, params) else {
+                    continue;
+                };
                 // Waits for a free place, so that memory holds one page and what is at the signer.
                 let Ok(place) = Arc::clone(signing).acquire_owned().await else {
                     continue;
                 };
                 let (service, signed) = (Arc::clone(self), signed.clone());
-                let request = SigningRequest::of_chain(delegation, params);
                 jobs.spawn(async move {
                     service.sign(request, &signed).await;
                     drop(place);

@@ -38,15 +38,23 @@ impl fmt::Display for Origin {
 }
 
 impl SigningRequest {
-    /// The request to sign a delegation of the chain under `params`.
-    pub fn of_chain(delegation: chain::Delegation, params: StakingParams) -> Self {
+    /// The request to sign a delegation of the chain under `params`; `None` where the chain does not show its staking
+    /// transaction, which the signer must see.
+    pub fn of_chain(delegation: chain::Delegation, params: StakingParams) -> Option<Self> {
+        let chain::StakingOutput::Transaction {
+            staking_tx,
+            output_index,
+        } = delegation.staking_output
+        else {
+            return None;
+        };
         let delegation = Delegation {
             staker: delegation.staker,
             finality_providers: delegation.finality_providers,
             staking_time: delegation.staking_time,
             staking_value: delegation.staking_value,
-            staking_tx: delegation.staking_tx,
-            staking_output_index: delegation.staking_output_index,
+            staking_tx,
+            staking_output_index: output_index,
             slashing_tx: delegation.slashing_tx,
             staker_slashing_signature: delegation.staker_slashing_signature,
             unbonding_time: delegation.unbonding_time,
@@ -54,11 +62,11 @@ impl SigningRequest {
             unbonding_slashing_tx: delegation.unbonding_slashing_tx,
             staker_unbonding_slashing_signature: delegation.staker_unbonding_slashing_signature,
         };
-        Self {
+        Some(Self {
             params,
             delegation,
             origin: Origin::Chain,
-        }
+        })
     }
 
     /// The request to sign what a staker brought under `params`.

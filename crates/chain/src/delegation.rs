@@ -1,9 +1,10 @@
 //! A delegation as the chain stores it.
 
 use bitcoin::secp256k1::schnorr::Signature;
-use bitcoin::{Amount, Transaction, TxOut, Txid};
+use bitcoin::{Amount, OutPoint, Transaction, TxOut, Txid};
 use staking::delegation::{
-    CovenantSignatures, DelegationError, Registration, StakerSignatures, ValidDelegation, validate,
+    CovenantSignatures, DelegationError, Registration, StakePlace, StakerSignatures,
+    ValidDelegation, validate,
 };
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::params::StakingParams;
@@ -23,6 +24,54 @@ pub enum DelegationStatus {
     Unbonded,
     /// Its timelock is about to end: it gives no power any more.
     Expired,
+}
+
+/// Which output is the stake, as far as the chain keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StakingOutput {
+    /// An output of this transaction.
+    Transaction {
+        /// Without witness where it was registered before it was signed.
+        staking_tx: Transaction,
+        /// Which output of it.
+        output_index: u32,
+    },
+    /// The chain keeps no more than the outpoint.
+    Outpoint(OutPoint),
+}
+
+impl StakingOutput {
+    /// The staking transaction, where the chain keeps it.
+    pub fn transaction(&self) -> Option<&Transaction> {
+        match self {
+            Self::Transaction { staking_tx, .. } => Some(staking_tx),
+            Self::Outpoint(_) => None,
+        }
+    }
+
+    fn place(&self) -> StakePlace<'_> {
+        match self {
+            Self::Transaction {
+                staking_tx,
+                output_index,
+            } => StakePlace::Transaction {
+                staking_tx,
+                output_index: Some(*output_index),
+            },
+            Self::Outpoint(outpoint) => StakePlace::Outpoint(*outpoint),
+        }
+    }
+}
+
+/// What a verified delegation waits for before it gives power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// The proof of its inclusion, deep enough.
+    Inclusion,
+    /// This tip of Bitcoin; its inclusion is proven.
+    Tip(BitcoinHeight),
+    /// Somebody who registers it anew: its inclusion was undone.
+    Registration,
 }
 
 /// What a stake expansion adds to a delegation (spec 1.10).
@@ -49,10 +98,8 @@ pub struct Delegation {
     pub staking_time: BlockInterval,
     /// Value of the staking output.
     pub staking_value: Amount,
-    /// The staking transaction; without witness where it was registered before it was signed.
-    pub staking_tx: Transaction,
-    /// Which output of it is the stake.
-    pub staking_output_index: u32,
+    /// Which output is the stake.
+    pub staking_output: StakingOutput,
     /// Spends the staking output when the provider equivocates.
     pub slashing_tx: Transaction,
     /// Staker's signature of it.
@@ -77,14 +124,27 @@ pub struct Delegation {
     pub status: DelegationStatus,
     /// Bitcoin heights of inclusion and of the timelock's end; `None` before the inclusion proof.
     pub bitcoin_span: Option<(BitcoinHeight, BitcoinHeight)>,
+    /// What it waits for where it is verified.
+    pub awaits: Awaited,
     /// Present where this stake expands another.
     pub expansion: Option<StakeExpansion>,
 }
 
 impl Delegation {
-    /// Id of the staking transaction, under which the chain knows the delegation.
+    /// Id of the staking transaction, under which Babylon knows the delegation.
     pub fn staking_txid(&self) -> Txid {
-        self.staking_tx.compute_txid()
+        self.staking_outpoint().txid
+    }
+
+    /// The staking output, under which a partner chain knows the delegation.
+    pub fn staking_outpoint(&self) -> OutPoint {
+        match &self.staking_output {
+            StakingOutput::Transaction {
+                staking_tx,
+                output_index,
+            } => OutPoint::new(staking_tx.compute_txid(), *output_index),
+            StakingOutput::Outpoint(outpoint) => *outpoint,
+        }
     }
 
     /// Rebuilds and checks everything but the signatures, under the version of the parameters that governs it.
@@ -94,8 +154,7 @@ impl Delegation {
             finality_providers: &self.finality_providers,
             staking_time: self.staking_time,
             staking_value: self.staking_value,
-            staking_tx: &self.staking_tx,
-            staking_output_index: Some(self.staking_output_index),
+            place: self.staking_output.place(),
             unbonding_time: self.unbonding_time,
             unbonding_tx: &self.unbonding_tx,
             slashing_tx: &self.slashing_tx,

@@ -21,21 +21,21 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
-use bitcoin::{BlockHash, Txid};
+use bitcoin::{BlockHash, OutPoint, Txid};
 use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use staking::units::{BitcoinHeight, ChainHeight};
 
 pub use delegation::{
-    CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus, InvalidDelegation,
-    Page, PageKey, StakeExpansion,
+    Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
+    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput,
 };
 pub use error::{ChainError, Rejection};
 pub use finality::{
     CommitStart, DoubleVote, EffectiveCommit, Evidence, FinalityBlock, FinalityParams,
     FinalityProvider, PublicRandomnessCommit, SigningInfo,
 };
-pub use light_client::{LightClientHeader, LightClientParams};
+pub use light_client::{LightClientHeader, LightClientParams, SpendRules};
 pub use message::{
     AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness,
     CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
@@ -83,8 +83,15 @@ pub trait Chain: Send + Sync {
     /// All versions of the staking parameters.
     async fn staking_params(&self) -> Result<ParamsVersions, ChainError>;
 
-    /// One delegation by its staking transaction; `None` where the chain does not know it.
+    /// One delegation by its staking transaction; `None` where the chain does not know it. The first one where a chain
+    /// takes several outputs of one transaction.
     async fn delegation(&self, staking_txid: Txid) -> Result<Option<Delegation>, ChainError>;
+
+    /// The delegation whose stake is this output; `None` where the chain does not know it.
+    async fn delegation_at(&self, stake: OutPoint) -> Result<Option<Delegation>, ChainError> {
+        let delegation = self.delegation(stake.txid).await?;
+        Ok(delegation.filter(|delegation| delegation.staking_outpoint() == stake))
+    }
 
     /// One page of the delegations in `status`, or of all where it is `None`.
     ///

@@ -29,4 +29,17 @@ pub struct LightClientParams {
     pub finalization_timeout: u32,
     /// First bytes of every checkpoint transaction's data.
     pub checkpoint_tag: [u8; 4],
+    /// So many blocks undone by one reorganisation halt the chain for good when it is reported; `None` where none does.
+    pub halting_depth: Option<u32>,
+    /// What the chain asks of the report of a spent stake.
+    pub spends: SpendRules,
+}
+
+/// What a chain asks of the report of a spent stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpendRules {
+    /// Blocks on top of the spend.
+    pub depth: u32,
+    /// Whether it must see the transactions whose outputs were spent.
+    pub with_funding: bool,
 }

@@ -2,7 +2,7 @@
 
 use bitcoin::secp256k1::schnorr;
 use bitcoin::{Amount, Transaction, Witness};
-use staking::delegation::{Registration, StakerSignatures, ValidDelegation};
+use staking::delegation::{Registration, StakePlace, StakerSignatures, ValidDelegation};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::units::BlockInterval;
 
@@ -71,8 +71,10 @@ impl Delegation {
             finality_providers: &self.finality_providers,
             staking_time: self.staking_time,
             staking_value: self.staking_value,
-            staking_tx: &self.staking_tx,
-            staking_output_index: Some(self.staking_output_index),
+            place: StakePlace::Transaction {
+                staking_tx: &self.staking_tx,
+                output_index: Some(self.staking_output_index),
+            },
             unbonding_time: self.unbonding_time,
             unbonding_tx: &self.unbonding_tx,
             slashing_tx: &self.slashing_tx,

@@ -9,7 +9,7 @@ use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxOut, Witness};
 use fixture::{Owned, Scenario, blocks, change, provider_key, secret, staker_key};
 use proptest::prelude::*;
-use staking::delegation::{PlanError, validate};
+use staking::delegation::{DelegationError, PlanError, Registration, StakePlace, validate};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::params::StakingParams;
 
@@ -256,6 +256,26 @@ fn what_other_software_builds_is_valid_too() {
     for (what, change) in cases {
         assert_eq!(broken_rule(change), None, "{what}");
     }
+}
+
+#[test]
+fn an_outpoint_stands_for_the_staking_transaction() {
+    let scenario = Scenario::new(1, 3, 2);
+    let (registered, params) = (scenario.registration(), &scenario.params);
+    let whole = validate(&registered.borrow(), params).unwrap();
+    let by_outpoint = Registration {
+        place: StakePlace::Outpoint(whole.staking_outpoint()),
+        ..registered.borrow()
+    };
+    assert_eq!(validate(&by_outpoint, params).unwrap(), whole);
+
+    // What spends another output is refused as ever.
+    let elsewhere = Registration {
+        place: StakePlace::Outpoint(OutPoint::null()),
+        ..registered.borrow()
+    };
+    let error = validate(&elsewhere, params).unwrap_err();
+    assert!(matches!(error, DelegationError::Slashing(_)), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bitcoin::consensus::encode::deserialize_hex;
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::{Amount, Transaction, Txid};
 use serde::Deserialize;
-use staking::delegation::{Registration, StakerSignatures, validate};
+use staking::delegation::{Registration, StakePlace, StakerSignatures, validate};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::network::NetworkProfile;
 use staking::recognise::{Finding, Kind, Reason, Recogniser, Stake};
@@ -150,8 +150,10 @@ fn a_delegation_of_the_typescript_library_is_valid_with_its_signatures() {
             finality_providers: &[vector.finality_provider_pk],
             staking_time: vector.staking_time,
             staking_value: Amount::from_sat(vector.staking_value),
-            staking_tx: &transaction(&vector.staking_tx),
-            staking_output_index: Some(0),
+            place: StakePlace::Transaction {
+                staking_tx: &transaction(&vector.staking_tx),
+                output_index: Some(0),
+            },
             unbonding_time: vector.unbonding_time,
             unbonding_tx: &transaction(&vector.unbonding_tx),
             slashing_tx: &slashing_tx,

@@ -21,12 +21,14 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const ACCOUNT_FUNDS: u64 = 1_000_000_000;
 
 /// All roles, as the configuration spells them.
-const ROLES: [&str; 5] = [
+const ROLES: [&str; 7] = [
     "headers",
     "checkpoints",
     "activation",
     "unbonding",
     "slashing",
+    "keys",
+    "upkeep",
 ];
 
 /// A home of `watchtower`: configuration, seed, data.
@@ -46,11 +48,18 @@ impl WatchtowerProgram {
         babylond: &Babylond,
         roles: &[&str],
     ) -> anyhow::Result<Self> {
+        let program = Self::on(bitcoind, &babylon(babylond), roles).await?;
+        babylond.fund(&program.account, ACCOUNT_FUNDS).await?;
+        Ok(program)
+    }
+
+    /// Makes a home with a seed for these chains, as the configuration file has them; its account has no coins.
+    pub async fn on(bitcoind: &Bitcoind, chains: &str, roles: &[&str]) -> anyhow::Result<Self> {
         let home = Scratch::new(NAME)?;
         let http = Port::reserve()?;
         let passphrase = home.path().join("passphrase");
         write_private(&passphrase, "correct horse battery staple")?;
-        configure(home.path(), &http, bitcoind, babylond, roles)?;
+        configure(home.path(), &http, bitcoind, chains, roles)?;
         let made = command(home.path(), &["wallet", "new"]).await?.result()?;
         let text = |field| {
             let value = made.get(field).and_then(Value::as_str);
@@ -60,7 +69,6 @@ impl WatchtowerProgram {
         let address = text("address")?
             .parse::<Address<_>>()?
             .require_network(Network::Regtest)?;
-        babylond.fund(&account, ACCOUNT_FUNDS).await?;
         Ok(Self {
             home,
             http,
@@ -92,7 +100,7 @@ impl WatchtowerProgram {
         babylond: &Babylond,
         roles: &[&str],
     ) -> anyhow::Result<()> {
-        configure(self.home(), &self.http, bitcoind, babylond, roles)
+        configure(self.home(), &self.http, bitcoind, &babylon(babylond), roles)
     }
 
     /// Runs one command to its end.
@@ -156,11 +164,20 @@ impl WatchtowerProgram {
     }
 }
 
+/// Babylon as the configuration file has it.
+fn babylon(babylond: &Babylond) -> String {
+    format!(
+        "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\npoll_interval_milliseconds = 100\n",
+        babylond.chain_id(),
+        babylond.grpc_url()
+    )
+}
+
 fn configure(
     home: &Path,
     http: &Port,
     bitcoind: &Bitcoind,
-    babylond: &Babylond,
+    chains: &str,
     roles: &[&str],
 ) -> anyhow::Result<()> {
     let switches = ROLES.map(|role| format!("{role} = {}\n", roles.contains(&role)));
@@ -171,16 +188,13 @@ fn configure(
     );
     let text = format!(
         "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
-         [babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\npoll_interval_milliseconds = 100\n\
-         [keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
+         {chains}[keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
          [stakes]\ndiscovery_interval_seconds = 1\npage_size = 10\n\
          [checkpoints]\ncheck_interval_seconds = 1\n\
-         [slashing]\ncheck_interval_seconds = 1\nfinal_confirmations = 3\n\
+         [upkeep]\ncheck_interval_seconds = 1\n[slashing]\ncheck_interval_seconds = 1\nfinal_confirmations = 3\n\
          [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,watchtower=debug\"\n",
         bitcoind.url(),
         bitcoind.cookie_file().display(),
-        babylond.chain_id(),
-        babylond.grpc_url(),
         http.address(),
     );
     Ok(fs::write(home.join(format!("{NAME}.toml")), text)?)

@@ -186,7 +186,8 @@ async fn a_delegation(stage: &Stage, provider: FinalityProviderKey) -> Stake {
 
     let delegation = stored(stage, &stake).await;
     assert_eq!(delegation.status, DelegationStatus::Pending);
-    assert_eq!(delegation.staking_tx, stake.staking_tx);
+    let staking_tx = delegation.staking_output.transaction();
+    assert_eq!(staking_tx, Some(&stake.staking_tx));
     assert_eq!(delegation.staking_value, STAKE);
     assert_eq!(delegation.finality_providers, [provider]);
     assert_eq!(delegation.bitcoin_span, None);

@@ -11,6 +11,7 @@ use daemon::program::Context;
 use keystore::{PassphraseSource, Seed};
 use staking::proof_of_possession::AccountAddress;
 
+use crate::chains::SecuredChain;
 use crate::cli::PassphraseOptions;
 use crate::config::Config;
 use crate::home::Home;
@@ -43,22 +44,14 @@ fn unlock(config: &Config, home: &Home, options: &PassphraseOptions) -> Result<S
     keys::unlock(home, &source(config, options))
 }
 
-/// The address of the seed's account on the chain.
-fn address_of(config: &Config, seed: &Seed) -> Result<AccountAddress, CommandError> {
-    keys::account_key(seed)?
-        .address(&config.babylon.account_prefix)
-        .map_err(|error| CommandError::caused_by(Exit::Configuration, "config-invalid", &error))
-}
-
-/// An account to ask questions with; where there is no seed yet, nobody's.
-fn watched_account(config: &Config, home: &Home) -> Result<AccountAddress, CommandError> {
+/// The seed's account on a chain, to ask questions with; where there is no seed yet, nobody's.
+fn watched_account(secured: &SecuredChain, home: &Home) -> Result<AccountAddress, CommandError> {
     if let Ok(address) = keys::account_address(home)
-        && let Ok(address) = address.parse()
+        && let Ok(address) = address.parse::<AccountAddress>()
     {
-        return Ok(address);
+        return secured.same_address(&address);
     }
-    AccountAddress::new(&config.babylon.account_prefix, &[0; 20])
-        .map_err(|error| CommandError::caused_by(Exit::Configuration, "config-invalid", &error))
+    secured.nobody()
 }
 
 fn not_made(what: &str, error: &std::io::Error) -> CommandError {

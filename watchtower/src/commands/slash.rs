@@ -1,19 +1,22 @@
 //! `slash`: one finality provider, now, by hand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bitcoin::Txid;
+use bitcoin_source::Bitcoind;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 
 use super::{setting, watched_account};
+use crate::chains::Account;
 use crate::role::RoundError;
 use crate::slashing::case::Progress;
 use crate::slashing::culprit::Culprit;
 use crate::slashing::slash_now;
-use crate::startup::{Account, Nodes};
+use crate::startup::connect;
 
 #[derive(Serialize)]
 struct Slashed {
@@ -46,40 +49,49 @@ pub async fn run(
     provider: &FinalityProviderKey,
 ) -> Result<Answer, CommandError> {
     let (config, home) = setting(context)?;
-    let account = Account::Watched(watched_account(&config, &home)?);
-    let nodes = Nodes::connect(&config, account).await?;
-    let (bitcoin, chain) = (nodes.bitcoin(), nodes.chain());
-    let evidence = chain.evidences().await?;
-    let Some(evidence) = evidence
-        .iter()
-        .find(|evidence| evidence.finality_provider() == *provider)
-    else {
+    let bitcoin = Bitcoind::connect(&config.bitcoin).await?;
+    let mut chains = Vec::new();
+    let mut evidence = None;
+    for secured in config.secured_chains() {
+        let account = Account::Watched(watched_account(&secured, &home)?);
+        let chain = connect(&bitcoin, &secured, account).await?.chain();
+        let known = chain.evidences().await?;
+        let mut known = known.into_iter();
+        evidence = evidence.or(known.find(|one| one.finality_provider() == *provider));
+        chains.push((secured, chain));
+    }
+    let Some(evidence) = evidence else {
         return Err(CommandError::new(
             Exit::Failed,
             "no-evidence",
-            format!("the chain has no evidence that finality provider {provider} equivocated"),
+            format!("no chain has evidence that finality provider {provider} equivocated"),
         )
         .with_hint("only two votes at one height give a key away"));
     };
-    let culprit = Culprit::convict(evidence)
+    let culprit = Culprit::convict(&evidence)
         .map_err(|error| CommandError::caused_by(Exit::Failed, "no-key", &error))?;
     let final_confirmations = config.slashing.final_confirmations.get();
-    let outcomes = slash_now(
-        &*bitcoin,
-        &*chain,
-        &culprit,
-        config.stakes.page_size,
-        final_confirmations,
-    )
-    .await
-    .map_err(round_error)?;
+    // A stake that several chains count is burnt once, whichever of them is asked.
+    let mut outcomes = BTreeMap::new();
+    for (secured, chain) in chains {
+        let (name, page_size) = (secured.name(), config.stakes.page_size);
+        let slashed = slash_now(
+            &bitcoin,
+            &*chain,
+            name,
+            &culprit,
+            page_size,
+            final_confirmations,
+        );
+        outcomes.extend(slashed.await.map_err(round_error)?);
+    }
     let failed = outcomes
         .values()
         .any(|progress| matches!(progress, Progress::Failed(_) | Progress::Impossible(_)));
     let delegations = outcomes
         .into_iter()
-        .map(|(staking_txid, progress)| Outcome {
-            staking_txid,
+        .map(|(output, progress)| Outcome {
+            staking_txid: output.txid,
             slashing_txid: match progress {
                 Progress::Sent { txid, .. } | Progress::Finished(txid) => Some(txid),
                 _ => None,

@@ -1,16 +1,16 @@
-//! `status`: from the running watchtower, or else from both chains.
+//! `status`: from the running watchtower, or else from the nodes.
 
 use std::fmt;
 
-use bitcoin_source::BitcoinSource as _;
-use chain::Chain as _;
+use bitcoin_source::{BitcoinSource as _, Bitcoind};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 
 use super::{setting, watched_account};
-use crate::startup::{Account, Nodes};
-use crate::status::{HeadersStatus, Status};
+use crate::chains::Account;
+use crate::startup::connect;
+use crate::status::{ChainStatus, HeadersStatus, Status};
 
 #[derive(Serialize)]
 struct Report {
@@ -24,7 +24,7 @@ impl fmt::Display for Report {
         if !self.running {
             writeln!(
                 f,
-                "the watchtower is not running; this is what both nodes say"
+                "the watchtower is not running; this is what the nodes say"
             )?;
         }
         self.status.fmt(f)
@@ -46,24 +46,29 @@ pub async fn run(context: &Context) -> Result<Answer, CommandError> {
         }
         .into());
     }
-    let account = Account::Watched(watched_account(&config, &home)?);
-    let nodes = Nodes::connect(&config, account).await?;
+    let bitcoin = Bitcoind::connect(&config.bitcoin).await?;
+    let bitcoin_tip = bitcoin.tip().await?.height;
+    let mut chains = Vec::new();
+    for secured in config.secured_chains() {
+        let address = watched_account(&secured, &home)?;
+        let account = address.text().to_owned();
+        let connected = connect(&bitcoin, &secured, Account::Watched(address)).await?;
+        chains.push(ChainStatus {
+            name: secured.name().to_owned(),
+            chain_id: secured.chain_id().to_owned(),
+            account,
+            headers: Some(HeadersStatus {
+                bitcoin_tip,
+                chain_tip: connected.chain().light_client_tip().await?.height,
+                reported: 0,
+            }),
+            ..ChainStatus::default()
+        });
+    }
     let parked = daemon::parked::list(&home.parked()).map_or(0, |parked| parked.len());
-    let headers = HeadersStatus {
-        bitcoin_tip: nodes.bitcoin.tip().await?.height,
-        chain_tip: nodes.chain.light_client_tip().await?.height,
-        reported: 0,
-    };
-    let status = Status {
-        chain_id: config.babylon.chain_id.clone(),
-        account: nodes.chain.account().to_owned(),
-        headers: Some(headers),
-        parked,
-        ..Status::default()
-    };
     Ok(Report {
         running: false,
-        status,
+        status: Status::of(chains, parked),
     }
     .into())
 }

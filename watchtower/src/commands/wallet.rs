@@ -1,5 +1,6 @@
 //! `wallet …`: the seed, the wallet that pays for checkpoints and the account that reports.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read as _, stdin};
 
@@ -10,10 +11,12 @@ use daemon::program::Context;
 use keystore::Seed;
 use serde::Serialize;
 use serde_json::Value;
+use staking::proof_of_possession::AccountAddress;
 use staking::units::BitcoinHeight;
 use zeroize::Zeroizing;
 
-use super::{address_of, not_made, setting, source, unlock};
+use super::{not_made, setting, source, unlock};
+use crate::chains::SecuredChain;
 use crate::checkpoints::purse::{self, Purse, wallet_error};
 use crate::cli::{PassphraseOptions, WalletCommand};
 use crate::config::Config;
@@ -27,6 +30,8 @@ const MOST_BYTES: u64 = 1024;
 #[derive(Serialize)]
 struct Made {
     account: String,
+    #[serde(flatten)]
+    partners: Partners,
     address: String,
     /// Shown once, where the seed is new.
     words: Option<String>,
@@ -39,7 +44,21 @@ impl fmt::Display for Made {
             writeln!(f, "  {words}\n")?;
         }
         writeln!(f, "wallet   {}", self.address)?;
-        write!(f, "account  {}", self.account)
+        write!(f, "account  {}{}", self.account, self.partners)
+    }
+}
+
+/// The account's addresses on partner chains.
+#[derive(Serialize)]
+struct Partners {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    accounts: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Partners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accounts = &mut self.accounts.iter();
+        accounts.try_for_each(|(chain, account)| write!(f, "\naccount  {account} on {chain}"))
     }
 }
 
@@ -47,12 +66,14 @@ impl fmt::Display for Made {
 struct Addresses {
     address: String,
     account: String,
+    #[serde(flatten)]
+    partners: Partners,
 }
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "wallet   {}", self.address)?;
-        write!(f, "account  {}", self.account)
+        write!(f, "account  {}{}", self.account, self.partners)
     }
 }
 
@@ -93,17 +114,23 @@ pub async fn run(context: &Context, command: WalletCommand) -> Result<Answer, Co
         }
         WalletCommand::Address { passphrase } => {
             let account = keys::account_address(&home)?;
+            let partners = partners(&config, &account)?;
+            let answer = |address| Addresses {
+                address,
+                account,
+                partners,
+            };
             if let Some(status) = running(&config).await?
                 && let Some(address) = status["checkpoints"]["address"].as_str()
             {
                 let address = address.to_owned();
-                return Ok(Addresses { address, account }.into());
+                return Ok(answer(address).into());
             }
             let address = open(&config, &home, &passphrase)?
                 .address()
                 .map_err(wallet_error)?
                 .to_string();
-            Ok(Addresses { address, account }.into())
+            Ok(answer(address).into())
         }
         WalletCommand::Balance { passphrase } => {
             if let Some(status) = running(&config).await? {
@@ -131,16 +158,40 @@ fn make(
     options: &PassphraseOptions,
     words: Option<String>,
 ) -> Result<Answer, CommandError> {
-    let account = address_of(config, seed)?.text().to_owned();
+    let key = keys::account_key(seed)?;
+    let chains = config.secured_chains();
+    let first = chains
+        .first()
+        .ok_or_else(|| CommandError::new(Exit::Configuration, "no-chain", "no chain is served"))?;
+    let account = first.address(&key)?.text().to_owned();
     keys::create(home, seed, &account, &source(config, options))?;
     let database = store::open(&home.state())?;
     let mut purse = Purse::create(&database, seed, config.bitcoin.network, birthday)?;
     Ok(Made {
+        partners: partners(config, &account)?,
         account,
         address: purse.address().map_err(wallet_error)?.to_string(),
         words,
     }
     .into())
+}
+
+/// The addresses on partner chains of the account that is `account` on the first chain.
+fn partners(config: &Config, account: &str) -> Result<Partners, CommandError> {
+    let account: AccountAddress = account
+        .parse()
+        .map_err(|error| CommandError::caused_by(Exit::Failed, "key-unusable", &error))?;
+    let chains = config.secured_chains();
+    let partners = chains
+        .iter()
+        .filter(|chain| matches!(chain, SecuredChain::Partner(_)));
+    let accounts = partners
+        .map(|chain| {
+            let address = chain.same_address(&account)?;
+            Ok((chain.name().to_owned(), address.text().to_owned()))
+        })
+        .collect::<Result<_, CommandError>>()?;
+    Ok(Partners { accounts })
 }
 
 /// The wallet of a watchtower that does not run.

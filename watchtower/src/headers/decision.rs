@@ -16,8 +16,8 @@ pub struct View {
 /// What may be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Depth of a reorg from which on the chain halts for good (spec 5.3).
-    pub confirmation_depth: u32,
+    /// Depth of a reorg from which on the chain halts for good (spec 5.3); `None` where none does that.
+    pub halting_depth: Option<u32>,
     /// Report such a reorg all the same.
     pub allow_halting_reorg: bool,
 }
@@ -61,7 +61,9 @@ pub fn decide(view: View, policy: Policy) -> Decision {
         Decision::Nothing
     } else if depth == 0 {
         Decision::Extend { from }
-    } else if depth >= policy.confirmation_depth && !policy.allow_halting_reorg {
+    } else if policy.halting_depth.is_some_and(|halting| depth >= halting)
+        && !policy.allow_halting_reorg
+    {
         Decision::Refuse { depth }
     } else if ours <= theirs {
         Decision::WaitForWork
@@ -106,10 +108,28 @@ mod tests {
                 common,
             };
             let policy = Policy {
-                confirmation_depth: 2,
+                halting_depth: Some(2),
                 allow_halting_reorg: allow,
             };
             assert_eq!(decide(view, policy), expected, "{view:?}");
         }
+    }
+
+    #[test]
+    fn no_depth_is_held_back_where_none_halts_the_chain() {
+        let view = View {
+            ours: BitcoinHeight(110),
+            theirs: BitcoinHeight(109),
+            common: BitcoinHeight(9),
+        };
+        let policy = Policy {
+            halting_depth: None,
+            allow_halting_reorg: false,
+        };
+        let expected = Decision::Reorganise {
+            from: BitcoinHeight(10),
+            at_least: 101,
+        };
+        assert_eq!(decide(view, policy), expected);
     }
 }

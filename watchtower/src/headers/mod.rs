@@ -19,6 +19,7 @@ use staking::units::BitcoinHeight;
 use crate::config::HeadersConfig;
 use crate::metrics;
 use crate::role::{Role, RoundError};
+use crate::startup::Link;
 use crate::status::{Cell, HeadersStatus};
 
 use decision::{Decision, Policy, View, decide};
@@ -27,14 +28,12 @@ use fork::{ForkSearch, Next};
 /// Messages of an extension that are on their way at once; their headers are what memory holds.
 const MESSAGES_AT_ONCE: usize = 10;
 
-/// Module and error codes of refusals that only say that somebody else reported meanwhile (spec 2.17).
-const MODULE: &str = "btclightclient";
-const OVERTAKEN: [u32; 3] = [1101, 1105, 1108];
-
 /// The header reporter.
 pub struct HeaderReporter {
     bitcoin: Arc<dyn BitcoinSource>,
     chain: Arc<dyn Chain>,
+    /// What metrics call the chain.
+    name: String,
     config: HeadersConfig,
     interval: Duration,
     status: Cell<HeadersStatus>,
@@ -43,15 +42,15 @@ pub struct HeaderReporter {
 impl HeaderReporter {
     /// Puts a reporter together; it looks for blocks every `interval`.
     pub fn new(
-        bitcoin: Arc<dyn BitcoinSource>,
-        chain: Arc<dyn Chain>,
+        link: Link,
         config: HeadersConfig,
         interval: Duration,
         status: Cell<HeadersStatus>,
     ) -> Self {
         Self {
-            bitcoin,
-            chain,
+            bitcoin: link.bitcoin,
+            chain: link.chain,
+            name: link.name,
             config,
             interval,
             status,
@@ -90,7 +89,11 @@ impl HeaderReporter {
     }
 
     /// Appends headers, several messages at once.
-    async fn extend(&self, mut from: BitcoinHeight) -> Result<(), RoundError> {
+    async fn extend(
+        &self,
+        theirs: &LightClientHeader,
+        mut from: BitcoinHeight,
+    ) -> Result<(), RoundError> {
         let mut messages = Vec::new();
         let first = from;
         while messages.len() < MESSAGES_AT_ONCE {
@@ -108,22 +111,29 @@ impl HeaderReporter {
             from = next;
             messages.push(headers);
         }
-        self.submit(first, messages).await
+        self.submit(theirs, first, messages).await
     }
 
     /// Sends our branch: as much as must be in one message, and up to a full message.
-    async fn reorganise(&self, from: BitcoinHeight, at_least: u32) -> Result<(), RoundError> {
+    async fn reorganise(
+        &self,
+        theirs: &LightClientHeader,
+        from: BitcoinHeight,
+        at_least: u32,
+    ) -> Result<(), RoundError> {
         let most = self.config.headers_per_message;
         let Some(headers) = branch::read(&*self.bitcoin, from, at_least, most).await? else {
             // The tip fell meanwhile; the next round looks again.
             return Ok(());
         };
         tracing::info!(%from, blocks = at_least, "reporting a reorganisation of bitcoin");
-        self.submit(from, vec![headers]).await
+        self.submit(theirs, from, vec![headers]).await
     }
 
+    /// Sends headers to a chain whose tip was `theirs`.
     async fn submit(
         &self,
+        theirs: &LightClientHeader,
         from: BitcoinHeight,
         messages: Vec<Vec<Header>>,
     ) -> Result<(), RoundError> {
@@ -143,16 +153,15 @@ impl HeaderReporter {
             match outcome {
                 Ok(receipt) => {
                     tracing::info!(%from, count, tx = receipt.tx_hash, "headers reported");
-                    metrics::HEADERS.add(count as u64);
+                    metrics::HEADERS.add_for(&self.name, count as u64);
                     self.status.update(|status| status.reported += count as u64);
                 }
-                Err(ChainError::Rejected(refusal))
-                    if refusal.codespace == MODULE && OVERTAKEN.contains(&refusal.code) =>
-                {
-                    tracing::debug!(%from, %refusal, "the chain moved meanwhile");
-                    return Ok(());
-                }
                 Err(ChainError::Rejected(refusal)) => {
+                    // Somebody else reported meanwhile: the next round looks again.
+                    if self.chain.light_client_tip().await? != *theirs {
+                        tracing::debug!(%from, %refusal, "the chain moved meanwhile");
+                        return Ok(());
+                    }
                     let reason = refusal.to_string();
                     return Err(RoundError::HeadersRefused { from, reason });
                 }
@@ -164,7 +173,8 @@ impl HeaderReporter {
 
     fn show(&self, ours: BlockId, theirs: &LightClientHeader) {
         metrics::BITCOIN_TIP.set(f64::from(ours.height.0));
-        metrics::HEADER_LAG.set(f64::from(ours.height.0.saturating_sub(theirs.height.0)));
+        let lag = ours.height.0.saturating_sub(theirs.height.0);
+        metrics::HEADER_LAG.set_for(&self.name, f64::from(lag));
         self.status.update(|status| {
             status.bitcoin_tip = ours.height;
             status.chain_tip = theirs.height;
@@ -182,7 +192,7 @@ impl Role for HeaderReporter {
         let theirs = self.chain.light_client_tip().await?;
         self.show(ours, &theirs);
         if ours.hash == theirs.hash() {
-            metrics::HALTING_REORG.set(0.0);
+            metrics::HALTING_REORG.set_for(&self.name, 0.0);
             return Ok(());
         }
         let common = match self.common_height(ours, &theirs).await {
@@ -196,19 +206,21 @@ impl Role for HeaderReporter {
             common,
         };
         let policy = Policy {
-            confirmation_depth: self.chain.light_client_params().await?.confirmation_depth,
+            halting_depth: self.chain.light_client_params().await?.halting_depth,
             allow_halting_reorg: self.config.allow_halting_reorg,
         };
         let decision = decide(view, policy);
         let refused = matches!(decision, Decision::Refuse { .. });
-        metrics::HALTING_REORG.set(f64::from(u8::from(refused)));
+        metrics::HALTING_REORG.set_for(&self.name, f64::from(u8::from(refused)));
         match decision {
             Decision::Nothing | Decision::WaitForWork => Ok(()),
-            Decision::Extend { from } => self.extend(from).await,
-            Decision::Reorganise { from, at_least } => self.reorganise(from, at_least).await,
+            Decision::Extend { from } => self.extend(&theirs, from).await,
+            Decision::Reorganise { from, at_least } => {
+                self.reorganise(&theirs, from, at_least).await
+            }
             Decision::Refuse { depth } => Err(RoundError::HaltingReorg {
                 depth,
-                limit: policy.confirmation_depth,
+                limit: policy.halting_depth.unwrap_or(depth),
             }),
         }
     }

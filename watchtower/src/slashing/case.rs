@@ -17,6 +17,8 @@ use crate::metrics;
 /// A delegation that is to be slashed.
 #[derive(Debug)]
 pub struct Case {
+    /// What metrics call the chain.
+    chain: String,
     delegation: ValidDelegation,
     staker: StakerSignatures,
     covenant: Vec<CovenantAdaptorSignatures>,
@@ -70,12 +72,16 @@ impl fmt::Display for Progress {
 }
 
 impl Case {
-    /// Rebuilds a delegation of the chain from its keys and the parameters that govern it.
+    /// Rebuilds a delegation of a chain from its keys and the parameters that govern it.
     ///
     /// # Errors
     ///
     /// Says why the delegation cannot be slashed at all.
-    pub fn new(delegation: &Delegation, params: &ParamsVersions) -> Result<Self, Reason> {
+    pub fn new(
+        chain: &str,
+        delegation: &Delegation,
+        params: &ParamsVersions,
+    ) -> Result<Self, Reason> {
         let version = delegation.params_version;
         let params = params.version(version).ok_or_else(|| {
             Reason::new(
@@ -87,6 +93,7 @@ impl Case {
             .validate(params)
             .map_err(|error| Reason::new("delegation", error.to_string()))?;
         Ok(Self {
+            chain: chain.to_owned(),
             delegation: valid,
             staker: delegation.staker_signatures(),
             covenant: delegation.covenant_slashing_signatures.clone(),
@@ -171,9 +178,9 @@ impl Case {
         }
         match bitcoin.broadcast(&transaction, burnt(&transaction)).await {
             Ok(txid) => {
-                let staking_txid = self.delegation.staking_outpoint().txid;
-                tracing::warn!(%staking_txid, ?output, %txid, "sent a slashing transaction");
-                metrics::SLASHINGS.increment();
+                let stake = self.delegation.staking_outpoint();
+                tracing::warn!(%stake, ?output, %txid, "sent a slashing transaction");
+                metrics::SLASHINGS.increment_for(&self.chain);
                 Ok(Progress::Sent {
                     txid,
                     confirmations: 0,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use bitcoin::Txid;
+use bitcoin::OutPoint;
 use chain::{Chain, ChainError, Delegation, Evidence};
 use eots::SecretKey;
 use staking::keys::FinalityProviderKey;
@@ -13,7 +13,7 @@ use super::evidence::{EvidenceError, extract_key};
 use crate::attempts::Reason;
 
 /// A provider whose secret key is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Culprit {
     /// Its public key.
     pub key: FinalityProviderKey,
@@ -37,13 +37,15 @@ impl Culprit {
         &self.secret
     }
 
-    /// Every delegation to it, as a case or with the reason why it is none. Those that `skip` names are left out.
+    /// Every delegation to it, as a case or with the reason why it is none. Those that `skip` names are left out. Metrics call
+    /// the chain `name`.
     pub async fn cases(
         &self,
         chain: &dyn Chain,
+        name: &str,
         page_size: NonZeroU32,
-        skip: impl Fn(&Txid) -> bool,
-    ) -> Result<BTreeMap<Txid, Result<Case, Reason>>, ChainError> {
+        skip: impl Fn(&OutPoint) -> bool,
+    ) -> Result<BTreeMap<OutPoint, Result<Case, Reason>>, ChainError> {
         let params = chain.staking_params().await?;
         let mut cases = BTreeMap::new();
         let mut after = None;
@@ -54,9 +56,9 @@ impl Culprit {
                 tracing::error!(%provider, reason, "a delegation to a slashed provider cannot be read");
             }
             for delegation in &page.delegations {
-                let txid = delegation.staking_txid();
-                if !skip(&txid) && has_signatures(delegation) {
-                    cases.insert(txid, Case::new(delegation, &params));
+                let output = delegation.staking_outpoint();
+                if !skip(&output) && has_signatures(delegation) {
+                    cases.insert(output, Case::new(name, delegation, &params));
                 }
             }
             match page.next {

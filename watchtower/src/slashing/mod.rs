@@ -19,8 +19,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::Txid;
-use bitcoin::hashes::Hash as _;
+use bitcoin::consensus::serialize;
+use bitcoin::{OutPoint, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
 use chain::Chain;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -31,9 +31,11 @@ use tokio::time::Instant;
 use crate::attempts::Attempts;
 use crate::config::SlashingConfig;
 use crate::metrics;
+use crate::revealed::RevealedKeys;
 use crate::role::{Role, RoundError};
+use crate::startup::Link;
 use crate::status::{Cell, SlashedDelegation, SlashingStatus};
-use crate::store::{StoreError, Table};
+use crate::store::Table;
 
 use case::{Case, Progress};
 use culprit::Culprit;
@@ -53,7 +55,7 @@ const MOST_LISTED: usize = 100;
 /// A slashing that is final.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Finished {
+pub struct Finished {
     slashing_txid: Txid,
 }
 
@@ -69,7 +71,7 @@ struct Watched {
 /// A slashed provider's delegations.
 struct Docket {
     culprit: Culprit,
-    cases: BTreeMap<Txid, Watched>,
+    cases: BTreeMap<OutPoint, Watched>,
     listed: Option<Instant>,
 }
 
@@ -77,6 +79,10 @@ struct Docket {
 pub struct Slasher {
     bitcoin: Arc<dyn BitcoinSource>,
     chain: Arc<dyn Chain>,
+    /// What metrics call the chain.
+    name: String,
+    /// The keys that are out on any chain.
+    keys: Cell<RevealedKeys>,
     config: SlashingConfig,
     page_size: NonZeroU32,
     dockets: BTreeMap<FinalityProviderKey, Docket>,
@@ -90,28 +96,30 @@ pub struct Slasher {
 impl Slasher {
     /// Puts the role together.
     pub fn new(
-        bitcoin: Arc<dyn BitcoinSource>,
-        chain: Arc<dyn Chain>,
+        link: Link,
+        keys: Cell<RevealedKeys>,
         config: SlashingConfig,
         page_size: NonZeroU32,
         attempts: Attempts,
-        database: &sled::Db,
+        finished: Table<Finished>,
         status: Cell<SlashingStatus>,
-    ) -> Result<Self, StoreError> {
-        Ok(Self {
-            bitcoin,
-            chain,
+    ) -> Self {
+        Self {
+            bitcoin: link.bitcoin,
+            chain: link.chain,
+            name: link.name,
+            keys,
             config,
             page_size,
             dockets: BTreeMap::new(),
             unconvicted: BTreeSet::new(),
-            finished: Table::open(database, "slashing")?,
+            finished,
             attempts,
             status,
-        })
+        }
     }
 
-    /// Opens a docket for every provider that was convicted since the last look.
+    /// Opens a docket for every provider that was convicted since the last look, on this chain or on another.
     async fn convict(&mut self) -> Result<(), RoundError> {
         for evidence in self.chain.evidences().await? {
             let key = evidence.finality_provider();
@@ -119,18 +127,7 @@ impl Slasher {
                 continue;
             }
             match Culprit::convict(&evidence) {
-                Ok(culprit) => {
-                    tracing::warn!(provider = %key, "a finality provider has equivocated; its key is out");
-                    self.unconvicted.remove(&key);
-                    self.dockets.insert(
-                        key,
-                        Docket {
-                            culprit,
-                            cases: BTreeMap::new(),
-                            listed: None,
-                        },
-                    );
-                }
+                Ok(culprit) => self.open(culprit),
                 Err(error) => {
                     if self.unconvicted.insert(key) {
                         tracing::error!(provider = %key, %error, "evidence on the chain gives no key");
@@ -138,7 +135,25 @@ impl Slasher {
                 }
             }
         }
+        for culprit in self.keys.read(RevealedKeys::culprits) {
+            self.open(culprit);
+        }
         Ok(())
+    }
+
+    fn open(&mut self, culprit: Culprit) {
+        let key = culprit.key;
+        if self.dockets.contains_key(&key) {
+            return;
+        }
+        tracing::warn!(provider = %key, chain = self.name, "a finality provider has equivocated; its key is out");
+        self.unconvicted.remove(&key);
+        let docket = Docket {
+            culprit,
+            cases: BTreeMap::new(),
+            listed: None,
+        };
+        self.dockets.insert(key, docket);
     }
 
     /// Brings the list of a provider's delegations up to date.
@@ -156,19 +171,19 @@ impl Slasher {
             .finished
             .all()?
             .into_iter()
-            .map(|(txid, _)| txid)
+            .map(|(output, _)| output)
             .collect();
         let listed = docket
             .culprit
-            .cases(&*self.chain, self.page_size, |txid| {
-                finished.contains(txid.as_byte_array().as_slice())
+            .cases(&*self.chain, &self.name, self.page_size, |output| {
+                finished.contains(&serialize(output))
             })
             .await?;
-        for (txid, case) in listed {
+        for (output, case) in listed {
             match case {
                 Ok(case) => {
                     // A newer listing may have more signatures.
-                    let known = docket.cases.remove(&txid);
+                    let known = docket.cases.remove(&output);
                     let (progress, due) =
                         known.map_or((None, Instant::now()), |known| (known.progress, known.due));
                     let watched = Watched {
@@ -176,9 +191,9 @@ impl Slasher {
                         progress,
                         due,
                     };
-                    docket.cases.insert(txid, watched);
+                    docket.cases.insert(output, watched);
                 }
-                Err(reason) => self.attempts.park(txid, &reason)?,
+                Err(reason) => self.attempts.park(output, &reason)?,
             }
         }
         docket.listed = Some(Instant::now());
@@ -194,21 +209,21 @@ impl Slasher {
         let due: Vec<_> = docket
             .cases
             .iter()
-            .filter(|(txid, watched)| watched.due <= now && self.attempts.is_due(txid))
-            .map(|(txid, watched)| (*txid, Arc::clone(&watched.case)))
+            .filter(|(output, watched)| watched.due <= now && self.attempts.is_due(output))
+            .map(|(output, watched)| (*output, Arc::clone(&watched.case)))
             .collect();
         let confirmations = self.config.final_confirmations.get();
         let (bitcoin, secret) = (&*self.bitcoin, docket.culprit.secret());
-        let outcomes: Vec<(Txid, Progress)> = stream::iter(due)
-            .map(|(txid, case)| async move {
+        let outcomes: Vec<(OutPoint, Progress)> = stream::iter(due)
+            .map(|(output, case)| async move {
                 let progress = case.advance(bitcoin, secret, confirmations).await?;
-                Ok::<_, SourceError>((txid, progress))
+                Ok::<_, SourceError>((output, progress))
             })
             .buffer_unordered(CASES_AT_ONCE)
             .try_collect()
             .await?;
-        for (txid, progress) in outcomes {
-            self.note(key, txid, progress)?;
+        for (output, progress) in outcomes {
+            self.note(key, output, progress)?;
         }
         Ok(())
     }
@@ -216,32 +231,32 @@ impl Slasher {
     fn note(
         &mut self,
         key: FinalityProviderKey,
-        txid: Txid,
+        output: OutPoint,
         progress: Progress,
     ) -> Result<(), RoundError> {
         let mut pause = self.config.check_interval();
         match &progress {
             Progress::Finished(slashing_txid) => {
-                tracing::info!(%txid, %slashing_txid, "a slashing is final");
+                tracing::info!(%output, %slashing_txid, "a slashing is final");
                 let slashing_txid = *slashing_txid;
                 let finished = Finished { slashing_txid };
-                self.finished.put(txid.as_byte_array(), &finished)?;
-                self.attempts.finished(&txid);
+                self.finished.put(&serialize(&output), &finished)?;
+                self.attempts.finished(&output);
             }
-            Progress::Sent { .. } => self.attempts.finished(&txid),
+            Progress::Sent { .. } => self.attempts.finished(&output),
             Progress::Gone | Progress::NotOnBitcoin => {
-                self.attempts.finished(&txid);
+                self.attempts.finished(&output);
                 pause = QUIET_INTERVAL;
             }
-            Progress::Failed(reason) => self.attempts.failed(txid, reason)?,
-            Progress::Impossible(reason) => self.attempts.park(txid, reason)?,
+            Progress::Failed(reason) => self.attempts.failed(output, reason)?,
+            Progress::Impossible(reason) => self.attempts.park(output, reason)?,
         }
         let Some(docket) = self.dockets.get_mut(&key) else {
             return Ok(());
         };
         if matches!(progress, Progress::Finished(_)) {
-            docket.cases.remove(&txid);
-        } else if let Some(watched) = docket.cases.get_mut(&txid) {
+            docket.cases.remove(&output);
+        } else if let Some(watched) = docket.cases.get_mut(&output) {
             watched.progress = Some(progress);
             watched.due = Instant::now() + pause;
         }
@@ -263,9 +278,9 @@ impl Slasher {
             without_key,
             delegations: watched()
                 .take(MOST_LISTED)
-                .filter_map(|(txid, watched)| {
+                .filter_map(|(output, watched)| {
                     Some(SlashedDelegation {
-                        staking_txid: *txid,
+                        staking_txid: output.txid,
                         state: watched.progress.as_ref()?.to_string(),
                     })
                 })
@@ -273,7 +288,7 @@ impl Slasher {
             unconfirmed: watched().filter(|(_, watched)| is_sent(watched)).count(),
             finished: self.finished.all()?.len(),
         };
-        metrics::SLASHING_UNCONFIRMED.set(metrics::count(status.unconfirmed));
+        metrics::SLASHING_UNCONFIRMED.set_for(&self.name, metrics::count(status.unconfirmed));
         self.status.update(|shown| *shown = status);
         Ok(())
     }
@@ -302,13 +317,14 @@ impl Role for Slasher {
 pub async fn slash_now(
     bitcoin: &dyn BitcoinSource,
     chain: &dyn Chain,
+    name: &str,
     culprit: &Culprit,
     page_size: NonZeroU32,
     final_confirmations: u32,
-) -> Result<BTreeMap<Txid, Progress>, RoundError> {
-    let cases = culprit.cases(chain, page_size, |_| false).await?;
+) -> Result<BTreeMap<OutPoint, Progress>, RoundError> {
+    let cases = culprit.cases(chain, name, page_size, |_| false).await?;
     let mut outcomes = BTreeMap::new();
-    for (txid, case) in cases {
+    for (output, case) in cases {
         let progress = match case {
             Ok(case) => {
                 case.advance(bitcoin, culprit.secret(), final_confirmations)
@@ -316,7 +332,7 @@ pub async fn slash_now(
             }
             Err(reason) => Progress::Impossible(reason),
         };
-        outcomes.insert(txid, progress);
+        outcomes.insert(output, progress);
     }
     Ok(outcomes)
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::{OutPoint, Txid};
-use chain::{AddInclusionProof, Chain, DelegationStatus, Message};
+use bitcoin::OutPoint;
+use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message};
 use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::book::{Book, Inclusion};
@@ -12,6 +12,7 @@ use super::watch::note_status;
 use crate::attempts::{Attempts, Reason};
 use crate::metrics;
 use crate::role::{Role, RoundError};
+use crate::startup::Link;
 use crate::status::{Cell, StakesStatus};
 
 /// Most proofs in one submission.
@@ -36,6 +37,7 @@ enum Decision {
 struct Candidate {
     output: OutPoint,
     inclusion: Inclusion,
+    awaits: Awaited,
     staking_time: BlockInterval,
     unbonding_time: BlockInterval,
 }
@@ -46,10 +48,15 @@ impl Candidate {
         let deep = included
             .depth_below(light_client_tip)
             .is_some_and(|depth| depth >= confirmation_depth);
+        let awaited = match self.awaits {
+            Awaited::Inclusion => true,
+            Awaited::Tip(height) => height <= light_client_tip,
+            Awaited::Registration => false,
+        };
         let end = u64::from(included.0) + u64::from(self.staking_time.blocks());
         let too_late =
             u64::from(light_client_tip.0) + u64::from(self.unbonding_time.blocks()) >= end;
-        match (deep, too_late) {
+        match (deep && awaited, too_late) {
             (false, _) => Decision::Wait,
             (true, false) => Decision::Prove,
             (true, true) => Decision::TooLate,
@@ -60,6 +67,8 @@ impl Candidate {
 /// Proves inclusion for everybody.
 pub struct Activation {
     chain: Arc<dyn Chain>,
+    /// What metrics call the chain.
+    name: String,
     book: Cell<Book>,
     attempts: Attempts,
     interval: Duration,
@@ -69,14 +78,15 @@ pub struct Activation {
 impl Activation {
     /// Puts the role together; it looks into the book every `interval`.
     pub fn new(
-        chain: Arc<dyn Chain>,
+        link: Link,
         book: Cell<Book>,
         attempts: Attempts,
         interval: Duration,
         status: Cell<StakesStatus>,
     ) -> Self {
         Self {
-            chain,
+            chain: link.chain,
+            name: link.name,
             book,
             attempts,
             interval,
@@ -90,13 +100,15 @@ impl Activation {
         self.book.update(|book| {
             book.stakes_mut()
                 .filter(|(_, stake)| stake.is_to_activate())
-                .filter_map(|(txid, stake)| {
+                .filter_map(|(output, stake)| {
+                    let awaits = stake.awaits;
                     let (staking_time, unbonding_time) = (stake.staking_time, stake.unbonding_time);
                     let inclusion = stake.inclusion.as_mut()?;
-                    inclusion.given_up = attempts.is_parked(txid);
+                    inclusion.given_up = attempts.is_parked(output);
                     (!inclusion.given_up).then(|| Candidate {
-                        output: stake.outpoint,
+                        output: *output,
                         inclusion: inclusion.clone(),
+                        awaits,
                         staking_time,
                         unbonding_time,
                     })
@@ -111,8 +123,7 @@ impl Activation {
         let depth = self.chain.light_client_params().await?.confirmation_depth;
         let mut ready = Vec::new();
         for candidate in candidates {
-            let txid = candidate.output.txid;
-            if !self.attempts.is_due(&txid) {
+            if !self.attempts.is_due(&candidate.output) {
                 continue;
             }
             match candidate.decide(tip, depth) {
@@ -122,8 +133,10 @@ impl Activation {
                         "included at height {}, staked for {} blocks: too little is left at height {tip}",
                         candidate.inclusion.block.height, candidate.staking_time
                     );
-                    self.attempts
-                        .park(txid, &Reason::new("staked-too-long-ago", message))?;
+                    self.attempts.park(
+                        candidate.output,
+                        &Reason::new("staked-too-long-ago", message),
+                    )?;
                 }
                 Decision::Prove => {
                     let block = candidate.inclusion.block;
@@ -153,20 +166,20 @@ impl Activation {
             .collect();
         let outcomes = self.chain.submit(messages).await;
         for (candidate, outcome) in batch.iter().zip(outcomes) {
-            let txid = candidate.output.txid;
+            let output = candidate.output;
             match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
-                    tracing::info!(%txid, tx = receipt.tx_hash, "proved a stake's inclusion");
-                    metrics::ACTIVATED.increment();
+                    tracing::info!(%output, tx = receipt.tx_hash, "a stake counts on the chain from now on");
+                    metrics::ACTIVATED.increment_for(&self.name);
                     self.status.update(|status| status.activated += 1);
-                    self.attempts.finished(&txid);
+                    self.attempts.finished(&output);
                     self.book.update(|book| {
-                        if let Some(stake) = book.get_mut(&txid) {
+                        if let Some(stake) = book.get_mut(&output) {
                             stake.status = DelegationStatus::Active;
                         }
                     });
                 }
-                Err(Ok(reason)) => self.refused(txid, &reason).await?,
+                Err(Ok(reason)) => self.refused(output, &reason).await?,
                 Err(Err(error)) => return Err(error.into()),
             }
         }
@@ -174,18 +187,18 @@ impl Activation {
     }
 
     /// A refusal of a stake that is not verified any more only says that somebody else was faster.
-    async fn refused(&mut self, txid: Txid, reason: &Reason) -> Result<(), RoundError> {
-        let delegation = self.chain.delegation(txid).await?;
+    async fn refused(&mut self, output: OutPoint, reason: &Reason) -> Result<(), RoundError> {
+        let delegation = self.chain.delegation_at(output).await?;
         self.book
-            .update(|book| note_status(book, &txid, delegation.as_ref()));
+            .update(|book| note_status(book, &output, delegation.as_ref()));
         let status = delegation.map(|delegation| delegation.status);
         if status != Some(DelegationStatus::Verified) {
-            tracing::debug!(%txid, ?status, "somebody else has proved or ended the stake");
-            self.attempts.finished(&txid);
+            tracing::debug!(%output, ?status, "somebody else has proved or ended the stake");
+            self.attempts.finished(&output);
         } else if reason.rule == INCLUDED_TOO_EARLY {
-            self.attempts.park(txid, reason)?;
+            self.attempts.park(output, reason)?;
         } else {
-            self.attempts.failed(txid, reason)?;
+            self.attempts.failed(output, reason)?;
         }
         Ok(())
     }
@@ -199,7 +212,7 @@ impl Role for Activation {
     async fn round(&mut self) -> Result<(), RoundError> {
         self.attempts.refresh()?;
         let candidates = self.candidates();
-        metrics::UNPROVEN.set(metrics::count(candidates.len()));
+        metrics::UNPROVEN.set_for(&self.name, metrics::count(candidates.len()));
         self.status
             .update(|status| status.to_activate = candidates.len());
         if candidates.is_empty() {
@@ -215,8 +228,8 @@ impl Role for Activation {
 
 #[cfg(test)]
 mod tests {
-    use bitcoin::BlockHash;
     use bitcoin::hashes::Hash as _;
+    use bitcoin::{BlockHash, Txid};
     use bitcoin_source::BlockId;
     use staking::inclusion::InclusionProof;
 
@@ -226,7 +239,8 @@ mod tests {
     fn a_stake_is_proved_once_it_is_deep_and_while_it_can_still_count() {
         let txid = Txid::all_zeros();
         let (height, hash) = (BitcoinHeight(100), BlockHash::all_zeros());
-        let candidate = Candidate {
+        let mut candidate = Candidate {
+            awaits: Awaited::Inclusion,
             output: OutPoint { txid, vout: 0 },
             inclusion: Inclusion {
                 block: BlockId { height, hash },
@@ -251,6 +265,17 @@ mod tests {
             (u32::MAX, Decision::TooLate),
         ] {
             assert_eq!(candidate.decide(BitcoinHeight(tip), 2), expected, "{tip}");
+        }
+        for (awaits, tip, expected) in [
+            (Awaited::Tip(BitcoinHeight(110)), 109, Decision::Wait),
+            (Awaited::Tip(BitcoinHeight(110)), 110, Decision::Prove),
+            (Awaited::Tip(BitcoinHeight(110)), 140, Decision::TooLate),
+            (Awaited::Tip(BitcoinHeight(90)), 101, Decision::Wait),
+            (Awaited::Registration, 130, Decision::Wait),
+        ] {
+            candidate.awaits = awaits;
+            let decision = candidate.decide(BitcoinHeight(tip), 2);
+            assert_eq!(decision, expected, "{awaits:?} at {tip}");
         }
     }
 }

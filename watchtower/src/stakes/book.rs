@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bitcoin::{Block, OutPoint, Transaction, Txid};
 use bitcoin_source::{BlockId, SpendIndex};
-use chain::{Delegation, DelegationStatus};
+use chain::{Awaited, Delegation, DelegationStatus};
 use staking::inclusion::{InclusionError, InclusionProof};
 use staking::units::{BitcoinHeight, BlockInterval};
 
@@ -18,6 +18,8 @@ pub struct Stake {
     pub outpoint: OutPoint,
     /// Where the chain has the delegation in its life, when it was asked last.
     pub status: DelegationStatus,
+    /// What it waits for where it is verified.
+    pub awaits: Awaited,
     /// Timelock of the staking output.
     pub staking_time: BlockInterval,
     /// Timelock of the unbonding output.
@@ -60,10 +62,8 @@ impl Stake {
     /// A delegation of the chain of which nothing is known on Bitcoin yet.
     pub fn of(delegation: &Delegation) -> Self {
         Self {
-            outpoint: OutPoint {
-                txid: delegation.staking_txid(),
-                vout: delegation.staking_output_index,
-            },
+            outpoint: delegation.staking_outpoint(),
+            awaits: delegation.awaits,
             status: delegation.status,
             staking_time: delegation.staking_time,
             unbonding_time: delegation.unbonding_time,
@@ -95,51 +95,58 @@ impl Stake {
     }
 }
 
-/// All stakes that are watched, by staking transaction.
+/// All stakes that are watched, by staking output.
 #[derive(Debug, Default)]
 pub struct Book {
-    stakes: BTreeMap<Txid, Stake>,
+    stakes: BTreeMap<OutPoint, Stake>,
     outputs: SpendIndex<()>,
-    /// Those whose staking transaction has been seen in no block.
+    /// Staking transactions that have been seen in no block.
     unseen: HashSet<Txid>,
 }
 
 impl Book {
     /// Starts watching a stake; one that is watched already is replaced.
     pub fn insert(&mut self, stake: Stake) {
-        let txid = stake.outpoint.txid;
-        self.outputs.insert(stake.outpoint, ());
+        let outpoint = stake.outpoint;
+        self.outputs.insert(outpoint, ());
         if stake.inclusion.is_none() {
-            self.unseen.insert(txid);
+            self.unseen.insert(outpoint.txid);
         }
-        self.stakes.insert(txid, stake);
+        self.stakes.insert(outpoint, stake);
     }
 
     /// Stops watching a stake: nothing that can happen to it concerns the chain.
-    pub fn remove(&mut self, txid: &Txid) {
-        if let Some(stake) = self.stakes.remove(txid) {
-            self.outputs.remove(&stake.outpoint);
-            self.unseen.remove(txid);
+    pub fn remove(&mut self, output: &OutPoint) {
+        self.stakes.remove(output);
+        self.outputs.remove(output);
+        if self.of(output.txid).next().is_none() {
+            self.unseen.remove(&output.txid);
         }
     }
 
+    /// The stakes among the outputs of a transaction.
+    fn of(&self, txid: Txid) -> impl Iterator<Item = &Stake> {
+        let outputs = OutPoint::new(txid, 0)..=OutPoint::new(txid, u32::MAX);
+        self.stakes.range(outputs).map(|(_, stake)| stake)
+    }
+
     /// A stake.
-    pub fn get(&self, txid: &Txid) -> Option<&Stake> {
-        self.stakes.get(txid)
+    pub fn get(&self, output: &OutPoint) -> Option<&Stake> {
+        self.stakes.get(output)
     }
 
     /// A stake, to be changed.
-    pub fn get_mut(&mut self, txid: &Txid) -> Option<&mut Stake> {
-        self.stakes.get_mut(txid)
+    pub fn get_mut(&mut self, output: &OutPoint) -> Option<&mut Stake> {
+        self.stakes.get_mut(output)
     }
 
-    /// All stakes, by staking transaction.
-    pub fn stakes(&self) -> impl ExactSizeIterator<Item = (&Txid, &Stake)> {
+    /// All stakes, by staking output.
+    pub fn stakes(&self) -> impl ExactSizeIterator<Item = (&OutPoint, &Stake)> {
         self.stakes.iter()
     }
 
     /// All stakes, to be changed.
-    pub fn stakes_mut(&mut self) -> impl Iterator<Item = (&Txid, &mut Stake)> {
+    pub fn stakes_mut(&mut self) -> impl Iterator<Item = (&OutPoint, &mut Stake)> {
         self.stakes.iter_mut()
     }
 
@@ -160,7 +167,7 @@ impl Book {
         let spends: Vec<_> = self
             .outputs
             .spends_in(block)
-            .map(|spend| (spend.outpoint.txid, spend.transaction))
+            .map(|spend| (spend.outpoint, spend.transaction))
             .collect();
         for (staked, transaction) in spends {
             let proof = InclusionProof::new(block, transaction.compute_txid())?;
@@ -189,11 +196,12 @@ impl Book {
         block: &Block,
     ) -> Result<(), InclusionError> {
         let proof = InclusionProof::new(block, txid)?;
-        if let Some(stake) = self.stakes.get_mut(&txid) {
-            self.unseen.remove(&txid);
+        self.unseen.remove(&txid);
+        let outputs = OutPoint::new(txid, 0)..=OutPoint::new(txid, u32::MAX);
+        for (_, stake) in self.stakes.range_mut(outputs) {
             stake.inclusion = Some(Inclusion {
                 block: id,
-                proof,
+                proof: proof.clone(),
                 given_up: false,
             });
         }
@@ -202,10 +210,10 @@ impl Book {
 
     /// Takes a block back.
     pub fn disconnect(&mut self, id: BlockId) {
-        for (txid, stake) in &mut self.stakes {
+        for (output, stake) in &mut self.stakes {
             if stake.inclusion.as_ref().is_some_and(|it| it.block == id) {
                 stake.inclusion = None;
-                self.unseen.insert(*txid);
+                self.unseen.insert(output.txid);
             }
             if stake.spend.as_ref().is_some_and(|it| it.block == id) {
                 stake.spend = None;
@@ -266,6 +274,7 @@ mod tests {
         let stake = Stake {
             outpoint: OutPoint::new(staking_tx.compute_txid(), 0),
             status: DelegationStatus::Verified,
+            awaits: Awaited::Inclusion,
             staking_time: BlockInterval::new(1_000).unwrap(),
             unbonding_time: BlockInterval::new(10).unwrap(),
             is_expansion: false,
@@ -279,7 +288,7 @@ mod tests {
     #[test]
     fn staking_and_spending_in_one_block_are_both_seen_and_both_undone() {
         let (stake, staking_tx) = stake(1);
-        let txid = stake.outpoint.txid;
+        let output = stake.outpoint;
         let spend = transaction(&[stake.outpoint], 2);
         let mut book = Book::default();
         book.insert(stake.clone());
@@ -287,7 +296,7 @@ mod tests {
         book.connect(id, &block).unwrap();
         book.connect(id, &block).unwrap();
 
-        let seen = book.get(&txid).unwrap();
+        let seen = book.get(&output).unwrap();
         assert_eq!(seen.inclusion.as_ref().unwrap().proof.index, 1);
         assert_eq!(seen.spend.as_ref().unwrap().transaction, spend);
         assert!(!seen.is_to_activate(), "there is nothing left to activate");
@@ -298,25 +307,51 @@ mod tests {
             ..id
         };
         book.disconnect(other);
-        assert!(book.get(&txid).unwrap().spend.is_some());
+        assert!(book.get(&output).unwrap().spend.is_some());
         book.disconnect(id);
-        assert_eq!(book.get(&txid), Some(&stake));
+        assert_eq!(book.get(&output), Some(&stake));
         book.connect(id, &block).unwrap();
-        assert!(book.get(&txid).unwrap().spend.is_some());
+        assert!(book.get(&output).unwrap().spend.is_some());
     }
 
     #[test]
     fn what_was_given_up_on_holds_nothing_back() {
         let (one, staking_tx) = stake(1);
-        let txid = one.outpoint.txid;
+        let output = one.outpoint;
         let mut book = Book::default();
         book.insert(one);
         let (id, block) = block(9, &[&staking_tx]);
         book.connect(id, &block).unwrap();
         assert_eq!(book.unsettled_from(), Some(id.height));
-        let inclusion = book.get_mut(&txid).unwrap().inclusion.as_mut();
+        let inclusion = book.get_mut(&output).unwrap().inclusion.as_mut();
         inclusion.unwrap().given_up = true;
         assert_eq!(book.unsettled_from(), None);
+    }
+
+    #[test]
+    fn two_outputs_of_one_transaction_are_two_stakes() {
+        let (one, staking_tx) = stake(1);
+        let txid = one.outpoint.txid;
+        let other = Stake {
+            outpoint: OutPoint::new(txid, 1),
+            ..one.clone()
+        };
+        let spend = transaction(&[other.outpoint], 2);
+        let mut book = Book::default();
+        book.insert(one.clone());
+        book.insert(other.clone());
+        let (id, block) = block(7, &[&staking_tx, &spend]);
+        book.connect(id, &block).unwrap();
+        let is_spent = |book: &Book, stake: &Stake| {
+            let stake = book.get(&stake.outpoint).unwrap();
+            assert!(stake.inclusion.is_some());
+            stake.spend.is_some()
+        };
+        assert!(!is_spent(&book, &one) && is_spent(&book, &other));
+        book.disconnect(id);
+        book.remove(&other.outpoint);
+        book.connect(id, &block).unwrap();
+        assert!(!is_spent(&book, &one));
     }
 
     #[test]
@@ -336,7 +371,7 @@ mod tests {
         let (stake, staking_tx) = stake(1);
         let mut book = Book::default();
         book.insert(stake.clone());
-        book.remove(&stake.outpoint.txid);
+        book.remove(&stake.outpoint);
         let (id, block) = block(7, &[&staking_tx, &transaction(&[stake.outpoint], 2)]);
         book.connect(id, &block).unwrap();
         assert_eq!(book.stakes().len(), 0);

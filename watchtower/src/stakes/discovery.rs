@@ -43,7 +43,7 @@ async fn whereabouts_of(
     bitcoin: &dyn BitcoinSource,
     delegation: &Delegation,
 ) -> Result<Whereabouts, RoundError> {
-    let outpoint = Stake::of(delegation).outpoint;
+    let outpoint = delegation.staking_outpoint();
     if let Some(unspent) = bitcoin.unspent_output(outpoint).await? {
         return Ok(match unspent.location {
             Location::Block { block, .. } => Whereabouts::Unspent(block),
@@ -57,7 +57,10 @@ async fn whereabouts_of(
     if let Some((included, _)) = delegation.bitcoin_span {
         return Ok(Whereabouts::SpentFrom(included));
     }
-    Ok(match bitcoin.locate(&delegation.staking_tx).await? {
+    let Some(staking_tx) = delegation.staking_output.transaction() else {
+        return Ok(Whereabouts::Unknown);
+    };
+    Ok(match bitcoin.locate(staking_tx).await? {
         Some(Location::Block { block, .. }) => Whereabouts::SpentFrom(block.height),
         Some(Location::Mempool) | None => Whereabouts::Unknown,
     })

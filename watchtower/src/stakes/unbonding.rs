@@ -12,6 +12,7 @@ use super::watch::note_status;
 use crate::attempts::{Attempts, Reason};
 use crate::metrics;
 use crate::role::{Role, RoundError};
+use crate::startup::Link;
 use crate::status::{Cell, StakesStatus};
 
 /// Most reports in one submission.
@@ -21,6 +22,8 @@ const BATCH: usize = 50;
 pub struct Unbonding {
     bitcoin: Arc<dyn BitcoinSource>,
     chain: Arc<dyn Chain>,
+    /// What metrics call the chain.
+    name: String,
     book: Cell<Book>,
     attempts: Attempts,
     interval: Duration,
@@ -40,16 +43,16 @@ enum Report {
 impl Unbonding {
     /// Puts the role together; it looks into the book every `interval`.
     pub fn new(
-        bitcoin: Arc<dyn BitcoinSource>,
-        chain: Arc<dyn Chain>,
+        link: Link,
         book: Cell<Book>,
         attempts: Attempts,
         interval: Duration,
         status: Cell<StakesStatus>,
     ) -> Self {
         Self {
-            bitcoin,
-            chain,
+            bitcoin: link.bitcoin,
+            chain: link.chain,
+            name: link.name,
             book,
             attempts,
             interval,
@@ -62,10 +65,10 @@ impl Unbonding {
         let attempts = &self.attempts;
         self.book.update(|book| {
             book.stakes_mut()
-                .filter_map(|(txid, stake)| {
+                .filter_map(|(output, stake)| {
                     let spend = stake.spend.as_mut()?;
-                    spend.given_up = attempts.is_parked(txid);
-                    (!spend.given_up).then(|| (stake.outpoint, spend.clone()))
+                    spend.given_up = attempts.is_parked(output);
+                    (!spend.given_up).then(|| (*output, spend.clone()))
                 })
                 .collect()
         })
@@ -79,18 +82,23 @@ impl Unbonding {
         {
             return Ok(Report::Wait);
         }
+        let params = self.chain.light_client_params().await?;
+        let mut required = params.spends.depth;
         let spending_txid = spend.transaction.compute_txid();
         if self.chain.delegation(spending_txid).await?.is_some() {
             // The chain counts the new stake from this report on, so it asks for as much depth as of any stake.
+            required = required.max(params.confirmation_depth);
+        }
+        if required > 0 {
             let tip = self.chain.light_client_tip().await?.height;
-            let required = self.chain.light_client_params().await?.confirmation_depth;
             let deep = spend.block.height.depth_below(tip);
             if deep.is_none_or(|depth| depth < required) {
                 return Ok(Report::Wait);
             }
         }
         let mut funding_txs = Vec::new();
-        for input in &spend.transaction.input {
+        let asked_for = params.spends.with_funding;
+        for input in spend.transaction.input.iter().filter(|_| asked_for) {
             let parent = input.previous_output.txid;
             match self.parent(parent).await? {
                 Some(transaction) => funding_txs.push(transaction),
@@ -108,8 +116,12 @@ impl Unbonding {
 
     /// A transaction whose output is spent: a stake of the chain, or one that the node finds.
     async fn parent(&self, txid: Txid) -> Result<Option<Transaction>, RoundError> {
-        if let Some(delegation) = self.chain.delegation(txid).await? {
-            return Ok(Some(delegation.staking_tx));
+        let delegation = self.chain.delegation(txid).await?;
+        if let Some(staking_tx) = delegation
+            .as_ref()
+            .and_then(|delegation| delegation.staking_output.transaction())
+        {
+            return Ok(Some(staking_tx.clone()));
         }
         match self.bitcoin.transaction(txid).await {
             Ok(found) => Ok(Some(found.transaction)),
@@ -125,17 +137,17 @@ impl Unbonding {
             .collect();
         let outcomes = self.chain.submit(messages).await;
         for (report, outcome) in batch.iter().zip(outcomes) {
-            let txid = report.staking_output.txid;
+            let output = report.staking_output;
             match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
                     let spent_by = report.spending_tx.compute_txid();
-                    tracing::info!(%txid, %spent_by, tx = receipt.tx_hash, "reported a spent stake");
-                    metrics::UNBONDED.increment();
+                    tracing::info!(%output, %spent_by, tx = receipt.tx_hash, "reported a spent stake");
+                    metrics::UNBONDED.increment_for(&self.name);
                     self.status.update(|status| status.reported += 1);
-                    self.attempts.finished(&txid);
-                    self.book.update(|book| book.remove(&txid));
+                    self.attempts.finished(&output);
+                    self.book.update(|book| book.remove(&output));
                 }
-                Err(Ok(reason)) => self.refused(txid, &reason).await?,
+                Err(Ok(reason)) => self.refused(output, &reason).await?,
                 Err(Err(error)) => return Err(error.into()),
             }
         }
@@ -143,16 +155,16 @@ impl Unbonding {
     }
 
     /// A refusal of a stake that is over on the chain only says that somebody else was faster.
-    async fn refused(&mut self, txid: Txid, reason: &Reason) -> Result<(), RoundError> {
-        let delegation = self.chain.delegation(txid).await?;
+    async fn refused(&mut self, output: OutPoint, reason: &Reason) -> Result<(), RoundError> {
+        let delegation = self.chain.delegation_at(output).await?;
         self.book
-            .update(|book| note_status(book, &txid, delegation.as_ref()));
+            .update(|book| note_status(book, &output, delegation.as_ref()));
         match delegation.map(|delegation| delegation.status) {
             None | Some(DelegationStatus::Unbonded | DelegationStatus::Expired) => {
-                tracing::debug!(%txid, "the stake is over on the chain already");
-                self.attempts.finished(&txid);
+                tracing::debug!(%output, "the stake is over on the chain already");
+                self.attempts.finished(&output);
             }
-            Some(_) => self.attempts.failed(txid, reason)?,
+            Some(_) => self.attempts.failed(output, reason)?,
         }
         Ok(())
     }
@@ -166,13 +178,12 @@ impl Role for Unbonding {
     async fn round(&mut self) -> Result<(), RoundError> {
         self.attempts.refresh()?;
         let candidates = self.candidates();
-        metrics::UNREPORTED.set(metrics::count(candidates.len()));
+        metrics::UNREPORTED.set_for(&self.name, metrics::count(candidates.len()));
         self.status
             .update(|status| status.to_report = candidates.len());
         let mut ready = Vec::new();
         for (staking_output, spend) in candidates {
-            let txid = staking_output.txid;
-            if !self.attempts.is_due(&txid) {
+            if !self.attempts.is_due(&staking_output) {
                 continue;
             }
             match self.prepare(staking_output, spend).await? {
@@ -184,7 +195,7 @@ impl Role for Unbonding {
                          run bitcoind with txindex=1"
                     );
                     self.attempts
-                        .failed(txid, &Reason::new("parent-unknown", message))?;
+                        .failed(staking_output, &Reason::new("parent-unknown", message))?;
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::Txid;
+use bitcoin::OutPoint;
 use bitcoin_source::{
     BitcoinSource, BlockId, ChainEvent, Checkpoints, FollowError, Follower, FollowerConfig,
     SourceError, Start,
@@ -19,11 +19,11 @@ use super::discovery::{Whereabouts, whereabouts};
 use crate::config::StakesConfig;
 use crate::metrics;
 use crate::role::{Role, RoundError};
+use crate::startup::Link;
 use crate::status::{Cell, StakesStatus};
-use crate::store::{StoreError, Table};
+use crate::store::Table;
 
-/// The table and the key of the blocks to resume from.
-const TABLE: &str = "stakes";
+/// The key of the blocks to resume from.
 const CURSOR: &[u8] = b"cursor";
 
 /// How many blocks the cursor holds: the deepest reorg during a downtime.
@@ -37,6 +37,8 @@ const FULL_DISCOVERY_INTERVAL: Duration = Duration::from_hours(1);
 pub struct Watch {
     bitcoin: Arc<dyn BitcoinSource>,
     chain: Arc<dyn Chain>,
+    /// What metrics call the chain.
+    name: String,
     book: Cell<Book>,
     config: StakesConfig,
     poll_interval: Duration,
@@ -51,26 +53,26 @@ pub struct Watch {
 impl Watch {
     /// Puts a watch together; it looks for blocks every `poll_interval`.
     pub fn new(
-        bitcoin: Arc<dyn BitcoinSource>,
-        chain: Arc<dyn Chain>,
+        link: Link,
         book: Cell<Book>,
         config: StakesConfig,
         poll_interval: Duration,
-        database: &sled::Db,
+        cursor: Table<Vec<BlockId>>,
         status: Cell<StakesStatus>,
-    ) -> Result<Self, StoreError> {
-        Ok(Self {
-            bitcoin,
-            chain,
+    ) -> Self {
+        Self {
+            bitcoin: link.bitcoin,
+            chain: link.chain,
+            name: link.name,
             book,
             config,
             poll_interval,
-            cursor: Table::open(database, TABLE)?,
+            cursor,
             follower: None,
             asked_at: None,
             full_discovery: None,
             status,
-        })
+        }
     }
 
     /// Learns of new delegations, and what became of those that have left the lists.
@@ -102,7 +104,7 @@ impl Watch {
                 }
             }
         }
-        self.review(|status, txid| statuses.contains(&status) && !listed.contains(txid))
+        self.review(|status, output| statuses.contains(&status) && !listed.contains(output))
             .await?;
         self.asked_at = asked_at;
         if full {
@@ -112,16 +114,17 @@ impl Watch {
     }
 
     /// Those of the delegations that are not watched yet; the status of the others is noted.
-    fn unknown(&self, found: Vec<Delegation>, listed: &mut HashSet<Txid>) -> Vec<Delegation> {
+    fn unknown(&self, found: Vec<Delegation>, listed: &mut HashSet<OutPoint>) -> Vec<Delegation> {
         self.book.update(|book| {
             found
                 .into_iter()
                 .filter(|delegation| {
-                    let txid = delegation.staking_txid();
-                    listed.insert(txid);
-                    match book.get_mut(&txid) {
+                    let output = delegation.staking_outpoint();
+                    listed.insert(output);
+                    match book.get_mut(&output) {
                         Some(stake) => {
                             stake.status = delegation.status;
+                            stake.awaits = delegation.awaits;
                             false
                         }
                         None => true,
@@ -134,8 +137,8 @@ impl Watch {
     /// Starts watching delegations.
     async fn learn(&mut self, new: Vec<Delegation>) -> Result<(), RoundError> {
         for (mut stake, found) in whereabouts(&*self.bitcoin, new).await? {
-            let txid = stake.outpoint.txid;
-            tracing::debug!(%txid, status = ?stake.status, ?found, "watching a stake");
+            let output = stake.outpoint;
+            tracing::debug!(%output, status = ?stake.status, ?found, "watching a stake");
             stake.missed_from = match found {
                 Whereabouts::SpentFrom(height) => Some(height),
                 // It may have been staked and spent in the blocks read since it was not on the list yet.
@@ -147,7 +150,7 @@ impl Watch {
             if let (Whereabouts::Unspent(id), true) = (found, unproven) {
                 let block = self.bitcoin.block(id.hash).await?;
                 self.book
-                    .update(|book| book.include(txid, id, &block))
+                    .update(|book| book.include(output.txid, id, &block))
                     .map_err(|error| contradiction(id, &error))?;
             }
         }
@@ -157,18 +160,18 @@ impl Watch {
     /// Asks for the status of stakes that should be on a list and are not.
     async fn review(
         &self,
-        is_gone: impl Fn(DelegationStatus, &Txid) -> bool,
+        is_gone: impl Fn(DelegationStatus, &OutPoint) -> bool,
     ) -> Result<(), RoundError> {
         let gone: Vec<_> = self.book.read(|book| {
             book.stakes()
-                .filter(|(txid, stake)| is_gone(stake.status, txid))
-                .map(|(txid, _)| *txid)
+                .filter(|(output, stake)| is_gone(stake.status, output))
+                .map(|(output, _)| *output)
                 .collect()
         });
-        for txid in gone {
-            let delegation = self.chain.delegation(txid).await?;
+        for output in gone {
+            let delegation = self.chain.delegation_at(output).await?;
             self.book
-                .update(|book| note_status(book, &txid, delegation.as_ref()));
+                .update(|book| note_status(book, &output, delegation.as_ref()));
         }
         Ok(())
     }
@@ -250,8 +253,9 @@ impl Watch {
     fn show(&self) {
         let scanned = self.scanned();
         let watched = self.book.read(|book| book.stakes().len());
-        metrics::SCANNED.set(f64::from(scanned.map_or(0, |height| height.0)));
-        metrics::TRACKED.set(metrics::count(watched));
+        let height = scanned.map_or(0, |height| height.0);
+        metrics::SCANNED.set_for(&self.name, f64::from(height));
+        metrics::TRACKED.set_for(&self.name, metrics::count(watched));
         self.status.update(|status| {
             status.scanned = scanned;
             status.watched = watched;
@@ -302,12 +306,15 @@ impl Role for Watch {
 }
 
 /// Notes what the chain says of a stake; one that is over is not watched any more.
-pub(super) fn note_status(book: &mut Book, txid: &Txid, delegation: Option<&Delegation>) {
-    match delegation.map(|delegation| delegation.status) {
-        None | Some(DelegationStatus::Unbonded | DelegationStatus::Expired) => book.remove(txid),
-        Some(status) => {
-            if let Some(stake) = book.get_mut(txid) {
+pub(super) fn note_status(book: &mut Book, output: &OutPoint, delegation: Option<&Delegation>) {
+    match delegation.map(|delegation| (delegation.status, delegation.awaits)) {
+        None | Some((DelegationStatus::Unbonded | DelegationStatus::Expired, _)) => {
+            book.remove(output);
+        }
+        Some((status, awaits)) => {
+            if let Some(stake) = book.get_mut(output) {
                 stake.status = status;
+                stake.awaits = awaits;
             }
         }
     }

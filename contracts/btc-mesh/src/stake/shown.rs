@@ -5,7 +5,7 @@ use bitcoin::{Amount, OutPoint, Transaction};
 use eots::ParseError;
 use eots::adaptor::AdaptorSignature;
 use staking::delegation::{
-    CovenantSignatures, Registration, StakerSignatures, ValidDelegation, validate,
+    CovenantSignatures, Registration, StakePlace, StakerSignatures, ValidDelegation, validate,
 };
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 use staking::units::BlockInterval;
@@ -81,8 +81,10 @@ impl Shown {
             finality_providers: &[FinalityProviderKey::from_slice(&msg.provider.0)?],
             staking_time: BlockInterval::new(msg.timelock)?,
             staking_value: self.value()?,
-            staking_tx: &self.staking_tx,
-            staking_output_index: Some(msg.vout),
+            place: StakePlace::Transaction {
+                staking_tx: &self.staking_tx,
+                output_index: Some(msg.vout),
+            },
             unbonding_time: params.unbonding_time,
             unbonding_tx: &self.unbonding_tx,
             slashing_tx: &self.slashing_tx,

@@ -59,6 +59,7 @@ pub(super) struct Config {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Params {
     pub(super) depth_min: u32,
+    pub(super) challenge: u32,
     pub(super) epoch_len: u32,
     pub(super) window: u32,
     pub(super) participation_floor: u16,

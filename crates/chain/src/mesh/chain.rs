@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bitcoin::{BlockHash, Txid};
+use bitcoin::{BlockHash, OutPoint, Txid};
 use eots::{PublicKey, SecretKey};
 use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
@@ -14,12 +14,13 @@ use staking::units::{BitcoinHeight, ChainHeight};
 use super::Mesh;
 use super::answer::{CommitInfo, Provider, ProviderStatus};
 use super::finality::Polls;
-use super::write::invalid;
+use super::stake::Stake;
 use crate::cosmos::Decimal;
 use crate::{
     Chain, ChainError, CommitStart, Delegation, DelegationStatus, EffectiveCommit, Evidence,
     FinalityBlock, FinalityParams, FinalityProvider, LightClientHeader, LightClientParams, Message,
-    Page, PageKey, PublicRandomnessCommit, Receipt, Reward, SigningInfo, VoteContent, VotingDomain,
+    Page, PageKey, PublicRandomnessCommit, Receipt, Reward, SigningInfo, SpendRules, VoteContent,
+    VotingDomain,
 };
 
 /// The kind of stakeholder that earns commissions, as the trait's other chains call it.
@@ -75,33 +76,51 @@ impl Chain for Mesh {
             confirmation_depth: self.params.depth_min,
             finalization_timeout: self.params.depth_min,
             checkpoint_tag: [0; 4],
+            halting_depth: None,
+            spends: SpendRules {
+                depth: self.params.depth_min,
+                with_funding: false,
+            },
         })
     }
 
+    /// One version for each covenant set; stakes say which is theirs.
     async fn staking_params(&self) -> Result<ParamsVersions, ChainError> {
-        Err(invalid("stakes of partner chains are not read yet"))
+        self.covenant_params().await
     }
 
-    async fn delegation(&self, _: Txid) -> Result<Option<Delegation>, ChainError> {
-        Err(invalid("stakes of partner chains are not read yet"))
+    async fn delegation(&self, staking_txid: Txid) -> Result<Option<Delegation>, ChainError> {
+        self.first_of(staking_txid).await
     }
 
+    async fn delegation_at(&self, stake: OutPoint) -> Result<Option<Delegation>, ChainError> {
+        self.at(stake).await
+    }
+
+    /// Nothing is ever pending: a stake is shown with its signatures and its inclusion.
     async fn delegations(
         &self,
-        _: Option<DelegationStatus>,
-        _: Option<PageKey>,
-        _: NonZeroU32,
+        status: Option<DelegationStatus>,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
     ) -> Result<Page, ChainError> {
-        Err(invalid("stakes of partner chains are not read yet"))
+        if status == Some(DelegationStatus::Pending) {
+            return Ok(Page::default());
+        }
+        let wanted =
+            |stake: &Stake| status.is_none_or(|status| stake.delegation_status() == status);
+        self.page(after, limit, wanted).await
     }
 
     async fn delegations_to(
         &self,
-        _: &FinalityProviderKey,
-        _: Option<PageKey>,
-        _: NonZeroU32,
+        finality_provider: &FinalityProviderKey,
+        after: Option<PageKey>,
+        limit: NonZeroU32,
     ) -> Result<Page, ChainError> {
-        Err(invalid("stakes of partner chains are not read yet"))
+        let key = finality_provider.to_bytes();
+        self.page(after, limit, |stake| stake.provider.0 == key)
+            .await
     }
 
     fn voting_domain(&self) -> VotingDomain {

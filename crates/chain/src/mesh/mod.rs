@@ -7,9 +7,13 @@
 mod answer;
 mod chain;
 mod config;
+mod covenant;
 mod finality;
 mod query;
+mod stake;
+mod stakes;
 mod submit;
+mod upkeep;
 mod write;
 
 use std::sync::Mutex;
@@ -20,6 +24,7 @@ use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::AccountAddress;
 
 pub use config::{Config, ContractAddress, PinnedDomain};
+pub use upkeep::{Settlement, Standing};
 
 use crate::cosmos::AccountKey;
 use crate::wasm::{Contracts, Executed, Execution};

@@ -19,7 +19,7 @@ use crate::wasm::Contracts;
 use crate::{ChainError, LightClientHeader};
 
 /// Items of one answer of a list.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 
 /// What the instance was begun with.
 pub(super) async fn config(
@@ -30,7 +30,10 @@ pub(super) async fn config(
 }
 
 impl Mesh {
-    async fn ask<T: serde::de::DeserializeOwned>(&self, question: Value) -> Result<T, ChainError> {
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        question: Value,
+    ) -> Result<T, ChainError> {
         self.contracts.query(&self.contract, &question).await
     }
 
@@ -191,7 +194,7 @@ fn header(answer: &Header) -> Result<LightClientHeader, ChainError> {
 }
 
 /// The bytes that come directly before these in order; `None` before the first.
-fn before<const N: usize>(mut bytes: [u8; N]) -> Option<[u8; N]> {
+pub(super) fn before<const N: usize>(mut bytes: [u8; N]) -> Option<[u8; N]> {
     for byte in bytes.iter_mut().rev() {
         let (less, borrowed) = byte.overflowing_sub(1);
         *byte = less;

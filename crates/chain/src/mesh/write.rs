@@ -62,6 +62,18 @@ pub(super) enum MeshMessage {
         pk: String,
         sk: String,
     },
+    Roll {},
+    Expire {
+        limit: u32,
+    },
+    Unwind {
+        limit: u32,
+    },
+    Poke {},
+    Settle {
+        epoch: u64,
+        limit: u32,
+    },
     Claim {
         outpoints: Vec<OutPoint>,
         providers: Vec<String>,

@@ -42,10 +42,8 @@ pub struct Registration<'a> {
     pub staking_time: BlockInterval,
     /// Value of the staking output.
     pub staking_value: Amount,
-    /// The staking transaction, with or without its witness.
-    pub staking_tx: &'a Transaction,
-    /// Which output of it is the stake, where the source says so; else it is found by script and value.
-    pub staking_output_index: Option<u32>,
+    /// Which output is the stake.
+    pub place: StakePlace<'a>,
     /// Timelock of the unbonding output.
     pub unbonding_time: BlockInterval,
     /// Spends the staking output early.
@@ -54,6 +52,21 @@ pub struct Registration<'a> {
     pub slashing_tx: &'a Transaction,
     /// Spends the unbonding output when the finality provider equivocates.
     pub unbonding_slashing_tx: &'a Transaction,
+}
+
+/// How a registration says which output is the stake.
+#[derive(Debug, Clone, Copy)]
+pub enum StakePlace<'a> {
+    /// By the transaction, exactly one of whose outputs may be it.
+    Transaction {
+        /// With or without its witness.
+        staking_tx: &'a Transaction,
+        /// Where it must be, if the source says so; else it is found by script and value.
+        output_index: Option<u32>,
+    },
+    /// By the outpoint alone, where the source keeps nothing more. Script and value are those that follow from the keys,
+    /// the timelock and the parameters; signatures commit to both, so none verifies where Bitcoin has another output.
+    Outpoint(OutPoint),
 }
 
 /// Checks a delegation against the version of the parameters that governs it, in the order of the node (spec 2.6, 6).
@@ -72,14 +85,18 @@ pub fn validate(
     )?;
     check_unbonding_time(registration.unbonding_time, params)?;
 
-    sanity::check(registration.staking_tx)?;
+    if let StakePlace::Transaction { staking_tx, .. } = registration.place {
+        sanity::check(staking_tx)?;
+    }
     let staking_output =
         StakingOutput::new(&keys, registration.staking_time, registration.staking_value);
-    let staking_outpoint = find_staking_output(
-        registration.staking_tx,
-        registration.staking_output_index,
-        &staking_output,
-    )?;
+    let staking_outpoint = match registration.place {
+        StakePlace::Transaction {
+            staking_tx,
+            output_index,
+        } => find_staking_output(staking_tx, output_index, &staking_output)?,
+        StakePlace::Outpoint(outpoint) => outpoint,
+    };
     params.check_staking_time(registration.staking_time)?;
     params.check_staking_value(registration.staking_value)?;
 

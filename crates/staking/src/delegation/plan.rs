@@ -2,7 +2,9 @@
 
 use bitcoin::{Amount, OutPoint, Transaction};
 
-use super::{DelegationError, Registration, ValidDelegation, find_staking_output, validate};
+use super::{
+    DelegationError, Registration, StakePlace, ValidDelegation, find_staking_output, validate,
+};
 use crate::keys::{FinalityProviderKey, StakerKey};
 use crate::outputs::{SlashingChangeOutput, StakingOutput, UnbondingOutput};
 use crate::params::{StakingParams, StakingTimeError, StakingValueError};
@@ -126,8 +128,10 @@ impl DelegationPlan {
             finality_providers: self.keys.finality_providers(),
             staking_time: self.staking_output.timelock().timelock(),
             staking_value: self.staking_output.value(),
-            staking_tx,
-            staking_output_index,
+            place: StakePlace::Transaction {
+                staking_tx,
+                output_index: staking_output_index,
+            },
             unbonding_time: self.params.unbonding_time,
             unbonding_tx: &unbonding_tx,
             slashing_tx: &slashing_tx,

@@ -115,7 +115,9 @@ impl Network {
             new.context("no new delegation")
         });
         let staking_txid = command.bring_about(event).await?;
-        let unsigned = serialize_hex(&self.delegation(staking_txid).await?.staking_tx);
+        let delegation = self.delegation(staking_txid).await?;
+        let unsigned = delegation.staking_output.transaction().map(serialize_hex);
+        let unsigned = unsigned.context("Babylon keeps the transaction")?;
         let transaction = self
             .transaction_with("EventBTCDelegationCreated", "staking_tx_hex", &unsigned)
             .await?;

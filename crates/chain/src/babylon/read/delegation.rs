@@ -14,8 +14,8 @@ use staking::units::BitcoinHeight;
 use super::bitcoin::{output, satoshi, signature, signature_hex, transaction, txid};
 use super::params::interval;
 use crate::{
-    CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus, InvalidDelegation,
-    Page, PageKey, StakeExpansion,
+    Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
+    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput,
 };
 
 /// One page of a listing: what cannot be read is listed beside the rest.
@@ -63,8 +63,10 @@ pub(in crate::babylon) fn delegation(
         })?,
         staking_time: interval("staking_time", answer.staking_time)?,
         staking_value: satoshi::<u64>("total_sat", answer.total_sat)?,
-        staking_tx: transaction("staking_tx_hex", &answer.staking_tx_hex)?,
-        staking_output_index: answer.staking_output_idx,
+        staking_output: StakingOutput::Transaction {
+            staking_tx: transaction("staking_tx_hex", &answer.staking_tx_hex)?,
+            output_index: answer.staking_output_idx,
+        },
         slashing_tx: transaction("slashing_tx_hex", &answer.slashing_tx_hex)?,
         staker_slashing_signature: signature_hex(
             "delegator_slash_sig_hex",
@@ -83,6 +85,7 @@ pub(in crate::babylon) fn delegation(
             (0, 0) => None,
             (start, end) => Some((BitcoinHeight(start), BitcoinHeight(end))),
         },
+        awaits: Awaited::Inclusion,
         expansion,
     })
 }

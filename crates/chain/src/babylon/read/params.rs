@@ -10,7 +10,7 @@ use staking::slashing_rate::SlashingRate;
 use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::bitcoin::satoshi;
-use crate::LightClientParams;
+use crate::{LightClientParams, SpendRules};
 
 /// All versions of the staking parameters, in any order.
 pub(in crate::babylon) fn staking_params(
@@ -61,6 +61,11 @@ pub(in crate::babylon) fn light_client_params(
         confirmation_depth: params.btc_confirmation_depth,
         finalization_timeout: params.checkpoint_finalization_timeout,
         checkpoint_tag: field::array("params.checkpoint_tag", &tag)?,
+        halting_depth: Some(params.btc_confirmation_depth),
+        spends: SpendRules {
+            depth: 0,
+            with_funding: true,
+        },
     })
 }
 

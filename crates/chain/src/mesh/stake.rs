@@ -1,0 +1,303 @@
+//! What the contract tells of stakes, as delegations. Everything in it is hostile: transactions and signatures are only
+//! read here, and checked by whoever rebuilds the delegation.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bitcoin::consensus::deserialize;
+use bitcoin::hashes::Hash as _;
+use bitcoin::secp256k1::schnorr::Signature;
+use bitcoin::{Amount, OutPoint, Transaction};
+use eots::adaptor::AdaptorSignature;
+use serde::{Deserialize, Deserializer};
+use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
+use staking::units::{BitcoinHeight, BlockInterval};
+
+use super::answer::Bytes32;
+use super::covenant::CovenantSet;
+use crate::{
+    Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
+    StakingOutput,
+};
+
+/// Bytes as base64.
+#[derive(Debug, Clone)]
+pub(super) struct Binary(pub(super) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let bytes = STANDARD.decode(text.as_bytes());
+        bytes.map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Some stakes.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Stakes {
+    pub(super) stakes: Vec<Stake>,
+}
+
+/// Where a stake stands.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Stake {
+    pub(super) outpoint: OutPoint,
+    pub(super) provider: Bytes32,
+    covenant: u32,
+    reward_address: String,
+    start: u32,
+    end: u32,
+    expires: u32,
+    status: StakeStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StakeStatus {
+    Pending { since: u32 },
+    Unproven {},
+    Active {},
+    Ended { reason: EndReason },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EndReason {
+    Spent {},
+    Expired {},
+    Conflict {},
+    Dropped {},
+}
+
+/// What burns a stake.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SlashKit {
+    outpoint: OutPoint,
+    covenant: u32,
+    covenant_set: CovenantSet,
+    staker: Bytes32,
+    provider: Bytes32,
+    timelock: u16,
+    value: u64,
+    slashing_tx: Binary,
+    unbonding_tx: Binary,
+    unbonding_slashing_tx: Binary,
+    staker_slashing: Binary,
+    staker_unbonding_slashing: Binary,
+    covenant_signatures: Vec<MemberSignatures>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct MemberSignatures {
+    key: Bytes32,
+    slashing: Binary,
+    unbonding: Binary,
+    unbonding_slashing: Binary,
+}
+
+/// What a field says, or its name and what is wrong with it.
+pub(super) fn field<T, E: std::fmt::Display>(
+    name: &'static str,
+    read: Result<T, E>,
+) -> Result<T, String> {
+    read.map_err(|error| format!("field `{name}`: {error}"))
+}
+
+fn transaction(name: &'static str, bytes: &Binary) -> Result<Transaction, String> {
+    field(name, deserialize(&bytes.0))
+}
+
+fn signature(name: &'static str, bytes: &Binary) -> Result<Signature, String> {
+    field(name, Signature::from_slice(&bytes.0))
+}
+
+pub(super) fn interval(name: &'static str, blocks: u16) -> Result<BlockInterval, String> {
+    field(name, BlockInterval::new(blocks))
+}
+
+impl Stake {
+    /// The stake's place in the order of the contract's list.
+    pub(super) fn position(&self) -> ([u8; 32], u32) {
+        position(&self.outpoint)
+    }
+
+    /// Whether it may still count although its time is over.
+    pub(super) fn has_expired(&self, bitcoin_tip: u32) -> bool {
+        self.expires <= bitcoin_tip && !matches!(self.status, StakeStatus::Ended { .. })
+    }
+
+    /// Where it is in its life.
+    pub(super) fn delegation_status(&self) -> DelegationStatus {
+        match self.status {
+            StakeStatus::Pending { .. } | StakeStatus::Unproven {} => DelegationStatus::Verified,
+            StakeStatus::Active {} => DelegationStatus::Active,
+            StakeStatus::Ended {
+                reason: EndReason::Spent {},
+            } => DelegationStatus::Unbonded,
+            StakeStatus::Ended {
+                reason: EndReason::Expired {} | EndReason::Conflict {} | EndReason::Dropped {},
+            } => DelegationStatus::Expired,
+        }
+    }
+
+    /// The stake with what burns it.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot be read.
+    pub(super) fn delegation(&self, kit: &SlashKit, challenge: u32) -> Result<Delegation, String> {
+        if (kit.outpoint, kit.covenant, kit.provider)
+            != (self.outpoint, self.covenant, self.provider)
+        {
+            return Err("the slash kit is another stake's".to_owned());
+        }
+        let awaits = match self.status {
+            StakeStatus::Pending { since } => {
+                Awaited::Tip(BitcoinHeight(since.saturating_add(challenge)))
+            }
+            StakeStatus::Unproven {} => Awaited::Registration,
+            StakeStatus::Active {} | StakeStatus::Ended { .. } => Awaited::Inclusion,
+        };
+        let span = (BitcoinHeight(self.start), BitcoinHeight(self.end));
+        let proven = !matches!(self.status, StakeStatus::Unproven {});
+        let signatures = kit.covenant_signatures.iter();
+        let members = signatures
+            .map(MemberSignatures::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let adaptors = |of: fn(&Member) -> AdaptorSignature| {
+            let of_member = |member: &Member| CovenantAdaptorSignatures {
+                key: member.unbonding.key,
+                signatures: vec![of(member)],
+            };
+            members.iter().map(of_member).collect()
+        };
+        let slashing = adaptors(|member| member.slashing);
+        let unbonding_slashing = adaptors(|member| member.unbonding_slashing);
+        Ok(Delegation {
+            staker_address: self.reward_address.clone(),
+            staker: field("staker", StakerKey::from_slice(&kit.staker.0))?,
+            finality_providers: vec![field(
+                "provider",
+                FinalityProviderKey::from_slice(&kit.provider.0),
+            )?],
+            staking_time: interval("timelock", kit.timelock)?,
+            staking_value: Amount::from_sat(kit.value),
+            staking_output: StakingOutput::Outpoint(self.outpoint),
+            slashing_tx: transaction("slashing_tx", &kit.slashing_tx)?,
+            staker_slashing_signature: signature("staker_slashing", &kit.staker_slashing)?,
+            covenant_slashing_signatures: slashing,
+            unbonding_time: interval(
+                "covenant_set.unbonding_time",
+                kit.covenant_set.unbonding_time,
+            )?,
+            unbonding_tx: transaction("unbonding_tx", &kit.unbonding_tx)?,
+            covenant_unbonding_signatures: members.into_iter().map(|it| it.unbonding).collect(),
+            unbonding_slashing_tx: transaction(
+                "unbonding_slashing_tx",
+                &kit.unbonding_slashing_tx,
+            )?,
+            staker_unbonding_slashing_signature: signature(
+                "staker_unbonding_slashing",
+                &kit.staker_unbonding_slashing,
+            )?,
+            covenant_unbonding_slashing_signatures: unbonding_slashing,
+            params_version: self.covenant,
+            status: self.delegation_status(),
+            bitcoin_span: proven.then_some(span),
+            awaits,
+            expansion: None,
+        })
+    }
+}
+
+/// A member's signatures, read.
+struct Member {
+    slashing: AdaptorSignature,
+    unbonding: CovenantSignature,
+    unbonding_slashing: AdaptorSignature,
+}
+
+impl MemberSignatures {
+    fn read(&self) -> Result<Member, String> {
+        let adaptor = |name, bytes: &Binary| field(name, AdaptorSignature::from_slice(&bytes.0));
+        Ok(Member {
+            slashing: adaptor("covenant_signatures.slashing", &self.slashing)?,
+            unbonding: CovenantSignature {
+                key: field(
+                    "covenant_signatures.key",
+                    CovenantKey::from_slice(&self.key.0),
+                )?,
+                signature: signature("covenant_signatures.unbonding", &self.unbonding)?,
+            },
+            unbonding_slashing: adaptor(
+                "covenant_signatures.unbonding_slashing",
+                &self.unbonding_slashing,
+            )?,
+        })
+    }
+}
+
+/// An outpoint's place in the order of the contract's list.
+pub(super) fn position(outpoint: &OutPoint) -> ([u8; 32], u32) {
+    (outpoint.txid.to_byte_array(), outpoint.vout)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const PROVIDER: &str = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+    fn stake(status: &Value) -> Stake {
+        serde_json::from_value(json!({
+            "outpoint": format!("{}:1", "ab".repeat(32)),
+            "provider": PROVIDER,
+            "staker": PROVIDER,
+            "covenant": 0,
+            "value": 100_000,
+            "reward_address": "wasm1",
+            "start": 100,
+            "end": 1_100,
+            "expires": 1_000,
+            "status": status,
+            "unvested": "0",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn where_a_stake_stands_is_said_in_the_words_of_delegations() {
+        use DelegationStatus::{Active, Expired, Unbonded, Verified};
+        for (status, expected, may_expire) in [
+            (json!({ "pending": { "since": 110 } }), Verified, true),
+            (json!({ "unproven": {} }), Verified, true),
+            (json!({ "active": {} }), Active, true),
+            (
+                json!({ "ended": { "reason": { "spent": { "height": 120 } } } }),
+                Unbonded,
+                false,
+            ),
+            (
+                json!({ "ended": { "reason": { "expired": {} } } }),
+                Expired,
+                false,
+            ),
+            (
+                json!({ "ended": { "reason": { "conflict": {} } } }),
+                Expired,
+                false,
+            ),
+            (
+                json!({ "ended": { "reason": { "dropped": {} } } }),
+                Expired,
+                false,
+            ),
+        ] {
+            let stake = stake(&status);
+            assert_eq!(stake.delegation_status(), expected, "{status}");
+            assert_eq!(stake.has_expired(1_000), may_expire, "{status}");
+            assert!(!stake.has_expired(999), "{status}");
+        }
+    }
+}
