@@ -18,9 +18,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn instantiate(
     deps: DepsMut,
     env: Env,
-    _info: MessageInfo,
+    info: MessageInfo,
     msg: InstantiateMsg,
 ) -> Result<Response, ContractError> {
+    check_no_coins(&info)?;
     set_contract_version(deps.storage, NAME, VERSION)?;
     beginning::begin(deps.storage, deps.api, env.block.time.seconds(), &msg)?;
     Ok(Response::new()
@@ -37,6 +38,7 @@ pub fn execute(
     info: MessageInfo,
     msg: ExecuteMsg,
 ) -> Result<Response, ContractError> {
+    check_no_coins(&info)?;
     match msg {
         ExecuteMsg::Headers { parent_height, raw } => {
             let config = store::config(deps.storage)?;
@@ -78,6 +80,15 @@ pub fn query(deps: Deps, env: Env, msg: QueryMsg) -> Result<Binary, ContractErro
         QueryMsg::Config {} => to_json_binary(&config(store::config(deps.storage)?)),
     };
     Ok(answer?)
+}
+
+/// Nobody could get them out again.
+fn check_no_coins(info: &MessageInfo) -> Result<(), ContractError> {
+    if info.funds.is_empty() {
+        Ok(())
+    } else {
+        Err(ContractError::Coins)
+    }
 }
 
 fn bring_headers(

@@ -83,6 +83,9 @@ pub enum ContractError {
         "chainwork must be 32 bytes, below 2^128, and not less than the work of the headers given"
     )]
     Chainwork,
+    /// Coins with a message.
+    #[error("this contract takes no coins")]
+    Coins,
     /// Somebody who may not bring headers.
     #[error("{0} is not among the submitters")]
     NotASubmitter(Addr),

@@ -2,7 +2,7 @@
 
 use btc_light::ContractError;
 use btc_light::msg::{ConfigResponse, ExecuteMsg, InstantiateMsg, Network, QueryMsg};
-use cosmwasm_std::{HexBinary, testing::MockApi};
+use cosmwasm_std::{HexBinary, coins, testing::MockApi};
 
 use crate::contract::{Contract, beginning_at, raw};
 use crate::miner::{self, Chain};
@@ -194,6 +194,22 @@ fn work_and_period_must_fit_the_headers() {
         Contract::try_new(miner::NOW, msg).err(),
         Some(ContractError::EpochStartTime { height: 0, .. })
     ));
+}
+
+#[test]
+fn coins_are_refused_with_every_message_and_at_the_beginning() {
+    let (mut chain, coins) = (Chain::of(15), coins(1, "stake"));
+    let refused = Contract::try_new_with(miner::NOW, &coins, beginning_at(&chain));
+    assert!(matches!(refused.err(), Some(ContractError::Coins)));
+    let mut contract = Contract::at(&chain);
+    chain.mine(1);
+    let msg = ExecuteMsg::Headers {
+        parent_height: 15,
+        raw: raw(chain.above(15)),
+    };
+    let refused = contract.execute_with("anybody", &coins, msg);
+    assert!(matches!(refused, Err(ContractError::Coins)));
+    assert_eq!(contract.tip().height, 15);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use btc_light::msg::{
 use cosmwasm_std::testing::{
     MockApi, MockQuerier, MockStorage, message_info, mock_dependencies, mock_env,
 };
-use cosmwasm_std::{Binary, Env, HexBinary, OwnedDeps, Response, Timestamp, from_json};
+use cosmwasm_std::{Binary, Coin, Env, HexBinary, OwnedDeps, Response, Timestamp, from_json};
 use serde::de::DeserializeOwned;
 use staking::inclusion::InclusionProof;
 
@@ -57,10 +57,19 @@ pub(crate) fn beginning_at(chain: &Chain) -> InstantiateMsg {
 impl Contract {
     /// On a chain whose present block has this time.
     pub(crate) fn try_new(now: u64, msg: InstantiateMsg) -> Result<Self, ContractError> {
+        Self::try_new_with(now, &[], msg)
+    }
+
+    /// The same with coins.
+    pub(crate) fn try_new_with(
+        now: u64,
+        funds: &[Coin],
+        msg: InstantiateMsg,
+    ) -> Result<Self, ContractError> {
         let mut deps = mock_dependencies();
         let mut env = mock_env();
         env.block.time = Timestamp::from_seconds(now);
-        let info = message_info(&deps.api.addr_make("creator"), &[]);
+        let info = message_info(&deps.api.addr_make("creator"), funds);
         instantiate(deps.as_mut(), env.clone(), info, msg)?;
         Ok(Self { deps, env })
     }
@@ -79,7 +88,16 @@ impl Contract {
         sender: &str,
         msg: ExecuteMsg,
     ) -> Result<Response, ContractError> {
-        let info = message_info(&self.deps.api.addr_make(sender), &[]);
+        self.execute_with(sender, &[], msg)
+    }
+
+    pub(crate) fn execute_with(
+        &mut self,
+        sender: &str,
+        funds: &[Coin],
+        msg: ExecuteMsg,
+    ) -> Result<Response, ContractError> {
+        let info = message_info(&self.deps.api.addr_make(sender), funds);
         execute(self.deps.as_mut(), self.env.clone(), info, msg)
     }
 
