@@ -117,7 +117,7 @@ pub(crate) fn advance(
     store::set_recent(storage, extent, &branch)?;
     let first = extent
         .first
-        .max(height.saturating_sub(RING).saturating_add(1));
+        .max(height.saturating_add(1).saturating_sub(RING));
     store::set_extent(storage, Extent { first, tip: height })?;
     let reorg = (depth > 0).then_some(Reorg { fork_height, depth });
     if let Some(reorg) = reorg {

@@ -250,3 +250,25 @@ fn the_ring_forgets_all_but_every_hundred_and_forty_fourth() {
     contract.headers(6_005, fork.above(6_005)).unwrap();
     assert_eq!(contract.tip().hash, fork.last().block_hash());
 }
+
+#[test]
+fn the_first_header_of_all_is_kept_while_the_ring_has_its_place_and_for_good_afterwards() {
+    let begun = Chain::of(10);
+    let mut contract = Contract::at(&begun);
+    let mut chain = begun;
+    chain.mine(4_031 - 10 + 1);
+    for (known, tip) in [(10, 11), (11, 1_000), (1_000, 2_900), (2_900, 4_031)] {
+        let batch = &chain.above(known)[..(tip - known) as usize];
+        contract.headers(known, batch).unwrap();
+        let first = contract.header(0).unwrap();
+        assert_eq!(first.hash, chain.headers()[0].block_hash());
+        assert!(first.chainwork.is_some(), "it is in the ring at {tip}");
+    }
+    // The next header takes its place; it is a multiple of 144, so it is kept.
+    contract.headers(4_031, chain.above(4_031)).unwrap();
+    let first = contract.header(0).unwrap();
+    assert_eq!(first.hash, chain.headers()[0].block_hash());
+    assert_eq!(first.chainwork, None);
+    let second = contract.header(1).unwrap();
+    assert!(second.chainwork.is_some(), "the ring begins with it");
+}
