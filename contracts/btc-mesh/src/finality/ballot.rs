@@ -4,7 +4,7 @@ use bitcoin::hashes::{Hash, sha256};
 use cosmwasm_std::{Event, Storage};
 use eots::commitment::{Proof, ProofError, leaf_hash};
 use eots::curve::Curve;
-use eots::{ExtractError, ParseError, PublicRandomness, SecretKey, Signature, SignedHash};
+use eots::{ParseError, PublicRandomness, SecretKey, Signature, SignedHash};
 use mesh_core::Domain;
 use mesh_core::table::{Entry, TableHead};
 use mesh_core::vote;
@@ -72,9 +72,6 @@ pub enum VoteRefusal {
     /// Not a vote for this hash under these tables.
     #[error("the signature is no vote for this hash under the tables of this instance")]
     Signature,
-    /// Two different votes that do not give the key, which no signer makes.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
 }
 
 /// Why one vote was not taken.
@@ -101,7 +98,7 @@ impl From<ContractError> for Failure {
 /// What a vote is beside the one that was kept before.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The first one, which is kept now.
+    /// The first one under its randomness, which is kept now.
     First,
     /// The same again.
     Known,
@@ -160,7 +157,11 @@ pub fn refused(item: &VoteItem, reason: &impl ToString) -> Event {
 }
 
 impl Ballot<'_> {
-    /// Checks a vote of a provider with this entry in the table, and keeps it unless its place for the checkpoint is taken.
+    /// Checks a vote of a provider with this entry in the table, and keeps it unless it is known or gives the key away.
+    ///
+    /// Every vote that is kept was verified when it was taken, so another one under its randomness gives the key. A table
+    /// has one randomness for a checkpoint: what gives none is from another table that had the checkpoint, before a resume or
+    /// a pin, and takes no place away. Nor is it forgotten, for a later table may have its randomness again.
     pub fn take(
         &self,
         storage: &mut dyn Storage,
@@ -170,16 +171,20 @@ impl Ballot<'_> {
         let pk = &entry.provider;
         let randomness = PublicRandomness::from_bytes(item.r.0)?;
         let vote = self.verify(entry, item, &randomness)?;
-        let Some(first) = tally::vote(storage, self.window, item.k, pk)? else {
-            tally::keep(storage, self.window, pk, &vote);
-            return Ok(Outcome::First);
-        };
-        if first.message_hash == vote.message_hash {
-            return Ok(Outcome::Known);
+        let mut votes = tally::kept(storage, self.window, item.k, pk)?;
+        for kept in &votes {
+            if kept.message_hash == vote.message_hash {
+                return Ok(Outcome::Known);
+            }
+            let (first, second) = (signed(kept), signed(&vote));
+            let key = eots::extract_from_hashes(&self.curve, pk, &randomness, first, second);
+            if let Ok(key) = key {
+                return Ok(Outcome::Equivocation(key));
+            }
         }
-        let (first, second) = (signed(&first), signed(&vote));
-        let key = eots::extract_from_hashes(&self.curve, pk, &randomness, first, second)?;
-        Ok(Outcome::Equivocation(key))
+        votes.push(vote);
+        tally::keep(storage, self.window, pk, item.k, &votes);
+        Ok(Outcome::First)
     }
 
     /// Checks that a vote was signed by the table's provider, under the table's randomness, for these very tables.

@@ -114,8 +114,8 @@ pub(crate) fn resume(
     let k = clock.next;
     for provider in &exclude {
         // What was signed ahead under the table of an earlier era is no vote under this one.
-        let vote = tally::vote(storage, context.params().window, k, provider)?;
-        if vote.is_some_and(|vote| vote.epoch == clock.epoch) {
+        let votes = tally::kept(storage, context.params().window, k, provider)?;
+        if votes.iter().any(|vote| vote.epoch == clock.epoch) {
             let provider = *provider;
             return Err(GovernanceError::Voted { provider, k }.into());
         }

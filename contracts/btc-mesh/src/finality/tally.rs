@@ -1,7 +1,8 @@
 //! Votes and what they add up to.
 //!
 //! A vote is kept until another checkpoint takes its place in the ring, so that a second one at the same checkpoint is
-//! seen. A tally is kept until its checkpoint is final.
+//! seen; where a checkpoint passed from one table to another under which the provider had other randomness, one for each.
+//! A tally is kept until its checkpoint is final.
 
 use cosmwasm_std::{Order, Storage};
 use cw_storage_plus::Map;
@@ -11,11 +12,15 @@ use super::tables::Listed;
 use crate::ContractError;
 use crate::msg::{self, Bytes32};
 
-/// Raw bytes: BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature. Key: place in the ring, provider.
+/// Raw bytes of one vote or more for a checkpoint, each BE64(checkpoint) ‖ BE64(epoch) ‖ SHA-256 of the message ‖ signature.
+/// Key: place in the ring, provider.
 const VOTES: Map<(u32, &[u8]), ()> = Map::new("v");
 /// Raw bytes: BE64(weight) ‖ BE128(voters). Key: checkpoint, what is voted for: the header's hash, on a mirror with the next
 /// root after it.
 const TALLIES: Map<(u64, &[u8]), ()> = Map::new("y");
+
+/// Length of a vote as it is kept.
+const VOTE_LENGTH: usize = 80;
 
 /// A vote as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,21 +33,19 @@ pub(super) struct StoredVote {
     pub(super) signature: Signature,
 }
 
-/// The vote in a provider's place for a checkpoint, where it is for this very checkpoint.
-pub(super) fn vote(
+/// The votes in a provider's place for a checkpoint, where they are for this very checkpoint.
+pub(super) fn kept(
     storage: &dyn Storage,
     window: u32,
     checkpoint: u64,
     pk: &PublicKey,
-) -> Result<Option<StoredVote>, ContractError> {
-    let Some(bytes) = storage.get(&VOTES.key((place(window, checkpoint), pk.as_bytes()))) else {
-        return Ok(None);
-    };
-    let stored = parse(&bytes).ok_or(ContractError::CorruptVote(checkpoint))?;
-    Ok(Some(stored).filter(|stored| stored.checkpoint == checkpoint))
+) -> Result<Vec<StoredVote>, ContractError> {
+    let mut votes = at(storage, place(window, checkpoint), pk)?;
+    votes.retain(|vote| vote.checkpoint == checkpoint);
+    Ok(votes)
 }
 
-/// The votes that are kept of a provider, ascending by checkpoint.
+/// All votes that are kept of a provider, ascending by checkpoint.
 pub(crate) fn votes(
     storage: &dyn Storage,
     window: u32,
@@ -50,34 +53,54 @@ pub(crate) fn votes(
 ) -> Result<Vec<msg::KeptVote>, ContractError> {
     let mut votes = Vec::new();
     for place in 0..window.saturating_mul(2) {
-        let Some(bytes) = storage.get(&VOTES.key((place, pk.as_bytes()))) else {
-            continue;
-        };
-        let stored = parse(&bytes).ok_or(ContractError::CorruptVote(place.into()))?;
-        votes.push(msg::KeptVote {
-            k: stored.checkpoint,
-            epoch: stored.epoch,
-            message_hash: Bytes32(stored.message_hash),
-            s: Bytes32(stored.signature.to_bytes()),
-        });
+        for stored in at(storage, place, pk)? {
+            votes.push(msg::KeptVote {
+                k: stored.checkpoint,
+                epoch: stored.epoch,
+                message_hash: Bytes32(stored.message_hash),
+                s: Bytes32(stored.signature.to_bytes()),
+            });
+        }
     }
     votes.sort_by_key(|vote| vote.k);
     Ok(votes)
 }
 
-/// Keeps a vote.
-pub(super) fn keep(storage: &mut dyn Storage, window: u32, pk: &PublicKey, vote: &StoredVote) {
-    let bytes = [
-        vote.checkpoint.to_be_bytes().as_slice(),
-        &vote.epoch.to_be_bytes(),
-        &vote.message_hash,
-        vote.signature.as_bytes(),
-    ]
-    .concat();
+/// What is in a provider's place.
+fn at(storage: &dyn Storage, place: u32, pk: &PublicKey) -> Result<Vec<StoredVote>, ContractError> {
+    let bytes = storage.get(&VOTES.key((place, pk.as_bytes())));
+    bytes
+        .unwrap_or_default()
+        .chunks(VOTE_LENGTH)
+        .map(|vote| parse(vote).ok_or(ContractError::CorruptVote(place.into())))
+        .collect()
+}
+
+/// Keeps votes of a provider for one checkpoint in place of all that it had there.
+pub(super) fn keep(
+    storage: &mut dyn Storage,
+    window: u32,
+    pk: &PublicKey,
+    checkpoint: u64,
+    votes: &[StoredVote],
+) {
+    let votes: Vec<_> = votes.iter().flat_map(|vote| vote.to_bytes()).collect();
     storage.set(
-        &VOTES.key((place(window, vote.checkpoint), pk.as_bytes())),
-        &bytes,
+        &VOTES.key((place(window, checkpoint), pk.as_bytes())),
+        &votes,
     );
+}
+
+impl StoredVote {
+    fn to_bytes(self) -> Vec<u8> {
+        [
+            self.checkpoint.to_be_bytes().as_slice(),
+            &self.epoch.to_be_bytes(),
+            &self.message_hash,
+            self.signature.as_bytes(),
+        ]
+        .concat()
+    }
 }
 
 /// Who voted for one thing, and what they weigh.

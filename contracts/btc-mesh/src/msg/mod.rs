@@ -366,7 +366,8 @@ pub enum QueryMsg {
         /// The checkpoint.
         k: u64,
     },
-    /// The votes of a provider that are kept: at most one for each checkpoint near the next one.
+    /// The votes of a provider that are kept, for checkpoints near the next one: one for each, or where a checkpoint passed to
+    /// another table under which the provider has other randomness, one for each of these.
     #[returns(VotesResponse)]
     Votes {
         /// Its key.

@@ -4,7 +4,7 @@ use btc_mesh::msg::FinalizedResponse;
 use btc_mirror::msg::{ExecuteMsg, QueryMsg};
 use btc_mirror::{Bound, ContractError};
 
-use crate::mirror::{Mirror, beginning, refusal};
+use crate::mirror::{Mirror, attribute, beginning, refusal};
 use crate::pair::Pair;
 use crate::rig::block_hash;
 use crate::subject::{EPOCH, sealed, secret_key};
@@ -109,6 +109,46 @@ fn late_votes_under_the_table_before_a_resume_make_nothing_final_that_a_pin_woul
     let here = pair.mirror.finalized(1).unwrap();
     assert!(here.era == 0 && !here.decreed);
     assert!(pair.subject.finalized(1).unwrap().decreed);
+}
+
+/// A pair in which only the mirror saw provider 0 vote ahead for checkpoint 2, and which a resume and a pin led to a new era
+/// that has this checkpoint; before it, the provider may commit anew.
+fn voted_ahead_unseen(commit: impl FnOnce(&mut Pair)) -> Pair {
+    let mut pair = Pair::four();
+    pair.finalise_next();
+    let unseen = pair.subject.vote(0, 2);
+    assert!(pair.mirror.cast(&[unseen]).is_empty());
+    commit(&mut pair);
+    pair.subject.resume();
+    pair.mirror.bring(&pair.subject.rig.bitcoin);
+    pair.mirror.repin(pair.subject.table(1)).unwrap();
+    pair
+}
+
+#[test]
+fn a_vote_of_an_earlier_era_that_the_subject_never_saw_keeps_no_vote_of_this_one_away() {
+    let mut pair = voted_ahead_unseen(|pair| {
+        pair.subject.cheat(0);
+    });
+    pair.finalise_by(&[0, 1, 2]);
+    let here = pair.mirror.finalized(2).unwrap();
+    assert_eq!(here, pair.subject.finalized(2).unwrap());
+    assert_eq!((here.era, here.voted), (1, 3_000_000));
+    // Its place is taken from now on.
+    let second = pair
+        .subject
+        .signed(&pair.subject.table(1), 0, (2, [0x99; 32]), None);
+    let events = pair.mirror.cast(&[second]);
+    assert!(attribute(&events, "slashed", "sk").is_some());
+}
+
+#[test]
+fn a_vote_of_an_earlier_era_and_one_of_this_give_the_key_away_under_the_same_randomness() {
+    let mut pair = voted_ahead_unseen(|_| ());
+    let pk = pair.subject.providers[0].pk();
+    let vote = pair.subject.vote(0, 2);
+    let events = pair.mirror.cast(&[vote]);
+    assert_eq!(attribute(&events, "slashed", "pk").unwrap(), pk.to_string());
 }
 
 #[test]

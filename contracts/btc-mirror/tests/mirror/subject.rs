@@ -112,6 +112,15 @@ impl Subject {
         }
     }
 
+    /// From its next table on, a provider has other randomness than the convention derives.
+    pub(crate) fn cheat(&mut self, number: usize) {
+        let key = self.providers[number].key.clone();
+        let other = Domain::from_bytes([0xe0; 32]);
+        let cheat = Voter::with_randomness(key, self.rig.domain(), other, COMMITTED);
+        self.rig.execute(cheat.commit(2)).unwrap();
+        self.providers[number] = cheat;
+    }
+
     pub(crate) fn epoch(&self) -> u64 {
         self.rig.status().epoch
     }

@@ -327,10 +327,10 @@ impl Fork {
         self.save(number, |provider| provider.sats = weight);
     }
 
-    /// Commits to the other randomness, as its newest commit.
-    pub(crate) fn commit_otherwise(&mut self, number: usize) {
+    /// Commits to one kind of randomness, as its newest commit.
+    pub(crate) fn commit_to(&mut self, number: usize, randomness: Randomness) {
         self.save(number, |provider| {
-            provider.commits = vec![PROVIDERS[number].commit(Randomness::Other)];
+            provider.commits = vec![PROVIDERS[number].commit(randomness)];
         });
     }
 

@@ -185,7 +185,7 @@ impl Run {
         }
         if !self.byzantine.is_empty() && self.dice.chance(30) {
             let cheat = self.dice.pick(&self.byzantine);
-            self.forks[0].commit_otherwise(cheat);
+            self.forks[0].commit_to(cheat, Randomness::Other);
         }
     }
 

@@ -38,6 +38,12 @@ fn vote(fork: &Fork, number: usize, k: u64, hash: [u8; 32]) -> VoteItem {
     PROVIDERS[number].vote(Randomness::Derived, k, hash, &message)
 }
 
+/// Provider 0's vote under one kind of randomness.
+fn vote_under(fork: &Fork, randomness: Randomness, k: u64, hash: [u8; 32]) -> VoteItem {
+    let message = fork.message(k, &hash).unwrap();
+    PROVIDERS[0].vote(randomness, k, hash, &message)
+}
+
 fn cast(fork: &mut Fork, number: usize, k: u64) -> Vec<Event> {
     let item = vote(fork, number, k, hash(k));
     fork.cast(&item)
@@ -148,7 +154,7 @@ fn rule_2_the_last_checkpoint_is_voted_for_together_with_the_next_table_only() {
 #[test]
 fn rule_3_only_the_randomness_in_the_table_counts() {
     let mut fork = four();
-    fork.commit_otherwise(0);
+    fork.commit_to(0, Randomness::Other);
     let message = fork.message(0, &hash(0)).unwrap();
     let item = PROVIDERS[0].vote(Randomness::Other, 0, hash(0), &message);
     assert!(refusal(&fork.cast(&item)).contains("does not lead to the commitment"));
@@ -489,6 +495,66 @@ fn what_was_voted_ahead_of_a_resume_counts_for_nothing_after_it() {
     fork.act(|storage, context| resume(storage, context, &decision))
         .unwrap();
     assert_eq!(fork.head().total, 20);
+}
+
+/// Decrees the next checkpoint, so that a new era begins after it.
+fn resume_next(fork: &mut Fork) {
+    fork.bitcoin.tip.height += 1;
+    let decision = Decision {
+        hash: hash(fork.next()).into(),
+        exclude: &[],
+        drop: &[],
+    };
+    fork.act(|storage, context| resume(storage, context, &decision))
+        .unwrap();
+    fork.height += 1_000;
+}
+
+/// Provider 0 voted for checkpoint 2 ahead of a resume, and votes for it again under other randomness after it.
+fn two_kinds() -> Fork {
+    let mut fork = four();
+    cast(&mut fork, 0, 2);
+    fork.commit_to(0, Randomness::Other);
+    resume_next(&mut fork);
+    let item = vote_under(&fork, Randomness::Other, 2, hash(2));
+    // The same again is nothing.
+    for _ in 0..2 {
+        assert_eq!(refusal(&fork.cast(&item)), "");
+    }
+    fork
+}
+
+fn is_slashed_by(fork: &mut Fork, item: &VoteItem) -> bool {
+    fork.cast(item).iter().any(|event| event.ty == "slashed")
+}
+
+#[test]
+fn a_vote_ahead_of_a_resume_takes_no_place_away_under_other_randomness() {
+    let mut fork = two_kinds();
+    let tallies = fork.act(|storage, _| crate::finality::tallies(storage, 2));
+    let weights: Vec<_> = tallies.unwrap().iter().map(|tally| tally.weight).collect();
+    assert_eq!(weights, [10], "it counts, and once");
+    let second = vote_under(&fork, Randomness::Other, 2, [0x99; 32]);
+    assert!(is_slashed_by(&mut fork, &second));
+}
+
+#[test]
+fn a_vote_ahead_of_a_resume_is_not_forgotten_for_one_under_other_randomness() {
+    let mut fork = two_kinds();
+    fork.commit_to(0, Randomness::Derived);
+    resume_next(&mut fork);
+    assert_eq!(fork.next(), 2);
+    let third = vote_under(&fork, Randomness::Derived, 2, hash(2));
+    assert!(is_slashed_by(&mut fork, &third));
+}
+
+#[test]
+fn a_vote_ahead_of_a_resume_and_one_after_it_give_the_key_under_the_same_randomness() {
+    let mut fork = four();
+    cast(&mut fork, 0, 2);
+    resume_next(&mut fork);
+    let second = vote(&fork, 0, 2, hash(2));
+    assert!(is_slashed_by(&mut fork, &second));
 }
 
 #[test]

@@ -15,19 +15,32 @@ use super::instance::{Rig, sign};
 pub(crate) struct Voter {
     pub(crate) key: SecretKey,
     domain: Domain,
+    /// What its randomness is derived for: the domain, but for a cheat.
+    derived_for: Domain,
     leaves: Vec<PublicRandomness>,
     tree: Tree,
 }
 
 impl Voter {
     pub(crate) fn new(key: SecretKey, domain: Domain, checkpoints: u64) -> Self {
+        Self::with_randomness(key, domain, domain, checkpoints)
+    }
+
+    /// With randomness derived for something else than the domain, as only a cheat has it.
+    pub(crate) fn with_randomness(
+        key: SecretKey,
+        domain: Domain,
+        derived_for: Domain,
+        checkpoints: u64,
+    ) -> Self {
         let leaves: Vec<_> = (0..checkpoints)
-            .map(|k| derive_for_checkpoint(&key, domain.as_bytes(), k).public())
+            .map(|k| derive_for_checkpoint(&key, derived_for.as_bytes(), k).public())
             .collect();
         let tree = Tree::from_leaves(leaves.iter().copied()).unwrap();
         Self {
             key,
             domain,
+            derived_for,
             leaves,
             tree,
         }
@@ -89,7 +102,7 @@ impl Voter {
         reason = "rules are tried out, with keys of no value"
     )]
     pub(crate) fn sign(&self, k: u64, message: &[u8]) -> (Bytes32, Bytes32) {
-        let nonce = derive_for_checkpoint(&self.key, self.domain.as_bytes(), k);
+        let nonce = derive_for_checkpoint(&self.key, self.derived_for.as_bytes(), k);
         let r = Bytes32(nonce.public().to_bytes());
         let signature = eots::sign(&self.key, nonce, message).unwrap();
         (r, Bytes32(signature.to_bytes()))
