@@ -7,20 +7,21 @@
 
 use btc_mesh::ContractError;
 use btc_mesh::finality::tables::Listed;
-use btc_mesh::finality::tally::{self, Count};
+use btc_mesh::finality::tally::{Additions, Count};
 use cosmwasm_std::Storage;
 
 /// Counts one more vote of a provider for a checkpoint that is not final, unless it counts already.
 pub(crate) fn count(
-    storage: &mut dyn Storage,
+    storage: &dyn Storage,
+    tallies: &mut Additions,
     checkpoint: u64,
     choice: &[u8],
     listed: &Listed,
 ) -> Result<(), ContractError> {
     let vote = Count::of(listed);
-    let shared = tally::count(storage, checkpoint, choice)?;
+    let shared = tallies.count(storage, checkpoint, choice)?;
     if shared.is_some_and(|count| count.voters & vote.voters == 0) {
-        tally::add(storage, checkpoint, choice, &vote)?;
+        tallies.add(checkpoint, choice, &vote)?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use btc_mesh::VoteRefusal;
 use btc_mesh::finality::ballot::{self, Ballot, Failure, Outcome};
-use btc_mesh::finality::tally::Count;
-use btc_mesh::finality::{tables, tally};
+use btc_mesh::finality::tables;
+use btc_mesh::finality::tally::{Additions, Count};
 use cosmwasm_std::{Event, Storage};
 use eots::PublicKey;
 use mesh_core::table::TableHead;
@@ -31,8 +31,9 @@ pub(crate) fn cast(
     ballot::check_count(items.len())?;
     let polls = Polls::open(storage)?;
     let mut events = Vec::new();
+    let mut tallies = Additions::default();
     for item in items {
-        match polls.take(storage, context, item) {
+        match polls.take(storage, context, item, &mut tallies) {
             Ok(Outcome::First | Outcome::Known) => {}
             Ok(Outcome::Equivocation(key)) => {
                 let pk = PublicKey::from_checked_bytes(item.vote.pk.0);
@@ -42,6 +43,7 @@ pub(crate) fn cast(
             Err(Failure::Fault(fault)) => return Err(fault.into()),
         }
     }
+    tallies.save(storage)?;
     events.extend(finalise(storage, context)?);
     Ok(events)
 }
@@ -65,6 +67,7 @@ impl Polls {
         storage: &mut dyn Storage,
         context: &Context<'_>,
         item: &MirroredVote,
+        tallies: &mut Additions,
     ) -> Result<Outcome, Failure> {
         let vote = &item.vote;
         let window = context.config.window;
@@ -89,8 +92,10 @@ impl Polls {
             let hash = vote.hash.0;
             let choice = Choice { hash, next_root }.to_bytes();
             match outcome {
-                Outcome::First => tally::add(storage, vote.k, &choice, &Count::of(&listed))?,
-                Outcome::Equivocation(_) => forged::count(storage, vote.k, &choice, &listed)?,
+                Outcome::First => tallies.add(vote.k, &choice, &Count::of(&listed))?,
+                Outcome::Equivocation(_) => {
+                    forged::count(storage, tallies, vote.k, &choice, &listed)?;
+                }
                 Outcome::Known => {}
             }
         }

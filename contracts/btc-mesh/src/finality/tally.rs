@@ -121,10 +121,11 @@ impl Count {
         }
     }
 
-    /// Of both; `None` where the sum is no number of satoshi.
-    pub(super) fn and(&self, other: &Self) -> Option<Self> {
-        Some(Self {
-            weight: self.weight.checked_add(other.weight)?,
+    /// Of both at a checkpoint.
+    fn and(&self, other: &Self, checkpoint: u64) -> Result<Self, ContractError> {
+        let weight = self.weight.checked_add(other.weight);
+        Ok(Self {
+            weight: weight.ok_or(ContractError::CorruptVote(checkpoint))?,
             voters: self.voters | other.voters,
         })
     }
@@ -143,23 +144,56 @@ impl Count {
     }
 }
 
-/// Adds to what is voted for at a checkpoint.
-pub fn add(
-    storage: &mut dyn Storage,
-    checkpoint: u64,
-    choice: &[u8],
-    count: &Count,
-) -> Result<(), ContractError> {
-    let sum = self::count(storage, checkpoint, choice)?
-        .unwrap_or_default()
-        .and(count)
-        .ok_or(ContractError::CorruptVote(checkpoint))?;
-    storage.set(&TALLIES.key((checkpoint, choice)), &sum.to_bytes());
-    Ok(())
+/// What a message's votes add to tallies, so that each tally is written once for all of them.
+#[derive(Debug, Default)]
+pub struct Additions(Vec<(u64, Vec<u8>, Count)>);
+
+impl Additions {
+    /// Adds to what is voted for at a checkpoint.
+    pub fn add(
+        &mut self,
+        checkpoint: u64,
+        choice: &[u8],
+        count: &Count,
+    ) -> Result<(), ContractError> {
+        let mut tallies = self.0.iter_mut();
+        match tallies.find(|(k, of, _)| *k == checkpoint && of == choice) {
+            Some((_, _, sum)) => *sum = sum.and(count, checkpoint)?,
+            None => self.0.push((checkpoint, choice.to_vec(), *count)),
+        }
+        Ok(())
+    }
+
+    /// Who voted for one thing, with what was added; `None` where nobody did.
+    pub fn count(
+        &self,
+        storage: &dyn Storage,
+        checkpoint: u64,
+        choice: &[u8],
+    ) -> Result<Option<Count>, ContractError> {
+        let stored = count(storage, checkpoint, choice)?;
+        let mut tallies = self.0.iter();
+        let added = tallies.find(|(k, of, _)| *k == checkpoint && of == choice);
+        match (stored, added) {
+            (Some(stored), Some((_, _, added))) => stored.and(added, checkpoint).map(Some),
+            (stored, added) => Ok(stored.or(added.map(|(_, _, added)| *added))),
+        }
+    }
+
+    /// Writes the tallies.
+    pub fn save(&self, storage: &mut dyn Storage) -> Result<(), ContractError> {
+        for (checkpoint, choice, _) in &self.0 {
+            let sum = self
+                .count(storage, *checkpoint, choice)?
+                .unwrap_or_default();
+            storage.set(&TALLIES.key((*checkpoint, choice)), &sum.to_bytes());
+        }
+        Ok(())
+    }
 }
 
 /// Who voted for one thing at a checkpoint that is not final; `None` where nobody did.
-pub fn count(
+fn count(
     storage: &dyn Storage,
     checkpoint: u64,
     choice: &[u8],

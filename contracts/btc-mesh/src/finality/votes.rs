@@ -8,11 +8,10 @@ use super::ballot::{self, Ballot, Failure, Outcome, VoteRefusal};
 use super::checkpoints::{finalise_from, in_force};
 use super::clock::{self, Clock};
 use super::finals::final_at;
-use super::tables::Listed;
-use super::tally::Count;
-use super::{evidence, tables, tally};
+use super::tally::{Additions, Count};
+use super::{evidence, tables};
 use crate::context::Context;
-use crate::msg::{Bytes32, VoteItem};
+use crate::msg::VoteItem;
 use crate::{ContractError, provider, reward};
 
 /// What votes are taken under: the table in force and the one before.
@@ -61,30 +60,15 @@ pub(crate) fn cast(
 /// What a message's votes add up to, so that it is written once for all of them.
 #[derive(Default)]
 struct Counted {
-    /// Checkpoint, hash of the header, and who voted for it.
-    tallies: Vec<(u64, Bytes32, Count)>,
+    tallies: Additions,
     /// Of each vote for what is final already, its epoch and the bit of its voter.
     late: Vec<(u64, u128)>,
 }
 
 impl Counted {
-    fn add(&mut self, item: &VoteItem, listed: &Listed) -> Result<(), ContractError> {
-        let vote = Count::of(listed);
-        let mut tallies = self.tallies.iter_mut();
-        match tallies.find(|(k, hash, _)| (*k, *hash) == (item.k, item.hash)) {
-            Some((k, _, count)) => {
-                *count = count.and(&vote).ok_or(ContractError::CorruptVote(*k))?;
-            }
-            None => self.tallies.push((item.k, item.hash, vote)),
-        }
-        Ok(())
-    }
-
     /// Writes it; votes are for the epoch in force and the one before.
     fn save(&self, storage: &mut dyn Storage, in_force: u64) -> Result<(), ContractError> {
-        for (k, hash, count) in &self.tallies {
-            tally::add(storage, *k, &hash.0, count)?;
-        }
+        self.tallies.save(storage)?;
         for epoch in in_force.saturating_sub(1)..=in_force {
             let late = self.late.iter().filter(|(of, _)| *of == epoch);
             let voters: Vec<_> = late.map(|(_, bit)| *bit).collect();
@@ -145,7 +129,8 @@ impl Polls {
         let outcome = ballot.take(storage, &listed.entry, item)?;
         if matches!(outcome, Outcome::First) {
             if item.k >= self.clock.next {
-                counted.add(item, &listed)?;
+                let vote = Count::of(&listed);
+                counted.tallies.add(item.k, &item.hash.0, &vote)?;
             } else if self.is_rewarded_late(storage, epoch, item)? {
                 counted.late.push((epoch, listed.bit()));
             }
