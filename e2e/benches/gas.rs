@@ -12,6 +12,7 @@
 use anyhow::{Context as _, ensure};
 use bitcoin::Amount;
 use bitcoin::consensus::serialize;
+use bitcoin::hashes::{Hash as _, sha256};
 use chain::wasm::Executed;
 use eots::SecretKey;
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ const BATCH: usize = 50;
 const REFUSED: usize = 40;
 
 /// What some of it may be at most.
-const LIMITS: [(&str, u64); 8] = [
+const LIMITS: [(&str, u64); 9] = [
     ("header, in a batch of 144, each", 7_000),
     ("stake registration, quorum 6 of 9", 450_000),
     ("EOTS verification", 1_500),
@@ -51,6 +52,7 @@ const LIMITS: [(&str, u64); 8] = [
     ("vote, each further one of a message", 22_000),
     ("roll with 100 entries", 2_000_000),
     ("evidence of two messages", 120_000),
+    ("evidence of two hashes", 120_000),
     ("a key as it is", 120_000),
 ];
 
@@ -88,7 +90,7 @@ async fn main() -> anyhow::Result<()> {
     let providers = bench.providers().await?;
     let stakes = bench.stakes(&providers).await?;
     bench.votes(&providers).await?;
-    bench.evidence(&providers[PROVIDERS - 2..]).await?;
+    bench.evidence(&providers[PROVIDERS - 3..]).await?;
     bench.spend(&stakes[0]).await?;
     bench.rewards(&providers, &stakes).await?;
     bench.print()
@@ -252,29 +254,28 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Of two providers: two messages under one randomness, and the key as it is.
+    /// Of three providers: two messages under one randomness, their hashes, and the key as it is.
     async fn evidence(&mut self, cheats: &[Provider]) -> anyhow::Result<()> {
-        let [cheat, careless] = cheats else {
-            anyhow::bail!("not two providers")
+        let [cheat, hasty, careless] = cheats else {
+            anyhow::bail!("not three providers")
         };
         let checkpoint = self.mesh.checkpoint(4).await?;
-        let evidence = two_votes(cheat, &checkpoint)?;
-        let shown = self.tell(evidence).await?;
-        ensure!(
-            tells(&shown, "wasm-slashed"),
-            "nobody is slashed: {shown:?}"
-        );
-        self.note("evidence of two messages", shown.gas_used, "120,000");
         let slash = json!({ "slash": {
             "pk": careless.public_key().to_string(),
             "sk": hex::encode(*careless.secret().to_bytes()),
         }});
-        let shown = self.tell(slash).await?;
-        ensure!(
-            tells(&shown, "wasm-slashed"),
-            "nobody is slashed: {shown:?}"
-        );
-        self.note("a key as it is", shown.gas_used, "120,000");
+        for (message, action) in [
+            (two_votes(cheat, &checkpoint)?, "evidence of two messages"),
+            (two_hashes(hasty, &checkpoint)?, "evidence of two hashes"),
+            (slash, "a key as it is"),
+        ] {
+            let shown = self.tell(message).await?;
+            ensure!(
+                tells(&shown, "wasm-slashed"),
+                "nobody is slashed: {shown:?}"
+            );
+            self.note(action, shown.gas_used, "120,000");
+        }
         Ok(())
     }
 
@@ -375,6 +376,24 @@ fn two_votes(provider: &Provider, checkpoint: &Checkpoint) -> anyhow::Result<Val
         "s1": first["s"],
         "msg2": base64(checkpoint.message(&other)?),
         "s2": second["s"],
+    }}))
+}
+
+/// The same by the hashes of what was signed.
+fn two_hashes(provider: &Provider, checkpoint: &Checkpoint) -> anyhow::Result<Value> {
+    let other = [0x5a; 32];
+    let first = provider.vote(checkpoint)?;
+    let second = provider.vote_for(checkpoint, &other)?;
+    let mut signed = Vec::new();
+    for (vote, hash) in [(&first, &checkpoint.hash), (&second, &other)] {
+        let message = checkpoint.message(hash)?;
+        signed.extend(sha256::Hash::hash(&message).to_byte_array());
+        signed.extend(hex::decode(vote["s"].as_str().context("no signature")?)?);
+    }
+    Ok(json!({ "evidence_by_hash": {
+        "pk": first["pk"],
+        "r": first["r"],
+        "signed": base64(signed),
     }}))
 }
 

@@ -153,10 +153,11 @@ pub fn execute(
             msg2,
             s2,
         } => {
-            let evidence = Evidence {
-                randomness: r,
-                messages: [(&msg1, s1), (&msg2, s2)],
-            };
+            let evidence = Evidence::of_messages(r, [(&msg1, s1), (&msg2, s2)])?;
+            events(finality::evidence(storage, &context, pk, &evidence))
+        }
+        ExecuteMsg::EvidenceByHash { pk, r, signed } => {
+            let evidence = Evidence::of_hashes(r, &signed)?;
             events(finality::evidence(storage, &context, pk, &evidence))
         }
         ExecuteMsg::Slash { pk, sk } => events(finality::slash_with_key(storage, &context, pk, sk)),

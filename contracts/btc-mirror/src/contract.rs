@@ -81,10 +81,7 @@ pub fn execute(
             msg2,
             s2,
         } => {
-            let shown = Evidence {
-                randomness: r,
-                messages: [(&msg1, s1), (&msg2, s2)],
-            };
+            let shown = Evidence::of_messages(r, [(&msg1, s1), (&msg2, s2)])?;
             events(evidence::evidence(storage, &context, pk, &shown))
         }
         ExecuteMsg::Slash { pk, sk } => events(evidence::slash_with_key(storage, &context, pk, sk)),

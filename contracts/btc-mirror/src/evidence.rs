@@ -19,7 +19,7 @@ pub(crate) fn evidence(
     storage: &mut dyn Storage,
     context: &Context<'_>,
     pk: Bytes32,
-    evidence: &Evidence<'_>,
+    evidence: &Evidence,
 ) -> Result<Vec<Event>, ContractError> {
     let pk = listed(storage, pk)?;
     let key = evidence.key(context.curve, &pk)?;

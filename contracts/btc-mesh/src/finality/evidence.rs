@@ -3,9 +3,10 @@
 //! The key alone is the proof. A slashed provider's later votes are refused at once and it is in no later table; tallies,
 //! totals and tables that are there stay as they are, so that no fork becomes final because a total shrank.
 
+use bitcoin::hashes::{Hash, sha256};
 use cosmwasm_std::{Event, Storage};
 use eots::curve::Curve;
-use eots::{ExtractError, PublicKey, PublicRandomness, SecretKey, Signature, Signed};
+use eots::{ExtractError, PublicKey, PublicRandomness, SecretKey, Signature, SignedHash};
 use serde::{Deserialize, Serialize};
 
 use crate::ContractError;
@@ -33,6 +34,9 @@ pub enum EvidenceError {
     /// A message that is too long.
     #[error("a message of {0} bytes is longer than {MAX_MESSAGE}")]
     Length(usize),
+    /// Bytes that are not two hashes and signatures.
+    #[error("{0} bytes are not SHA-256 and s of one message and of another, 128 bytes")]
+    Signed(usize),
     /// A signature that is not of its message.
     #[error("signature {0} is not provider {1}'s of its message under this randomness")]
     Signature(u8, PublicKey),
@@ -44,43 +48,61 @@ pub enum EvidenceError {
     OtherKey(PublicKey),
 }
 
-/// Two messages of any format, signed under one randomness.
-pub struct Evidence<'a> {
-    /// The randomness.
-    pub randomness: Bytes32,
-    /// Each message with its signature.
-    pub messages: [(&'a [u8], Bytes32); 2],
+/// Two messages of any format, by their hashes, signed under one randomness.
+pub struct Evidence {
+    randomness: Bytes32,
+    /// SHA-256 of each message, and its signature.
+    signed: [([u8; 32], Bytes32); 2],
 }
 
-impl Evidence<'_> {
+impl Evidence {
+    /// Of the messages themselves, each with its signature.
+    pub fn of_messages(
+        randomness: Bytes32,
+        messages: [(&[u8], Bytes32); 2],
+    ) -> Result<Self, EvidenceError> {
+        let too_long = messages
+            .iter()
+            .find(|(message, _)| message.len() > MAX_MESSAGE);
+        if let Some((message, _)) = too_long {
+            return Err(EvidenceError::Length(message.len()));
+        }
+        let signed = messages
+            .map(|(message, signature)| (sha256::Hash::hash(message).to_byte_array(), signature));
+        Ok(Self { randomness, signed })
+    }
+
+    /// Of the messages' hashes: SHA-256 ‖ s of the one and of the other, as who keeps votes for long has them.
+    pub(crate) fn of_hashes(randomness: Bytes32, signed: &[u8]) -> Result<Self, EvidenceError> {
+        let wrong = || EvidenceError::Signed(signed.len());
+        let (hash1, rest) = signed.split_first_chunk().ok_or_else(wrong)?;
+        let (s1, rest) = rest.split_first_chunk().ok_or_else(wrong)?;
+        let (hash2, s2) = rest.split_first_chunk().ok_or_else(wrong)?;
+        let s2 = s2.try_into().map_err(|_| wrong())?;
+        let signed = [(*hash1, Bytes32(*s1)), (*hash2, Bytes32(s2))];
+        Ok(Self { randomness, signed })
+    }
+
     /// Checks both signatures, and gets the provider's key out of them.
+    ///
+    /// Only the first is verified by itself. Where it holds, the key comes out if and only if the second holds as well:
+    /// from `s1·G = R + e1·P` and `s1 - s2 = (e1 - e2)·sk` follows `s2·G = R + e2·P`.
     pub fn key(&self, curve: &dyn Curve, pk: &PublicKey) -> Result<SecretKey, ContractError> {
         let randomness = PublicRandomness::from_bytes(self.randomness.0)?;
-        let [(first, s1), (second, s2)] = self.messages;
-        let signatures = [Signature::from_bytes(s1.0)?, Signature::from_bytes(s2.0)?];
-        for ((number, message), signature) in [(1, first), (2, second)].into_iter().zip(&signatures)
-        {
-            if message.len() > MAX_MESSAGE {
-                return Err(EvidenceError::Length(message.len()).into());
-            }
-            eots::verify(&curve, pk, &randomness, message, signature)
-                .map_err(|_| EvidenceError::Signature(number, *pk))?;
+        let [(hash1, s1), (hash2, s2)] = self.signed;
+        let [s1, s2] = [Signature::from_bytes(s1.0)?, Signature::from_bytes(s2.0)?];
+        let wrong = |number| EvidenceError::Signature(number, *pk);
+        // An EOTS signature is BIP-340 of the hash; what is more to it, extracting asks for.
+        if !curve.verify_bip340(pk, &hash1, randomness.as_bytes(), s1.as_bytes()) {
+            return Err(wrong(1).into());
         }
-        let [first_signature, second_signature] = &signatures;
-        let key = eots::extract(
-            &curve,
-            pk,
-            &randomness,
-            Signed {
-                message: first,
-                signature: first_signature,
-            },
-            Signed {
-                message: second,
-                signature: second_signature,
-            },
-        );
-        Ok(key.map_err(EvidenceError::from)?)
+        let signed = |hash, signature| SignedHash { hash, signature };
+        let (first, second) = (signed(hash1, &s1), signed(hash2, &s2));
+        let key = eots::extract_from_hashes(&curve, pk, &randomness, first, second);
+        Ok(key.map_err(|error| match error {
+            ExtractError::SameMessage => error.into(),
+            _ => wrong(2),
+        })?)
     }
 }
 
@@ -115,7 +137,7 @@ pub(crate) fn evidence(
     storage: &mut dyn Storage,
     context: &Context<'_>,
     pk: Bytes32,
-    evidence: &Evidence<'_>,
+    evidence: &Evidence,
 ) -> Result<Vec<Event>, ContractError> {
     let pk = PublicKey::from_checked_bytes(pk.0);
     let provider = provider::get(storage, &pk)?;

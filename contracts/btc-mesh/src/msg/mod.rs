@@ -231,6 +231,15 @@ pub enum ExecuteMsg {
         /// Its signature.
         s2: Bytes32,
     },
+    /// Shows the same by the hashes of the messages, which takes less than half of the bytes.
+    EvidenceByHash {
+        /// The provider's key.
+        pk: Bytes32,
+        /// The randomness.
+        r: Bytes32,
+        /// SHA-256 of one message and its signature s, then the same of the other message: 128 bytes.
+        signed: Binary,
+    },
     /// Shows a provider's secret key.
     Slash {
         /// The provider's key.

@@ -4,6 +4,7 @@
 //! every kind, a stall, and the end.
 
 use bitcoin::consensus::serialize;
+use bitcoin::hashes::{Hash, sha256};
 use btc_mesh::msg::{Bytes32, ExecuteMsg, Params, QueryMsg, TableResponse};
 use cosmwasm_std::{Coin, coins, to_json_string};
 
@@ -165,6 +166,13 @@ fn story() -> String {
         s2,
     };
     story.tell("watcher", evidence);
+    let hashes = messages.map(|message| sha256::Hash::hash(message).to_byte_array());
+    let by_hash = ExecuteMsg::EvidenceByHash {
+        pk: careless.pk(),
+        r,
+        signed: [hashes[0], s1.0, hashes[1], s2.0].concat().into(),
+    };
+    story.tell("watcher", by_hash);
     let shown = ExecuteMsg::Slash {
         pk: idle.pk(),
         sk: Bytes32(*idle.key.to_bytes()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bitcoin::hashes::{Hash, sha256};
 use cosmwasm_std::Event;
 
 use super::fork::{EPOCH, Fork, PROVIDERS, Randomness};
@@ -433,10 +434,7 @@ fn evidence_is_judged_by_signatures_alone_whatever_was_signed() {
     let (r, s1) = signed(b"a message of some other protocol");
     let (_, s2) = signed(b"and another");
     let with = |fork: &mut Fork, first: &[u8], s1, second: &[u8], s2| {
-        let shown = Evidence {
-            randomness: r,
-            messages: [(first, s1), (second, s2)],
-        };
+        let shown = Evidence::of_messages(r, [(first, s1), (second, s2)])?;
         fork.act(|storage, context| evidence(storage, context, pk, &shown))
     };
     let first = b"a message of some other protocol".as_slice();
@@ -453,6 +451,39 @@ fn evidence_is_judged_by_signatures_alone_whatever_was_signed() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn evidence_by_hash_is_judged_as_that_by_messages_is() {
+    let mut fork = four();
+    let pk: Bytes32 = PROVIDERS[2].pk.to_bytes().into();
+    let [(r, one), (_, other)] = [b"one".as_slice(), b"other"].map(|message| {
+        let item = PROVIDERS[2].vote(Randomness::Other, 5, [0; 32], message);
+        let hash = sha256::Hash::hash(message).to_byte_array();
+        (item.r, [hash, item.s.0].concat())
+    });
+    let show = |fork: &mut Fork, signed: Vec<u8>| {
+        let shown = Evidence::of_hashes(r, &signed)?;
+        fork.act(|storage, context| evidence(storage, context, pk, &shown))
+    };
+    let refusal = |fork: &mut Fork, signed| show(fork, signed).unwrap_err().to_string();
+    let swapped = |signed: &[u8]| [&other[..32], &signed[32..]].concat();
+    for (signed, reason) in [
+        ([one.as_slice(), &one].concat(), "no equivocation"),
+        (
+            [swapped(&one), other.clone()].concat(),
+            "signature 1 is not",
+        ),
+        ([one.clone(), swapped(&one)].concat(), "signature 2 is not"),
+        ([one.as_slice(), &other[..63]].concat(), "127 bytes"),
+        ([one.as_slice(), &other, &[0]].concat(), "129 bytes"),
+        (Vec::new(), "0 bytes"),
+    ] {
+        let refusal = refusal(&mut fork, signed);
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+    let events = show(&mut fork, [one, other].concat()).unwrap();
+    assert!(events.iter().any(|event| event.ty == "slashed"));
 }
 
 #[test]
