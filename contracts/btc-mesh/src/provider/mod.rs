@@ -9,7 +9,7 @@ mod register;
 mod unjail;
 
 pub(crate) use rank::top;
-pub(crate) use record::{Participation, Provider, find, get, list, retire, save};
+pub(crate) use record::{Changes, Participation, Provider, find, get, list, retire, save};
 pub use register::ProviderError;
 pub(crate) use register::{Registration, commit, register};
 pub(crate) use unjail::unjail;

@@ -128,6 +128,37 @@ pub(crate) fn save(
     Ok(PROVIDERS.save(storage, pk.as_bytes(), provider)?)
 }
 
+/// Providers that a message changes, each read and written once however many of its stakes are concerned.
+#[derive(Default)]
+pub(crate) struct Changes(Vec<(PublicKey, Provider)>);
+
+impl Changes {
+    /// A provider to change, which must be registered, as it is with what was changed of it before.
+    pub(crate) fn of(
+        &mut self,
+        storage: &dyn Storage,
+        pk: &PublicKey,
+    ) -> Result<&mut Provider, ContractError> {
+        let known = self.0.iter().position(|(of, _)| of == pk);
+        let position = if let Some(position) = known {
+            position
+        } else {
+            self.0.push((*pk, get(storage, pk)?));
+            self.0.len().saturating_sub(1)
+        };
+        let provider = self.0.get_mut(position).map(|(_, provider)| provider);
+        provider.ok_or(ContractError::UnknownProvider(*pk))
+    }
+
+    /// Stores them.
+    pub(crate) fn save(self, storage: &mut dyn Storage) -> Result<(), ContractError> {
+        for (pk, mut provider) in self.0 {
+            save(storage, &pk, &mut provider)?;
+        }
+        Ok(())
+    }
+}
+
 /// Takes a provider whose key came out of the ranking. Its record stays as it is: [`find`] says that it is slashed.
 pub(crate) fn retire(storage: &mut dyn Storage, pk: &PublicKey, provider: &Provider) {
     rank::place(storage, pk, provider.ranked, None);

@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, Txid};
-use cosmwasm_std::{Addr, BankMsg, CosmosMsg, Response, Uint128, Uint256};
+use cosmwasm_std::{Addr, BankMsg, CosmosMsg, Response, Storage, Uint128, Uint256};
 use proptest::prelude::*;
 
 use super::{RewardError, claim, forfeit, settle};
 use crate::ContractError;
 use crate::finality::tests::fork::{EPOCH, Fork, PROVIDERS, Randomness};
 use crate::msg::{Bytes32, StakeStatus};
+use crate::provider::Changes;
 use crate::stake::{self, Stake};
 
 const PROVIDERS_IN_TABLE: usize = 3;
@@ -77,7 +78,7 @@ impl Bank {
         };
         self.fork
             .act(|storage, _| {
-                stake::set_weight(storage, &mut stake, weight, 0)?;
+                set_weight(storage, &mut stake, weight)?;
                 stake::save(storage, &outpoint, &stake)
             })
             .unwrap();
@@ -90,7 +91,7 @@ impl Bank {
             .fork
             .act(|storage, context| {
                 let mut stake = stake::get(storage, &outpoint)?;
-                stake::set_weight(storage, &mut stake, 0, 0)?;
+                set_weight(storage, &mut stake, 0)?;
                 let bounty = if late {
                     forfeit(storage, context, &mut stake)?
                 } else {
@@ -182,6 +183,16 @@ impl Bank {
             books.owed
         );
     }
+}
+
+fn set_weight(
+    storage: &mut dyn Storage,
+    stake: &mut Stake,
+    weight: u64,
+) -> Result<(), ContractError> {
+    let mut providers = Changes::default();
+    stake::set_weight(storage, &mut providers, stake, weight, 0)?;
+    providers.save(storage)
 }
 
 fn outpoint(number: usize) -> OutPoint {

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::finality::RollError;
 use crate::light::Tip;
 use crate::msg::{EndReason, StakeStatus};
+use crate::provider::Changes;
 use crate::{ContractError, provider, reward};
 
 /// Ends what expired and forgets what is over, up to `limit` stakes in all: first those that might still count.
@@ -23,9 +24,11 @@ pub(crate) fn expire(
     let limit = check_limit(limit)?;
     let tip = context.light.tip()?.height;
     let expired = EXPIRIES.up_to(storage, tip, limit)?;
+    let mut providers = Changes::default();
     for entry in &expired {
-        end(storage, entry)?;
+        end(storage, &mut providers, entry)?;
     }
+    providers.save(storage)?;
     let left = limit.saturating_sub(expired.len());
     let over = ENDS.up_to(storage, tip, left)?;
     for entry in &over {
@@ -36,7 +39,11 @@ pub(crate) fn expire(
         .add_attribute("forgotten", over.len().to_string()))
 }
 
-fn end(storage: &mut dyn Storage, entry: &Entry) -> Result<(), ContractError> {
+fn end(
+    storage: &mut dyn Storage,
+    providers: &mut Changes,
+    entry: &Entry,
+) -> Result<(), ContractError> {
     let Entry { height, outpoint } = entry;
     EXPIRIES.remove(storage, *height, outpoint);
     let Some(mut stake) = record::find(storage, outpoint)? else {
@@ -50,7 +57,7 @@ fn end(storage: &mut dyn Storage, entry: &Entry) -> Result<(), ContractError> {
         reason: EndReason::Expired {},
     };
     stake.increase = None;
-    weight::recount(storage, &mut stake)?;
+    weight::recount_with(storage, providers, &mut stake)?;
     record::save(storage, outpoint, &stake)
 }
 

@@ -97,16 +97,16 @@ impl Stake {
 
 /// Changes what counts of a stake, and with it its provider's weight. What it earned until now is credited first.
 ///
-/// The caller saves the stake.
+/// The caller saves both.
 pub(crate) fn set_weight(
-    storage: &mut dyn Storage,
+    storage: &dyn Storage,
+    providers: &mut provider::Changes,
     stake: &mut Stake,
     weight: u64,
     at_risk: u64,
 ) -> Result<(), ContractError> {
-    let pk = stake.provider();
-    let mut provider = provider::get(storage, &pk)?;
-    reward::accrue(stake, &provider);
+    let provider = providers.of(storage, &stake.provider())?;
+    reward::accrue(stake, provider);
     provider.sats = provider
         .sats
         .saturating_sub(stake.weight)
@@ -117,7 +117,7 @@ pub(crate) fn set_weight(
         .saturating_add(at_risk);
     stake.weight = weight;
     stake.at_risk = at_risk;
-    provider::save(storage, &pk, &mut provider)
+    Ok(())
 }
 
 /// The stake at an outpoint; `None` where nobody showed it, or it is forgotten.

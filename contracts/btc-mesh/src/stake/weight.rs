@@ -8,6 +8,7 @@ use staking::slashing_rate::SlashingRate;
 use super::error::StakeError;
 use super::record::{Stake, set_weight};
 use crate::msg::StakeStatus;
+use crate::provider::Changes;
 use crate::{ContractError, config};
 
 /// What counts of a stake, or would if it were active.
@@ -46,6 +47,17 @@ pub(super) fn worth(
 ///
 /// The caller saves the stake.
 pub(super) fn recount(storage: &mut dyn Storage, stake: &mut Stake) -> Result<(), ContractError> {
+    let mut providers = Changes::default();
+    recount_with(storage, &mut providers, stake)?;
+    providers.save(storage)
+}
+
+/// The same of one of several stakes. The caller saves the providers, too.
+pub(super) fn recount_with(
+    storage: &dyn Storage,
+    providers: &mut Changes,
+    stake: &mut Stake,
+) -> Result<(), ContractError> {
     let worth = if matches!(stake.status, StakeStatus::Active {}) {
         worth(storage, stake, stake.basis_points)?
     } else {
@@ -57,7 +69,7 @@ pub(super) fn recount(storage: &mut dyn Storage, stake: &mut Stake) -> Result<()
     if (worth.weight, worth.at_risk) == (stake.weight, stake.at_risk) {
         return Ok(());
     }
-    set_weight(storage, stake, worth.weight, worth.at_risk)
+    set_weight(storage, providers, stake, worth.weight, worth.at_risk)
 }
 
 /// So many basis points of an amount, rounded down.

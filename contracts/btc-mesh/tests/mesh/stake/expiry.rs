@@ -83,6 +83,37 @@ fn however_many_expire_at_one_height_they_do_so_in_pages_and_leave_nothing_behin
 }
 
 #[test]
+fn stakes_of_several_providers_expire_together_and_each_is_credited_what_it_earned() {
+    let mut scene = Scene::new();
+    scene.rig.set_balance(1_000_000);
+    let first = scene.provider.clone();
+    let second = scene.rig.register_provider("second");
+    let mut stakes = Vec::new();
+    for (number, provider) in (1..).zip([&first, &second, &first]) {
+        scene.provider = provider.clone();
+        stakes.push(scene.active(Terms::number(number)));
+    }
+    // What the first provider's stakes earned is not in their records yet.
+    scene.provider = first.clone();
+    scene.credit();
+    let expires = scene.rig.stake(stakes[2].outpoint()).expires;
+    scene.rig.mine(expires - scene.tip());
+    assert_eq!(attribute(&scene.expire(100), "expired"), "3");
+    for provider in [&first, &second] {
+        let provider = scene.rig.provider(provider);
+        assert_eq!((provider.sats, provider.at_risk), (0, 0));
+    }
+    let earned: Vec<_> = stakes
+        .iter()
+        .map(|staking| scene.rig.stake(staking.outpoint()).unvested.u128())
+        .collect();
+    assert_eq!(earned, [976, 0, 976]);
+    for staking in &stakes {
+        assert_eq!(scene.status(staking), ended(EndReason::Expired {}));
+    }
+}
+
+#[test]
 fn a_page_has_one_to_a_hundred() {
     let mut scene = Scene::new();
     for limit in [0, 101, u32::MAX] {

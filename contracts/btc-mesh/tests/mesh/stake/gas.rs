@@ -25,9 +25,20 @@ fn a_stake_under_six_of_nine_keys_fits_its_share_of_the_gas() {
     let activate = scene.rig.storage_gas(ExecuteMsg::Activate { outpoint });
     println!("activate: {activate} of storage");
     assert!(activate <= 100_000, "{activate}");
-    let expires = scene.rig.stake(outpoint).expires;
+}
+
+#[test]
+fn stakes_of_a_provider_that_expire_together_write_it_once() {
+    let mut scene = Scene::new();
+    let stakes: Vec<_> = (0..12)
+        .map(|number| scene.active(Terms::number(number)))
+        .collect();
+    let expires = scene.rig.stake(stakes[11].outpoint()).expires;
     scene.rig.mine(expires - scene.tip());
-    let expire = scene.rig.storage_gas(ExecuteMsg::Expire { limit: 100 });
-    println!("expire: {expire} of storage for two");
-    assert!(expire <= 200_000, "{expire}");
+    let one = scene.rig.storage_gas(ExecuteMsg::Expire { limit: 1 });
+    let rest = scene.rig.storage_gas(ExecuteMsg::Expire { limit: 11 });
+    let further = (rest - one) / 10;
+    println!("expire: {one} of storage, {further} for each further one");
+    // Without its provider's record and place in the ranking.
+    assert!(further + 15_000 < one, "{further}");
 }
