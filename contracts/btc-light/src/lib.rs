@@ -15,6 +15,8 @@ pub mod contract;
 mod error;
 mod health;
 mod instantiate;
+#[cfg(test)]
+mod layout;
 pub mod msg;
 mod proof;
 mod reader;

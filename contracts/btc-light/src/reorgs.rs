@@ -90,3 +90,28 @@ impl Log {
         (self.seq, worst)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_log_is_what_instances_have() {
+        let reorg = |fork_height| Reorg {
+            fork_height,
+            depth: 1,
+        };
+        let log = Log {
+            seq: 2,
+            kept: vec![reorg(3)],
+            before: Some(reorg(4)),
+        };
+        assert_stored(
+            |storage| LOG.save(storage, &log).unwrap(),
+            "reorgs",
+            r#"{"seq":2,"kept":[{"fork_height":3,"depth":1}],"before":{"fork_height":4,"depth":1}}"#,
+        );
+    }
+}

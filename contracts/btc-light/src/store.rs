@@ -235,3 +235,71 @@ const fn pair(height: u32) -> u32 {
 const fn is_even(height: u32) -> bool {
     height % 2 == 0
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::constants::genesis_block;
+
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_config_is_what_instances_have() {
+        let config = Config {
+            network: Network::Signet,
+            test_only: true,
+            base_height: 1,
+            epoch_start_time: 2,
+            max_reorg: 3,
+            submitters: vec![Addr::unchecked("relayer")],
+        };
+        assert_stored(
+            |storage| set_config(storage, &config).unwrap(),
+            "config",
+            r#"{"network":"signet","test_only":true,"base_height":1,"epoch_start_time":2,"max_reorg":3,"submitters":["relayer"]}"#,
+        );
+    }
+
+    #[test]
+    fn the_layout_of_the_extent_is_what_instances_have() {
+        let extent = Extent { first: 1, tip: 2 };
+        assert_stored(
+            |storage| set_extent(storage, extent).unwrap(),
+            "extent",
+            r#"{"first":1,"tip":2}"#,
+        );
+    }
+
+    #[test]
+    fn the_layout_of_recent_headers_is_what_instances_have() {
+        let header = genesis_block(bitcoin::Network::Regtest).header;
+        let extent = Extent { first: 0, tip: 0 };
+        let record = |work| Record { header, work };
+        let pair = [(0x206, record(1)), (0x207, record(2))];
+        assert_stored(
+            |storage| set_recent(storage, extent, &pair).unwrap(),
+            r"\x00\x01h\x00\x00\x01\x03",
+            concat!(
+                "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd",
+                "7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4adae5494dffff7f2002000000",
+                "00000000000000000000000000000001010000000000000000000000000000000000000000000000",
+                "0000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa",
+                "4b1e5e4adae5494dffff7f200200000000000000000000000000000000000002"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_an_old_header_is_what_instances_have() {
+        let header = genesis_block(bitcoin::Network::Regtest).header;
+        assert_stored(
+            |storage| keep(storage, 0x1234, &header),
+            r"\x00\x01o\x00\x00\x124",
+            concat!(
+                "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd",
+                "7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4adae5494dffff7f2002000000"
+            ),
+        );
+    }
+}

@@ -325,3 +325,119 @@ pub(crate) fn advance(
     }
     Ok(planned)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_config_is_what_instances_have() {
+        let config = Config {
+            domain: Bytes32([1; 32]),
+            chain_id: "chain".to_owned(),
+            contract: Addr::unchecked("contract"),
+            height: 2,
+            time: 3,
+            test_only: true,
+            light: Addr::unchecked("light"),
+            gov: Addr::unchecked("gov"),
+            denom: "denom".to_owned(),
+            params: numbers(),
+            sets: 4,
+            closed: false,
+        };
+        assert_stored(
+            |storage| save(storage, &config).unwrap(),
+            "config",
+            concat!(
+                "010101010101010101010101010101010101010101010101010101010101010105636861696e0863",
+                "6f6e7472616374020301056c6967687403676f760564656e6f6d0102030405060708090a0b0c0d0e",
+                "0f101112131415161718191a1b1c0400"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_a_covenant_set_is_what_instances_have() {
+        assert_stored(
+            |storage| assert_eq!(save_sets(storage, &[covenant()]).unwrap(), 1),
+            r"\x00\x08covenant\x00\x00\x00\x00",
+            concat!(
+                "02010101010101010101010101010101010101010101010101010101010101010102020202020202",
+                "02020202020202020202020202020202020202020202020202010203040507060606060606060809",
+                "0a0b0c"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_parameters_that_wait_is_what_instances_have() {
+        let pending = PendingParams {
+            epoch: 300,
+            params: numbers(),
+            covenants: vec![covenant()],
+        };
+        assert_stored(
+            |storage| store_pending(storage, &pending),
+            "pending",
+            concat!(
+                "ac020102030405060708090a0b0c0d0e0f101112131415161718191a1b1c01020101010101010101",
+                "01010101010101010101010101010101010101010101010102020202020202020202020202020202",
+                "020202020202020202020202020202020102030405070606060606060608090a0b0c"
+            ),
+        );
+    }
+
+    /// Each another number.
+    const fn numbers() -> Params {
+        Params {
+            depth_min: 1,
+            challenge: 2,
+            settled_depth: 3,
+            thaw: 4,
+            consent_delay: 5,
+            pace_min: 6,
+            max_lag: 7,
+            max_stale: 8,
+            max_age: 9,
+            report_margin: 10,
+            slash_margin: 11,
+            stall_min: 12,
+            epoch_len: 13,
+            interval: 14,
+            margin: 15,
+            window: 16,
+            growth: 17,
+            max_share: 18,
+            min_total: 19,
+            min_providers: 20,
+            participation_floor: 21,
+            jail_epochs: 22,
+            late: 23,
+            max_commission: 24,
+            min_slashing_rate: 25,
+            grace: 26,
+            vesting: 27,
+            bounty: 28,
+        }
+    }
+
+    fn covenant() -> CovenantSet {
+        CovenantSet {
+            keys: vec![Bytes32([1; 32]), Bytes32([2; 32])],
+            quorum: 1,
+            min_staking_value: 2,
+            max_staking_value: 3,
+            min_staking_time: 4,
+            max_staking_time: 5,
+            slashing_script: vec![6; 7].into(),
+            min_slashing_fee: 8,
+            slashing_rate: 9,
+            unbonding_time: 10,
+            unbonding_fee: 11,
+            max_share: 12,
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub mod contract;
 mod error;
 pub mod finality;
 mod host;
+#[cfg(test)]
+mod layout;
 mod light;
 pub mod msg;
 mod page;

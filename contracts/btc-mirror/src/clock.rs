@@ -74,3 +74,28 @@ fn head(storage: &dyn Storage, epoch: u64) -> Result<TableHead, ContractError> {
     let head = tables::head_of_epoch(storage, epoch)?;
     Ok(head.ok_or(btc_mesh::ContractError::CorruptTable(epoch))?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_clock_is_what_instances_have() {
+        let clock = Clock {
+            era: 1,
+            epoch: 2,
+            pinned: 3,
+            next: 4,
+            next_root: Some(Bytes32([5; 32])),
+            slashed: 6,
+            slashed_before: 7,
+        };
+        assert_stored(
+            |storage| save(storage, &clock).unwrap(),
+            "clock",
+            "010203040105050505050505050505050505050505050505050505050505050505050505050607",
+        );
+    }
+}

@@ -85,3 +85,38 @@ fn in_range(
         Err(ContractError::Range { name, value, rule })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_config_is_what_instances_have() {
+        let domain = Domain::new("chain", "contract", 1, 2).unwrap();
+        let config = Config {
+            subject: Subject {
+                domain: Bytes32(*domain.as_bytes()),
+                chain_id: "chain".to_owned(),
+                contract: "contract".to_owned(),
+                height: 1,
+                time: 2,
+            },
+            test_only: true,
+            light: Addr::unchecked("light"),
+            gov: Addr::unchecked("gov"),
+            max_age: 3,
+            max_stale: 4,
+            window: 5,
+        };
+        assert_stored(
+            |storage| begin(storage, &config).unwrap(),
+            "config",
+            concat!(
+                "7e2e55570d5dc487e49ec492173ebafa7db9e80e8f3d077fd436e19f1b84e55305636861696e0863",
+                "6f6e7472616374010201056c6967687403676f76030405"
+            ),
+        );
+    }
+}

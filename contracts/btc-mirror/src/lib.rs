@@ -24,6 +24,8 @@ mod error;
 mod evidence;
 mod forged;
 mod halt;
+#[cfg(test)]
+mod layout;
 pub mod msg;
 mod pin;
 mod query;

@@ -37,3 +37,27 @@ pub(crate) fn started(storage: &dyn Storage) -> Result<Clock, ContractError> {
 pub(super) fn save(storage: &mut dyn Storage, clock: &Clock) -> Result<(), ContractError> {
     Ok(CLOCK.save(storage, clock)?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_clock_is_what_instances_have() {
+        let clock = Clock {
+            era: 1,
+            epoch: 2,
+            next: 3,
+            ready: true,
+            epoch_began: 4,
+            last_final_tip: 5,
+        };
+        assert_stored(
+            |storage| save(storage, &clock).unwrap(),
+            "clock",
+            "010203010405",
+        );
+    }
+}

@@ -190,3 +190,23 @@ pub fn slashed_key(
         height: slashed.height,
     }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_key_that_is_out_is_what_instances_have() {
+        let slashed = SlashedKey {
+            sk: Bytes32([1; 32]),
+            height: 300,
+        };
+        assert_stored(
+            |storage| SLASHED.save(storage, &[b'k'; 32], &slashed).unwrap(),
+            r"\x00\x07slashedkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+            "0101010101010101010101010101010101010101010101010101010101010101ac02",
+        );
+    }
+}

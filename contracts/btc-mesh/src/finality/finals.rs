@@ -241,3 +241,44 @@ fn kept(
     let Some(k) = first else { return Ok(None) };
     Ok(final_at(storage, k)?.map(|record| (k, record)))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_final_checkpoint_is_what_instances_have() {
+        let record = Final {
+            height: 1,
+            hash: [2; 32],
+            era: 3,
+            epoch: 4,
+            decreed: true,
+            table_root: [5; 32],
+            cut_height: 6,
+            at_risk: 7,
+            voted: 8,
+            total: 9,
+        };
+        assert_stored(
+            |storage| write(storage, 10, &record).unwrap(),
+            r"\x00\x01f\x00\x00\x00\x00\x00\x00\x00\n",
+            concat!(
+                "00000000000000010202020202020202020202020202020202020202020202020202020202020202",
+                "00000003000000000000000401050505050505050505050505050505050505050505050505050505",
+                "050505050500000006000000000000000700000000000000080000000000000009"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_what_is_folded_is_what_instances_have() {
+        assert_stored(
+            |storage| FORGOTTEN.save(storage, &Bytes32([1; 32])).unwrap(),
+            "forgotten",
+            "0101010101010101010101010101010101010101010101010101010101010101",
+        );
+    }
+}

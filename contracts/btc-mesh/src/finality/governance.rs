@@ -233,3 +233,24 @@ fn too_many(what: &'static str, found: usize) -> ContractError {
         max: MAX_NAMED,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_resume_is_what_instances_have() {
+        let resume = Resume {
+            checkpoint: 1,
+            hash: Bytes32([2; 32]),
+            height: 3,
+        };
+        assert_stored(
+            |storage| RESUMES.save(storage, 4, &resume).unwrap(),
+            r"\x00\x06resume\x00\x00\x00\x04",
+            "01020202020202020202020202020202020202020202020202020202020202020203",
+        );
+    }
+}

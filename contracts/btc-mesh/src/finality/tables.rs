@@ -199,3 +199,64 @@ fn parse(pk: &PublicKey, bytes: &[u8]) -> Option<Listed> {
 const fn slot(epoch: u64) -> u64 {
     epoch % RING
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_head_is_what_instances_have() {
+        let head = StoredHead {
+            era: 1,
+            epoch: 2,
+            first_checkpoint: 3,
+            first_height: 4,
+            interval: 5,
+            checkpoints: 6,
+            cut_height: 7,
+            cut_hash: Bytes32([8; 32]),
+            total: 9,
+            at_risk: 10,
+            root: Bytes32([11; 32]),
+        };
+        assert_stored(
+            |storage| HEADS.save(storage, slot(2), &head).unwrap(),
+            r"\x00\x05table\x00\x00\x00\x00\x00\x00\x00\x02",
+            concat!(
+                "01020304050607080808080808080808080808080808080808080808080808080808080808080809",
+                "0a0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_an_entry_is_what_instances_have() {
+        let pk = PublicKey::from_checked_bytes([b'k'; 32]);
+        let root = Commitment::from_bytes([4; 32]);
+        let entry = Entry {
+            provider: pk,
+            weight: 1,
+            commit: Commit::new(2, 3, root).unwrap(),
+        };
+        let key = ENTRIES.key((slot(2), pk.as_bytes()));
+        assert_stored(
+            |storage| storage.set(&key, &to_bytes(&entry, 5)),
+            r"\x00\x02te\x00\x08\x00\x00\x00\x00\x00\x00\x00\x02kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+            concat!(
+                "00000000000000010000000000000002000000000000000304040404040404040404040404040404",
+                "0404040404040404040404040404040405"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_counted_votes_is_what_instances_have() {
+        assert_stored(
+            |storage| VOTES.save(storage, slot(2), &vec![1, 300]).unwrap(),
+            r"\x00\x02tv\x00\x00\x00\x00\x00\x00\x00\x02",
+            "0201ac02",
+        );
+    }
+}

@@ -268,3 +268,44 @@ fn parse(bytes: &[u8]) -> Option<StoredVote> {
         signature: Signature::from_slice(signature).ok()?,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_vote_is_what_instances_have() {
+        let pk = PublicKey::from_checked_bytes([b'k'; 32]);
+        let vote = StoredVote {
+            checkpoint: 9,
+            epoch: 1,
+            message_hash: [2; 32],
+            signature: Signature::from_bytes([3; 32]).unwrap(),
+        };
+        assert_stored(
+            |storage| keep(storage, 4, &pk, 9, &[vote]),
+            r"\x00\x01v\x00\x04\x00\x00\x00\x01kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+            concat!(
+                "00000000000000090000000000000001020202020202020202020202020202020202020202020202",
+                "02020202020202020303030303030303030303030303030303030303030303030303030303030303"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_a_tally_is_what_instances_have() {
+        let mut tallies = Additions::default();
+        let count = Count {
+            weight: 1,
+            voters: 0b101,
+        };
+        tallies.add(9, &[b'h'; 32], &count).unwrap();
+        assert_stored(
+            |storage| tallies.save(storage).unwrap(),
+            r"\x00\x01y\x00\x08\x00\x00\x00\x00\x00\x00\x00\thhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh",
+            "000000000000000100000000000000000000000000000005",
+        );
+    }
+}

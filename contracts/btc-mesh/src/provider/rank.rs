@@ -38,3 +38,19 @@ pub(crate) fn top(storage: &dyn Storage, count: usize) -> Result<Vec<PublicKey>,
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_place_is_what_instances_have() {
+        let pk = PublicKey::from_checked_bytes([b'k'; 32]);
+        assert_stored(
+            |storage| place(storage, &pk, None, Some(0x1234)),
+            r"\x00\x04rank\x00\x08\x00\x00\x00\x00\x00\x00\x124kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+            "00",
+        );
+    }
+}

@@ -180,3 +180,52 @@ pub(crate) fn list(
         })
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_provider_is_what_instances_have() {
+        let commit = |byte| CommitInfo {
+            start: 7,
+            num: 8,
+            root: Bytes32([byte; 32]),
+        };
+        let mut provider = Provider {
+            operator: Addr::unchecked("operator"),
+            commission: 1,
+            status: ProviderStatus::Jailed { until: 2 },
+            sats: 3,
+            at_risk: 4,
+            registration_seq: 5,
+            commit_seq: 6,
+            commits: vec![commit(9), commit(10)],
+            committed: true,
+            ranked: None,
+            index: Uint256::from(11_u8),
+            earned: Uint128::new(12),
+            participation: Some(Participation {
+                epoch: 13,
+                votes: 14,
+                count: 15,
+            }),
+        };
+        let pk = PublicKey::from_checked_bytes([b'k'; 32]);
+        assert_stored(
+            |storage| save(storage, &pk, &mut provider).unwrap(),
+            r"\x00\x08providerkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+            concat!(
+                "086f70657261746f7201010203040506020708090909090909090909090909090909090909090909",
+                "090909090909090909090907080a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",
+                "0a0a0a0a0a0100000000000000000000000000000000000000000000000000000000000000000b02",
+                "3132010d0e0f"
+            ),
+        );
+        for (status, byte) in [(ProviderStatus::Active, 0), (ProviderStatus::Slashed, 2)] {
+            assert_eq!(postcard::to_allocvec(&status).unwrap(), [byte]);
+        }
+    }
+}

@@ -63,3 +63,22 @@ fn owed(storage: &dyn Storage) -> Result<Uint128, ContractError> {
 fn paid(storage: &dyn Storage) -> Result<Uint128, ContractError> {
     Ok(PAID.may_load(storage)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_the_sums_is_what_instances_have() {
+        let sum = Uint128::new(300);
+        for (record, key) in [(OWED, "owed"), (PAID, "paid")] {
+            assert_stored(
+                |storage| record.save(storage, &sum).unwrap(),
+                key,
+                "03333030",
+            );
+        }
+    }
+}

@@ -222,3 +222,25 @@ fn find(storage: &dyn Storage, epoch: u64) -> Result<Option<Settlement>, Contrac
         .may_load(storage, epoch % RING)?
         .filter(|settlement| settlement.epoch == epoch))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_settlement_is_what_instances_have() {
+        let settlement = Settlement {
+            epoch: 1,
+            pot: Uint128::new(2),
+            after: Some(Bytes32([3; 32])),
+            done: true,
+        };
+        assert_stored(
+            |storage| SETTLEMENTS.save(storage, 1, &settlement).unwrap(),
+            r"\x00\nsettlement\x00\x00\x00\x00\x00\x00\x00\x01",
+            "01013201030303030303030303030303030303030303030303030303030303030303030301",
+        );
+    }
+}

@@ -108,3 +108,40 @@ pub(super) fn check_limit(limit: u32) -> Result<usize, ContractError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::Txid;
+    use bitcoin::hashes::Hash;
+
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_an_entry_is_what_instances_have() {
+        let outpoint = OutPoint {
+            txid: Txid::from_byte_array([b't'; 32]),
+            vout: 1,
+        };
+        for (calendar, key) in [
+            (
+                EXPIRIES,
+                r"\x00\x06expiry\x00\x04\x00\x00\x124tttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            ),
+            (
+                ENDS,
+                r"\x00\x03end\x00\x04\x00\x00\x124tttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            ),
+            (
+                BLOCKS,
+                r"\x00\x08byheight\x00\x04\x00\x00\x124tttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            ),
+        ] {
+            assert_stored(
+                |storage| calendar.insert(storage, 0x1234, &outpoint),
+                key,
+                "00",
+            );
+        }
+    }
+}

@@ -71,3 +71,23 @@ fn used(storage: &dyn Storage, epoch: u64) -> Result<u64, ContractError> {
         .filter(|growth| growth.epoch == epoch)
         .map_or(0, |growth| growth.used))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_budget_is_what_instances_have() {
+        let growth = Growth {
+            epoch: 1,
+            used: 300,
+        };
+        assert_stored(
+            |storage| GROWTH.save(storage, &growth).unwrap(),
+            "growth",
+            "01ac02",
+        );
+    }
+}

@@ -226,3 +226,69 @@ pub(crate) fn exposure(
         penalty: weight::penalty(storage, &stake)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::Txid;
+    use bitcoin::hashes::Hash;
+
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_a_kit_is_what_instances_have() {
+        let kit = Kit {
+            slashing_tx: vec![1; 2],
+            unbonding_tx: vec![2; 3],
+            unbonding_slashing_tx: vec![3; 4],
+            staker: [[4; 64], [5; 64]],
+            members: vec![Member {
+                position: 6,
+                slashing: [7; 65],
+                unbonding: [8; 64],
+                unbonding_slashing: [9; 65],
+            }],
+        };
+        assert_stored(
+            |storage| save(storage, &outpoint(), &kit),
+            r"\x00\x03kittttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            concat!(
+                "00020101000302020200040303030304040404040404040404040404040404040404040404040404",
+                "04040404040404040404040404040404040404040404040404040404040404040404040404040405",
+                "05050505050505050505050505050505050505050505050505050505050505050505050505050505",
+                "05050505050505050505050505050505050505050505050607070707070707070707070707070707",
+                "07070707070707070707070707070707070707070707070707070707070707070707070707070707",
+                "07070707070707070708080808080808080808080808080808080808080808080808080808080808",
+                "08080808080808080808080808080808080808080808080808080808080808080809090909090909",
+                "09090909090909090909090909090909090909090909090909090909090909090909090909090909",
+                "090909090909090909090909090909090909"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_shares_is_what_instances_have() {
+        let share = |byte, address: &str| ConsentShare {
+            target: Bytes32([byte; 32]),
+            basis_points: 300,
+            reward_address: address.to_owned(),
+        };
+        let shares = [share(1, "staker"), share(2, "other")];
+        assert_stored(
+            |storage| save_shares(storage, &outpoint(), &shares),
+            r"\x00\x06sharestttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            concat!(
+                "0101010101010101010101010101010101010101010101010101010101010101012c067374616b65",
+                "720202020202020202020202020202020202020202020202020202020202020202012c056f746865",
+                "72"
+            ),
+        );
+    }
+
+    fn outpoint() -> OutPoint {
+        OutPoint {
+            txid: Txid::from_byte_array([b't'; 32]),
+            vout: 1,
+        }
+    }
+}

@@ -181,3 +181,76 @@ pub(super) fn parse_key(bytes: &[u8]) -> Result<OutPoint, ContractError> {
         vout: u32::from_be_bytes(vout),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layout::assert_stored;
+    use crate::msg::EndReason;
+
+    #[test]
+    fn the_layout_of_a_stake_is_what_instances_have() {
+        let stake = Stake {
+            provider: Bytes32([1; 32]),
+            staker: Bytes32([2; 32]),
+            covenant: 3,
+            value: 4,
+            timelock: 5,
+            basis_points: 6,
+            increase: Some(Increase {
+                basis_points: 7,
+                height: 8,
+            }),
+            consent_seq: 9,
+            consent_digest: Bytes32([10; 32]),
+            reward_address: Addr::unchecked("staker"),
+            start: 11,
+            block_hash: Bytes32([12; 32]),
+            end: 13,
+            expires: 14,
+            status: StakeStatus::Pending { since: 15 },
+            spend: Some(Spend {
+                height: 16,
+                block_hash: Bytes32([17; 32]),
+            }),
+            weight: 18,
+            at_risk: 19,
+            index: Uint256::from(20_u8),
+            credited: Uint128::new(21),
+            unvested: Uint128::new(22),
+            vested_to: 23,
+        };
+        let outpoint = OutPoint {
+            txid: Txid::from_byte_array([b't'; 32]),
+            vout: 1,
+        };
+        assert_stored(
+            |storage| save(storage, &outpoint, &stake).unwrap(),
+            r"\x00\x05staketttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            concat!(
+                "01010101010101010101010101010101010101010101010101010101010101010202020202020202",
+                "02020202020202020202020202020202020202020202020203040506010708090a0a0a0a0a0a0a0a",
+                "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a067374616b65720b0c0c0c0c0c0c0c0c",
+                "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0d0e000f011011111111111111111111",
+                "11111111111111111111111111111111111111111111121300000000000000000000000000000000",
+                "0000000000000000000000000000001402323102323217"
+            ),
+        );
+    }
+
+    #[test]
+    fn the_layout_of_where_a_stake_stands_is_what_instances_have() {
+        let ended = |reason| StakeStatus::Ended { reason };
+        for (status, bytes) in [
+            (StakeStatus::Unproven {}, [1].as_slice()),
+            (StakeStatus::Active {}, &[2]),
+            (ended(EndReason::Spent { height: 5 }), &[3, 0, 5]),
+            (ended(EndReason::Expired {}), &[3, 1]),
+            (ended(EndReason::Conflict {}), &[3, 2]),
+            (ended(EndReason::Dropped {}), &[3, 3]),
+        ] {
+            assert_eq!(postcard::to_allocvec(&status).unwrap(), bytes);
+        }
+    }
+}

@@ -228,3 +228,36 @@ fn is_recorded(stake: &Stake, height: u32) -> bool {
     let proven = stake.start == height && !matches!(stake.status, StakeStatus::Unproven {});
     proven || stake.spend.is_some_and(|spend| spend.height == height)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bitcoin::Txid;
+    use bitcoin::hashes::Hash;
+
+    use super::*;
+    use crate::layout::assert_stored;
+
+    #[test]
+    fn the_layout_of_what_is_known_is_what_instances_have() {
+        let reorgs = Reorgs {
+            seen: 1,
+            frozen_until: Some(2),
+            unwinding: Some(Unwinding {
+                fork: 3,
+                after: Some(Cursor {
+                    height: 4,
+                    outpoint: OutPoint {
+                        txid: Txid::from_byte_array([5; 32]),
+                        vout: 6,
+                    },
+                }),
+            }),
+        };
+        assert_stored(
+            |storage| REORGS.save(storage, &reorgs).unwrap(),
+            "reorg",
+            "0101020103010420050505050505050505050505050505050505050505050505050505050505050506",
+        );
+    }
+}
