@@ -25,6 +25,8 @@ pub(super) struct CovenantSet {
     slashing_rate: u16,
     pub(super) unbonding_time: u16,
     unbonding_fee: u64,
+    /// Largest share of one of its stakes that counts, basis points.
+    pub(super) max_share: u16,
 }
 
 /// The covenant sets of an instance, by number.
@@ -34,7 +36,8 @@ pub(super) struct CovenantSets {
 }
 
 impl CovenantSet {
-    fn params(&self, version: u32) -> Result<StakingParams, String> {
+    /// Its parameters, numbered as it is.
+    pub(super) fn params(&self, version: u32) -> Result<StakingParams, String> {
         let keys = self.keys.iter();
         let keys = keys
             .map(|key| field("keys", CovenantKey::from_slice(&key.0)))

@@ -10,6 +10,7 @@ mod config;
 mod covenant;
 mod finality;
 mod query;
+mod restake;
 mod stake;
 mod stakes;
 mod submit;
@@ -20,17 +21,21 @@ use std::sync::Mutex;
 
 use bitcoin::secp256k1::schnorr::Signature;
 use mesh_core::Domain;
+use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::AccountAddress;
 
 pub use config::{Config, ContractAddress, PinnedDomain};
+pub use restake::{
+    CovenantSet, Exposure, InstanceTerms, MAX_CLAIMS, ShareIncrease, SignedConsent, StakeEnd,
+    StakeProof, StakeStanding, StakeState,
+};
 pub use upkeep::{Settlement, Standing};
 
 use crate::cosmos::AccountKey;
 use crate::wasm::{Contracts, Executed, Execution};
 use crate::{ChainError, Receipt};
 use answer::Params;
-use write::MeshMessage;
 
 /// An instance of `btc-mesh`, and an account on its chain.
 #[derive(Debug)]
@@ -148,7 +153,7 @@ impl Mesh {
         self.tell(&write::register(registration)).await.map(receipt)
     }
 
-    async fn tell(&self, message: &MeshMessage) -> Result<Executed, ChainError> {
+    async fn tell(&self, message: &impl Serialize) -> Result<Executed, ChainError> {
         let execution = Execution::new(self.contract.clone(), message)?;
         let answers = self.contracts.execute(vec![execution]).await;
         answers

@@ -1,0 +1,310 @@
+//! Stakes that are there already, shown to an instance by their staker, and what the instance says of them.
+
+mod read;
+mod write;
+
+use bitcoin::hashes::Hash as _;
+use bitcoin::secp256k1::schnorr::Signature;
+use bitcoin::{Amount, OutPoint, Transaction, Txid};
+use mesh_core::consent::Share;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use staking::delegation::{CovenantSignatures, StakerSignatures, ValidDelegation};
+use staking::inclusion::InclusionProof;
+use staking::params::StakingParams;
+use staking::units::BitcoinHeight;
+
+use super::query::before;
+use super::{Mesh, receipt};
+use crate::{ChainError, Receipt};
+use write::StakeMessage;
+
+/// Most stakes of one claim.
+pub const MAX_CLAIMS: usize = 32;
+
+/// What an instance prescribes for stakes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceTerms {
+    /// The committees that are accepted, with their staking parameters.
+    pub covenant_sets: Vec<CovenantSet>,
+    /// Bitcoin blocks that a stake waits before it may count.
+    pub challenge: u32,
+    /// Bitcoin blocks that an increase of a share waits.
+    pub consent_delay: u32,
+    /// Whether it takes no stakes any more.
+    pub closed: bool,
+    /// Whether the coins of the Bitcoin network it follows are worthless.
+    pub test_only: bool,
+}
+
+/// A committee and the staking parameters that it signs under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CovenantSet {
+    /// Its number in the instance's list.
+    pub number: u32,
+    /// Committee and parameters.
+    pub params: StakingParams,
+    /// Largest share of one of its stakes that counts, in basis points.
+    pub max_share: u16,
+}
+
+/// What an instance knows of a stake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StakeStanding {
+    /// What counts of it now.
+    pub weight: Amount,
+    /// Share that counts, or will once it is active, in basis points.
+    pub basis_points: u16,
+    /// An increase that waits.
+    pub increase: Option<ShareIncrease>,
+    /// Number of the newest consent that was shown.
+    pub consent_number: u32,
+    /// Where its rewards go; the chain's own words.
+    pub reward_address: String,
+    /// Height from which it does not count any more.
+    pub expires: BitcoinHeight,
+    /// Where it stands.
+    pub state: StakeState,
+    /// Rewards that were credited and not paid, in the smallest unit of [`Mesh::denomination`].
+    pub owed: u128,
+}
+
+/// An increase of a share that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareIncrease {
+    /// The new share in basis points.
+    pub basis_points: u16,
+    /// Height from which an activation lets it count.
+    pub from: BitcoinHeight,
+}
+
+/// Where a stake stands on an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StakeState {
+    /// It waits: anybody may still show that it was spent.
+    Pending {
+        /// Bitcoin's height when the wait began.
+        since: BitcoinHeight,
+    },
+    /// A reorganisation undid its block.
+    Unproven,
+    /// It counts.
+    Active,
+    /// It does not count any more.
+    Ended(StakeEnd),
+}
+
+/// Why a stake ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StakeEnd {
+    /// Its output was spent in the block at this height.
+    Spent(BitcoinHeight),
+    /// Its time is over.
+    Expired,
+    /// Its staker signed two lists with one number.
+    Conflict,
+    /// Governance dropped it.
+    Dropped,
+}
+
+/// With whom a stake is shared, as far as an instance was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposure {
+    /// Number of the newest consent.
+    pub number: u32,
+    /// Its list.
+    pub shares: Vec<Share>,
+    /// Value of the stake.
+    pub value: Amount,
+    /// What slashing burns of it, once for all chains together.
+    pub penalty: Amount,
+}
+
+/// A staker's numbered list of shares, signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedConsent {
+    /// Its number.
+    pub number: u32,
+    /// Its list, targets ascending.
+    pub shares: Vec<Share>,
+    /// The staker's BIP-0340 signature.
+    pub signature: Signature,
+}
+
+/// All that proves a stake, but for its staker's consent.
+#[derive(Debug, Clone, Copy)]
+pub struct StakeProof<'a> {
+    /// Number of the covenant set in the instance's list.
+    pub covenant_set: u32,
+    /// Its outputs and transactions.
+    pub delegation: &'a ValidDelegation,
+    /// The staking transaction.
+    pub staking_tx: &'a Transaction,
+    /// Height of its block.
+    pub block_height: BitcoinHeight,
+    /// That it is in there.
+    pub inclusion_proof: &'a InclusionProof,
+    /// The staker's signatures of the slashing transactions.
+    pub staker_signatures: &'a StakerSignatures,
+    /// A quorum of the committee's signatures.
+    pub covenant_signatures: &'a [CovenantSignatures],
+}
+
+impl Mesh {
+    /// Denomination in which rewards are paid.
+    pub fn denomination(&self) -> &str {
+        &self.denomination
+    }
+
+    /// What the instance prescribes for stakes now.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or its answer cannot be read.
+    pub async fn instance_terms(&self) -> Result<InstanceTerms, ChainError> {
+        let config: read::Config = self.ask_about(json!({ "config": {} })).await?;
+        Ok(config.into())
+    }
+
+    /// What the instance knows of a stake; `None` where nobody showed it.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or its answer cannot be read: that a stake is unknown is never taken from an error.
+    pub async fn stake_standing(
+        &self,
+        outpoint: OutPoint,
+    ) -> Result<Option<StakeStanding>, ChainError> {
+        let after = outpoint_before(outpoint).map(|outpoint| outpoint.to_string());
+        let question = json!({ "stakes": { "start_after": after, "limit": 1 } });
+        let page: read::Stakes = self.ask_about(question).await?;
+        let found = page
+            .stakes
+            .into_iter()
+            .find(|stake| stake.outpoint == outpoint);
+        Ok(found.map(StakeStanding::from))
+    }
+
+    /// With whom a stake that the instance knows is shared, as far as it was shown.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Rejected`] where the instance does not know the stake or has forgotten the list.
+    pub async fn exposure(&self, outpoint: OutPoint) -> Result<Exposure, ChainError> {
+        let question = json!({ "exposure": { "outpoint": outpoint } });
+        let answer: read::ExposureAnswer = self.ask_about(question).await?;
+        Ok(answer.into())
+    }
+
+    /// Shows a stake that the instance does not know, with its staker's consent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`](crate::wasm::Contracts::execute).
+    pub async fn show_stake(
+        &self,
+        proof: &StakeProof<'_>,
+        consent: &SignedConsent,
+    ) -> Result<Receipt, ChainError> {
+        self.tell(&write::stake(proof, consent)?).await.map(receipt)
+    }
+
+    /// Shows a newer consent for a stake that the instance knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`](crate::wasm::Contracts::execute).
+    pub async fn show_consent(
+        &self,
+        outpoint: OutPoint,
+        consent: &SignedConsent,
+    ) -> Result<Receipt, ChainError> {
+        let consent = write::consent_parts(consent);
+        let message = StakeMessage::Consent { outpoint, consent };
+        self.tell(&message).await.map(receipt)
+    }
+
+    /// Has what is vested of stakes paid to their reward addresses, and returns what each was paid, in their order. More
+    /// than [`MAX_CLAIMS`] are refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`](crate::wasm::Contracts::execute).
+    pub async fn claim_stakes(&self, outpoints: &[OutPoint]) -> Result<Vec<u128>, ChainError> {
+        let message = StakeMessage::Claim {
+            outpoints: outpoints.to_vec(),
+        };
+        let executed = self.tell(&message).await?;
+        let events = executed.events.iter();
+        let claims: Vec<_> = events.filter(|event| event.kind == "wasm-claim").collect();
+        outpoints
+            .iter()
+            .map(|outpoint| {
+                let outpoint = outpoint.to_string();
+                let claim = claims
+                    .iter()
+                    .find(|event| event.attribute("outpoint") == Some(&outpoint));
+                let paid = claim.and_then(|event| event.attribute("paid"));
+                paid.map_or(Ok(0), read::paid)
+            })
+            .collect()
+    }
+
+    async fn ask_about<T: DeserializeOwned>(&self, question: Value) -> Result<T, ChainError> {
+        self.contracts.query(&self.contract, &question).await
+    }
+}
+
+/// The outpoint that comes directly before another one in the order of the instance's list; `None` before the first.
+fn outpoint_before(outpoint: OutPoint) -> Option<OutPoint> {
+    let mut bytes = [0; 36];
+    let (txid, vout) = bytes.split_at_mut(32);
+    txid.copy_from_slice(outpoint.txid.as_byte_array());
+    vout.copy_from_slice(&outpoint.vout.to_be_bytes());
+    let bytes = before(bytes)?;
+    let (txid, vout) = bytes.split_first_chunk::<32>()?;
+    Some(OutPoint {
+        txid: Txid::from_byte_array(*txid),
+        vout: u32::from_be_bytes(vout.try_into().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outpoint_before_another_is_the_last_one_below_it() {
+        let outpoint = |byte: u8, vout| OutPoint {
+            txid: Txid::from_byte_array({
+                let mut txid = [0; 32];
+                txid[31] = byte;
+                txid
+            }),
+            vout,
+        };
+        assert_eq!(outpoint_before(outpoint(0, 0)), None);
+        assert_eq!(outpoint_before(outpoint(1, 7)), Some(outpoint(1, 6)));
+        assert_eq!(outpoint_before(outpoint(1, 0)), Some(outpoint(0, u32::MAX)));
+    }
+
+    #[test]
+    fn a_standing_is_read_as_the_contract_writes_it() {
+        let text = r#"{"stakes":[{"outpoint":"1111111111111111111111111111111111111111111111111111111111111111:1",
+            "provider":"01","staker":"02","covenant":0,"value":500000,"weight":0,"basis_points":0,
+            "increase":{"basis_points":5000,"height":120},"consent_seq":7,"reward_address":"wasm1","start":100,
+            "end":1100,"expires":1000,"status":{"ended":{"reason":{"spent":{"height":110}}}},"unvested":"18446744073709551616"}]}"#;
+        let page: read::Stakes = serde_json::from_str(text).unwrap();
+        let standing = StakeStanding::from(page.stakes.into_iter().next().unwrap());
+        assert_eq!(standing.consent_number, 7);
+        assert_eq!(standing.owed, 1 << 64);
+        assert_eq!(
+            standing.state,
+            StakeState::Ended(StakeEnd::Spent(BitcoinHeight(110)))
+        );
+        for broken in ["\"unvested\":\"-1\"", "\"unvested\":5"] {
+            let text = text.replace("\"unvested\":\"18446744073709551616\"", broken);
+            assert!(serde_json::from_str::<read::Stakes>(&text).is_err());
+        }
+    }
+}
