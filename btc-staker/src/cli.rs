@@ -33,6 +33,20 @@ pub enum Command {
     )]
     Stake(commands::stake::Stake),
 
+    /// Show a stake to partner chains, each with its share; no coin moves
+    #[command(
+        after_help = "Examples:\n  btc-staker restake 7d90… --share x=0.5 --share y=0.5 --dry-run\n  btc-staker restake 7d90… --share x=50% --reward-address x=wasm1… --yes"
+    )]
+    Restake(commands::restake::Restake),
+
+    /// Say what partner chains count of stakes, and with whom they are shared
+    #[command(after_help = "Examples:\n  btc-staker exposure\n  btc-staker exposure 7d90… --json")]
+    Exposure(commands::exposure::Exposure),
+
+    /// Show what stakes have earned on partner chains, or claim it
+    #[command(after_help = "Examples:\n  btc-staker rewards\n  btc-staker rewards 7d90… --claim")]
+    Rewards(commands::rewards::Rewards),
+
     /// Go on with stakes that were begun
     #[command(after_help = "Examples:\n  btc-staker resume\n  btc-staker resume --no-wait")]
     Resume(commands::resume::Resume),
@@ -77,6 +91,9 @@ impl Command {
             Self::Providers(providers) => providers.execute(context).await,
             Self::Params => commands::params::execute(context).await,
             Self::Stake(stake) => Box::pin(stake.execute(context)).await,
+            Self::Restake(restake) => Box::pin(restake.execute(context)).await,
+            Self::Exposure(exposure) => exposure.execute(context).await,
+            Self::Rewards(rewards) => Box::pin(rewards.execute(context)).await,
             Self::Resume(resume) => Box::pin(resume.execute(context)).await,
             Self::List => commands::list::execute(context).await,
             Self::Status(status) => status.execute(context).await,

@@ -1,5 +1,6 @@
 //! The configuration file.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use daemon::config::{BrokenRule, Settings};
 use keystore::PassphraseSource;
 use serde::Deserialize;
 use wallet::FeeLimit;
+
+use crate::restake::BABYLON;
 
 /// What `config init` and `init` write.
 pub const TEMPLATE: &str = include_str!("../btc-staker.toml");
@@ -20,6 +23,9 @@ pub struct Config {
     pub bitcoin: bitcoin_source::Config,
     /// The node of the secured chain, and what its transactions may cost.
     pub babylon: chain::babylon::Config,
+    /// The partner chains that stakes can be shown to.
+    #[serde(default, rename = "chain")]
+    pub chains: Vec<chain::mesh::Config>,
     /// How the seed is unlocked.
     #[serde(default)]
     pub keys: KeysConfig,
@@ -104,8 +110,40 @@ impl Settings for Config {
         broken
             .into_iter()
             .map(|error| BrokenRule::new("bitcoin", error.to_string()))
+            .chain(self.broken_rules_of_chains())
             .collect()
     }
+}
+
+impl Config {
+    fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
+        let mut broken = Vec::new();
+        let mut names = BTreeSet::from([BABYLON]);
+        let mut domains = BTreeSet::new();
+        for (index, chain) in self.chains.iter().enumerate() {
+            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
+            if !is_name(&chain.name) {
+                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
+                broken.push(rule("name", text));
+            } else if !names.insert(&chain.name) {
+                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
+            }
+            // A list names each instance once.
+            if !domains.insert(chain.domain.0.to_string()) {
+                let text = format!("`{}` is used twice", chain.domain.0);
+                broken.push(rule("domain", text));
+            }
+        }
+        broken
+    }
+}
+
+/// Names stand before a `=` on the command line.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 #[cfg(test)]
@@ -116,8 +154,11 @@ mod tests {
     fn the_template_is_valid_and_its_comments_show_the_defaults() {
         let written: Config = toml::from_str(TEMPLATE).unwrap();
         assert!(written.broken_rules().is_empty());
+        // Of a partner chain nothing has a default.
         let uncommented: String = TEMPLATE
-            .lines()
+            .split_inclusive("\n\n")
+            .filter(|section| !section.contains("[[chain]]"))
+            .flat_map(str::lines)
             .map(|line| match line.strip_prefix("# ") {
                 Some(setting) if setting.contains(" = ") || setting.starts_with('[') => setting,
                 _ => line,
@@ -136,6 +177,31 @@ mod tests {
             format!("{:?}", explicit.staking),
             format!("{:?}", written.staking)
         );
+    }
+
+    #[test]
+    fn a_partner_chain_has_a_name_and_an_instance_of_its_own() {
+        let chain = |name: &str, digit: &str| {
+            let contract = chain::mesh::ContractAddress(
+                staking::proof_of_possession::AccountAddress::new("wasm", &[1; 32]).unwrap(),
+            );
+            format!(
+                "[[chain]]\nname = '{name}'\ncontract = '{}'\ndomain = '{}'\n[chain.node]\nchain_id = 'x-1'\n\
+                 grpc_url = 'http://127.0.0.1:9090'\naccount_prefix = 'wasm'\nfee_denomination = 'stake'\n\
+                 gas_price = '0'\nmax_fee = 1\n",
+                String::from(contract),
+                digit.repeat(64),
+            )
+        };
+        let broken = |chains: [String; 2]| {
+            let text = format!("{TEMPLATE}\n{}", chains.concat());
+            let config: Config = toml::from_str(&text).unwrap();
+            config.broken_rules().len()
+        };
+        assert_eq!(broken([chain("x", "1"), chain("y", "2")]), 0);
+        assert_eq!(broken([chain("x", "1"), chain("x", "2")]), 1);
+        assert_eq!(broken([chain("x", "1"), chain("y", "1")]), 1);
+        assert_eq!(broken([chain("babylon", "1"), chain("Y", "2")]), 2);
     }
 
     #[test]

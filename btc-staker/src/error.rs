@@ -12,6 +12,7 @@ use crate::ledger::LedgerError;
 use crate::life::LifeError;
 use crate::nodes::NodesError;
 use crate::proposal::ProposalError;
+use crate::restake::{RecordError, RestakeError};
 use crate::seed::SeedError;
 use crate::withdrawal::WithdrawalError;
 
@@ -37,6 +38,9 @@ pub enum Error {
     /// A step of a stake's life.
     #[error(transparent)]
     Life(#[from] LifeError),
+    /// A stake cannot be shown to partner chains.
+    #[error(transparent)]
+    Restake(#[from] RestakeError),
     /// The coins cannot be taken back.
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalError),
@@ -51,6 +55,12 @@ impl From<WalletError> for Error {
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
         Self::Ledger(error.into())
+    }
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        Self::Restake(error.into())
     }
 }
 
@@ -90,6 +100,7 @@ impl From<Error> for CommandError {
             Error::Life(error) => error.into(),
             Error::Proposal(error) => error.into(),
             Error::Withdrawal(error) => error.into(),
+            Error::Restake(error) => error.into(),
             error => {
                 let (exit, code, hint) = ending(&error);
                 let error = Self::caused_by(exit, code, &error);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// | `btc-staker.toml` | configuration | yes |
 /// | `keys/seed.key` | the encrypted seed | yes, or the words of the seed on paper |
 /// | `data/` | wallet and journal | no: they are rebuilt from the seed and the chain |
+/// | `consents.redb` | every consent that was signed ([`crate::restake`]) | no: an old copy is worse than none |
 /// | `lock` | one process at a time changes `data/` | no |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home(PathBuf);
@@ -35,6 +36,11 @@ impl Home {
     /// Wallet and journal.
     pub fn data(&self) -> PathBuf {
         self.0.join("data")
+    }
+
+    /// The record of consents.
+    pub fn consents(&self) -> PathBuf {
+        self.0.join("consents.redb")
     }
 
     /// Creates the directories that are missing, for this user alone.

@@ -1,10 +1,11 @@
-//! The program of BTC holders: stake, unbond, withdraw.
+//! The program of BTC holders: stake, restake, unbond, withdraw.
 //!
 //! ```text
 //!  commands ──> proposal: a stake planned and summarised ──consent──> journal: what its owner wants
 //!      │                                                                 │
 //!      │                       nodes: Bitcoin, chain ──observe──> life: decide ──> act, wait, rest
-//!      └──> withdrawal: coins taken back after a timelock                │
+//!      ├──> withdrawal: coins taken back after a timelock                │
+//!      └──> restake: a stake shown to partner chains ──consent──> record │
 //!                                                          seed: keys, only while something is signed
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod life;
 pub mod nodes;
 pub mod printable;
 pub mod proposal;
+pub mod restake;
 pub mod scripts;
 pub mod seed;
 pub mod staker;

@@ -8,11 +8,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 15] = [
     "init",
     "providers",
     "params",
     "stake",
+    "restake",
+    "exposure",
+    "rewards",
     "resume",
     "list",
     "status",
@@ -95,7 +98,7 @@ fn a_mistake_in_the_configuration_is_named_with_its_line_and_rule() {
         (
             "passphrase = \"prompt\"",
             "passphrase = \"hunter2\"",
-            ["keys.passphrase", "line 35"],
+            ["keys.passphrase", "line 48"],
         ),
         (
             "# [staking]",

@@ -9,6 +9,8 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::report::Report;
+use super::standing::Partners;
+use crate::error::Error;
 use crate::staker::Staker;
 
 /// Stakes asked for at once.
@@ -30,11 +32,18 @@ struct Unseen {
 /// Carries it out.
 pub async fn execute(context: &Context) -> Result<Answer, CommandError> {
     let staker = Staker::of(context)?;
-    let connected = staker.watch().await?;
+    let (connected, partners) = (staker.watch().await?, Partners::of(&staker).await);
     let entries = staker.entries().await?;
     let looks = entries.into_iter().map(|entry| {
-        let (txid, connected) = (entry.staking_txid(), &connected);
-        async move { (txid, connected.look_at(entry).await) }
+        let (txid, connected, partners) = (entry.staking_txid(), &connected, &partners);
+        async move {
+            let look = async {
+                let mut report = Report::from(&connected.look_at(entry).await?);
+                report.partner_chains = partners.standings(report.staking_output).await;
+                Ok::<_, Error>(report)
+            };
+            (txid, look.await)
+        }
     });
     let outcomes: Vec<_> = stream::iter(looks).buffered(PARALLEL).collect().await;
     let mut list = List {
@@ -43,7 +52,7 @@ pub async fn execute(context: &Context) -> Result<Answer, CommandError> {
     };
     for (staking_txid, outcome) in outcomes {
         match outcome {
-            Ok(seen) => list.stakes.push(Report::from(&seen)),
+            Ok(report) => list.stakes.push(report),
             Err(error) => {
                 list.failed.push(Unseen {
                     staking_txid,

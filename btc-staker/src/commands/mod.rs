@@ -2,15 +2,19 @@
 
 mod arguments;
 pub mod cancel;
+pub mod exposure;
 pub mod init;
 pub mod inspect;
 pub mod list;
 pub mod params;
 pub mod providers;
 mod report;
+pub mod restake;
 pub mod resume;
+pub mod rewards;
 pub mod scripts;
 pub mod stake;
+mod standing;
 pub mod status;
 pub mod unbond;
 pub mod wallet;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 use staking::units::{BitcoinHeight, BlockInterval};
 
+use super::standing::Standing;
 use crate::life::{Place, Position, Seen};
 
 /// One stake: where it is and what it waits for.
@@ -43,6 +44,9 @@ pub(super) struct Report {
     pub unbonding_txid: Txid,
     /// The transaction that takes its coins back, once there is one.
     pub withdrawal_txid: Option<Txid>,
+    /// Where it stands on partner chains, in commands that ask them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partner_chains: Vec<Standing>,
 }
 
 impl From<&Seen> for Report {
@@ -85,6 +89,7 @@ impl From<&Seen> for Report {
                 .withdrawal
                 .as_ref()
                 .map(|withdrawal| withdrawal.transaction.compute_txid()),
+            partner_chains: Vec::new(),
         }
     }
 }
@@ -109,6 +114,9 @@ impl fmt::Display for Report {
             Amount::from_sat(self.amount_sat),
             self.finality_provider
         )?;
-        write!(f, "  {}", self.description)
+        write!(f, "  {}", self.description)?;
+        self.partner_chains
+            .iter()
+            .try_for_each(|standing| write!(f, "\n{standing}"))
     }
 }

@@ -6,6 +6,7 @@ use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 
 use super::report::Report;
+use super::standing::Partners;
 use crate::staker::Staker;
 
 /// Arguments of `status`.
@@ -19,7 +20,10 @@ pub struct Status {
 impl Status {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
-        let connected = Staker::of(context)?.watch().await?;
-        Ok(Report::from(&connected.look(self.txid).await?).into())
+        let staker = Staker::of(context)?;
+        let (connected, partners) = (staker.watch().await?, Partners::of(&staker).await);
+        let mut report = Report::from(&connected.look(self.txid).await?);
+        report.partner_chains = partners.standings(report.staking_output).await;
+        Ok(report.into())
     }
 }

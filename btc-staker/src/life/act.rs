@@ -206,7 +206,10 @@ async fn submit(nodes: &Nodes, message: Message) -> Result<(), ChainError> {
 }
 
 /// The block that a transaction is in.
-async fn block_of(nodes: &Nodes, transaction: &Transaction) -> Result<(BlockId, Block), Error> {
+pub(crate) async fn block_of(
+    nodes: &Nodes,
+    transaction: &Transaction,
+) -> Result<(BlockId, Block), Error> {
     match nodes.bitcoin.locate(transaction).await? {
         Some(Location::Block { block, .. }) => Ok((block, nodes.bitcoin.block(block.hash).await?)),
         _ => Err(LifeError::LeftItsBlock(transaction.compute_txid()).into()),

@@ -8,6 +8,7 @@ use chain::{Delegation, StakingOutput};
 use super::stake::Stake;
 use crate::error::Error;
 use crate::journal::{Entry, Intent};
+use crate::restake::ConsentRecord;
 use crate::staker::Connected;
 
 /// Stakes asked for at once.
@@ -54,6 +55,9 @@ impl Connected {
         for entry in found {
             let txid = entry.staking_txid();
             if ledger.journal.get(txid)?.is_none() {
+                // Made elsewhere, where consents may have been signed, too.
+                let record = ConsentRecord::open(&self.staker.home).await?;
+                record.mark_restored()?;
                 ledger.journal.put(&entry)?;
                 new.push(txid);
             }

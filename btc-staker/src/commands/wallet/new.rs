@@ -13,7 +13,10 @@ use staking::units::BitcoinHeight;
 
 use crate::commands::arguments::Unlock;
 use crate::error::Error;
+use crate::home::Home;
 use crate::ledger::Ledger;
+use crate::restake::ConsentRecord;
+use crate::restake::number::Origin;
 use crate::seed::{Keys, SeedError, SeedFile};
 use crate::staker::Staker;
 
@@ -47,7 +50,7 @@ impl New {
             .map_err(Error::from)?;
         let birthday = bitcoin.tip().await.map_err(Error::from)?.height;
         let keys = Keys::new(Seed::generate(), staker.networks()).map_err(Error::from)?;
-        let mut ledger = store(&staker, &keys, &self.unlock, birthday).await?;
+        let mut ledger = store(&staker, &keys, &self.unlock, birthday, Origin::Made).await?;
         let bitcoin_address = ledger
             .wallet
             .next_address()
@@ -70,16 +73,27 @@ pub(super) async fn store(
     keys: &Keys,
     unlock: &Unlock,
     birthday: BitcoinHeight,
+    origin: Origin,
 ) -> Result<Ledger, Error> {
     let path = staker.home.seed_file();
     let source = staker.passphrase_source(unlock.passphrase_source.as_ref());
     let passphrase = source.read_new("the new seed").map_err(SeedError::from)?;
     Ledger::create(&staker.home, staker.owner(), keys, birthday, || {
+        note_origin(&staker.home, origin)?;
         SeedFile::create(&path, keys, &passphrase)
             .map(drop)
             .map_err(Error::from)
     })
     .await
+}
+
+/// Notes how a home comes to its stakes, before there are any.
+pub(super) fn note_origin(home: &Home, origin: Origin) -> Result<(), Error> {
+    let record = ConsentRecord::begin_now(&home.consents(), origin)?;
+    if origin == Origin::Restored {
+        record.mark_restored()?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for NewWallet {

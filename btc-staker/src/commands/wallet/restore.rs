@@ -9,12 +9,13 @@ use serde::Serialize;
 use staking::keys::StakerKey;
 use staking::units::BitcoinHeight;
 
-use super::new::store;
+use super::new::{note_origin, store};
 use super::sync::{Found, sync_all};
 use super::words::WordsSource;
 use crate::commands::arguments::Unlock;
 use crate::error::Error;
 use crate::ledger::Ledger;
+use crate::restake::number::Origin;
 use crate::seed::Keys;
 use crate::staker::Staker;
 
@@ -52,13 +53,14 @@ impl Restore {
         let (keys, ledger) = if staker.home.seed_file().exists() {
             let keys = staker.unlock(&source)?;
             let owner = staker.owner();
-            let ledger =
-                Ledger::create(&staker.home, owner, &keys, birthday, || Ok::<_, Error>(()));
+            let ledger = Ledger::create(&staker.home, owner, &keys, birthday, || {
+                note_origin(&staker.home, Origin::Restored)
+            });
             (keys.clone(), ledger.await?)
         } else {
             let seed = self.words_source.read()?;
             let keys = Keys::new(seed, staker.networks()).map_err(Error::from)?;
-            let ledger = store(&staker, &keys, &self.unlock, birthday).await?;
+            let ledger = store(&staker, &keys, &self.unlock, birthday, Origin::Restored).await?;
             (keys, ledger)
         };
         drop(ledger);

@@ -1,0 +1,157 @@
+//! `restake`: a stake that is there already, shown to partner chains.
+
+use std::fmt;
+
+use bitcoin::Txid;
+use chain::ChainError;
+use clap::Args;
+use daemon::consent::Consent;
+use daemon::output::{Answer, CommandError};
+use daemon::program::Context;
+use mesh_core::consent::Target;
+use serde::Serialize;
+
+use super::arguments::Unlock;
+use crate::error::Error;
+use crate::printable::Printable;
+use crate::restake::spelling::{NamedAddress, NamedShare, reward_address, share};
+use crate::restake::{ConsentRecord, Plan, Summary, Told, Wish};
+use crate::staker::Staker;
+
+/// Arguments of `restake`.
+#[derive(Debug, Args)]
+pub struct Restake {
+    /// Id of the staking transaction
+    #[arg(value_name = "STAKING TXID")]
+    txid: Txid,
+
+    /// A chain's share, such as x=0.5 or x=50%; once for each chain. The list replaces the one before: a chain that is
+    /// left out loses its share. `babylon` names Babylon, which counts the whole stake anyway
+    #[arg(long = "share", value_name = "CHAIN=SHARE", required = true, value_parser = share)]
+    shares: Vec<NamedShare>,
+
+    /// Where a chain's rewards go, such as x=wasm1…; to the seed's own account there where absent
+    #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address)]
+    addresses: Vec<NamedAddress>,
+
+    /// Show the summary and stop there
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    consent: Consent,
+
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+/// What was shown to its owner, and what became of it.
+#[derive(Debug, Serialize)]
+struct Restaked {
+    summary: Summary,
+    /// Number of the consent; `None` where nothing was signed.
+    consent_number: Option<u32>,
+    /// What each chain was told.
+    chains: Vec<Delivery>,
+}
+
+#[derive(Debug, Serialize)]
+struct Delivery {
+    chain: String,
+    outcome: &'static str,
+    error: Option<String>,
+}
+
+impl Restake {
+    /// Carries it out.
+    pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
+        let staker = Staker::of(context)?;
+        let wish = Wish {
+            shares: self.shares,
+            addresses: self.addresses,
+        };
+        let babylon = Target::babylon(&staker.config.babylon.chain_id);
+        let watching = staker.watch().await?;
+        let seen = watching.look(self.txid).await?;
+        let instances = staker.watched_instances().await;
+        let plan = watching.plan(seen, &instances, &wish).await?;
+        let shown = plan.decide(&record(&staker).await?).map_err(Error::from)?;
+        let summary = Summary::new(&plan, babylon, shown);
+        if self.dry_run {
+            return Ok(Restaked {
+                summary,
+                consent_number: None,
+                chains: Vec::new(),
+            }
+            .into());
+        }
+        let question = format!("{summary}\nRestake?");
+        context.progress().aside(|| self.consent.ask(&question))?;
+
+        let source = staker.passphrase_source(self.unlock.passphrase_source.as_ref());
+        let keys = staker.unlock(&source)?;
+        let connected = staker.connect(keys.clone()).await?;
+        // Asked anew: the summary may have been looked at for long.
+        let seen = connected.look(self.txid).await?;
+        let instances = staker.instances(&keys).await?;
+        let plan = connected.plan(seen, &instances, &wish).await?;
+        let consent = plan.sign(&record(&staker).await?, &keys, shown)?;
+        let told = connected.deliver(&plan, &consent).await?;
+        let restaked = Restaked {
+            summary,
+            consent_number: Some(consent.number),
+            chains: outcomes(&plan, told),
+        };
+        let failed = |chain: &Delivery| chain.error.is_some();
+        Ok(if restaked.chains.iter().any(failed) {
+            Answer::partial(restaked)
+        } else {
+            restaked.into()
+        })
+    }
+}
+
+async fn record(staker: &Staker) -> Result<ConsentRecord, Error> {
+    Ok(ConsentRecord::open(&staker.home).await?)
+}
+
+fn outcomes(plan: &Plan<'_>, told: Vec<Result<Told, ChainError>>) -> Vec<Delivery> {
+    plan.chains
+        .iter()
+        .zip(told)
+        .map(|(asked, told)| Delivery {
+            chain: asked.instance.name.clone(),
+            outcome: match &told {
+                Ok(Told::Stake) => "shown",
+                Ok(Told::Consent) => "consent-shown",
+                Ok(Told::Nothing) => "unchanged",
+                Ok(Told::NotConcerned) => "not-concerned",
+                Ok(Told::Ended) => "ended",
+                Err(_) => "failed",
+            },
+            error: told.err().map(|error| error.to_string()),
+        })
+        .collect()
+}
+
+impl fmt::Display for Restaked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(number) = self.consent_number else {
+            return write!(f, "{}\nNothing was done (--dry-run).", self.summary);
+        };
+        write!(f, "stake {}: consent {number}", self.summary.staking_txid)?;
+        for outcome in &self.chains {
+            write!(f, "\n  {:<9} ", outcome.chain)?;
+            let error = Printable(outcome.error.as_deref().unwrap_or_default());
+            match outcome.outcome {
+                "failed" => write!(f, "failed: {error}; run the command again"),
+                "shown" => f.write_str("was shown the stake, which waits there now"),
+                "consent-shown" => f.write_str("was shown the consent"),
+                "unchanged" => f.write_str("knew it already"),
+                "ended" => f.write_str("the stake has ended there"),
+                _ => f.write_str("has no part in it"),
+            }?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! What the owner of a stake is shown before its consent is signed.
+
+use std::fmt;
+
+use bitcoin::{Amount, Txid};
+use mesh_core::consent::Target;
+use mesh_core::registration::WHOLE;
+use serde::Serialize;
+use staking::keys::FinalityProviderKey;
+
+use super::instances::BABYLON;
+use super::number::{Decision, FIRST};
+use super::plan::{Asked, Plan};
+use super::spelling::percent;
+use crate::blocks::Blocks;
+use crate::printable::Printable;
+
+/// Who may count which part of a stake, and what is at risk. Amounts in satoshi.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The stake.
+    pub staking_txid: Txid,
+    /// Value of the staking output.
+    pub amount_sat: u64,
+    /// Whose equivocation, on any of these chains, burns a part of it.
+    pub finality_provider: FinalityProviderKey,
+    /// What is burned then, once for all chains together.
+    pub penalty_sat: u64,
+    /// Share of the stake that is burned.
+    pub penalty_rate: String,
+    /// Number of the consent; one from the clock may be a little higher when it is signed.
+    pub consent_number: u32,
+    /// Whether it is signed already.
+    pub is_signed: bool,
+    /// Each chain's part.
+    pub shares: Vec<ShareSummary>,
+    /// Configured chains that get nothing, or lose what they had.
+    pub without_share: Vec<String>,
+    /// Configured chains that did not answer.
+    pub silent: Vec<String>,
+}
+
+/// One chain's part of a stake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShareSummary {
+    /// What the configuration calls the chain.
+    pub chain: String,
+    /// The share that the consent grants.
+    pub basis_points: u16,
+    /// The largest that the chain counts of a stake of this committee; `None` where it did not say.
+    pub most_basis_points: Option<u16>,
+    /// What counts of it, as far as is known.
+    pub weight_sat: u64,
+    /// Where the rewards go.
+    pub reward_address: String,
+    /// Blocks that the stake waits there before it may count.
+    pub challenge_blocks: Option<u32>,
+    /// Blocks that an increase waits there.
+    pub consent_delay_blocks: Option<u32>,
+}
+
+impl Summary {
+    /// Summarises what would be signed and shown.
+    pub fn new(plan: &Plan<'_>, babylon: Target, decision: Decision) -> Self {
+        let stake = &plan.seen.stake;
+        let value = stake.entry.staking_value;
+        let of_babylon = plan.shares.iter().filter(|share| share.target == babylon);
+        let mut shares: Vec<_> = of_babylon
+            .map(|share| ShareSummary {
+                chain: BABYLON.to_owned(),
+                basis_points: share.basis_points,
+                most_basis_points: None,
+                weight_sat: value.to_sat(),
+                reward_address: share.reward_address.clone(),
+                challenge_blocks: None,
+                consent_delay_blocks: None,
+            })
+            .collect();
+        shares.extend(
+            plan.chains
+                .iter()
+                .filter_map(|asked| of_chain(asked, value)),
+        );
+        let names = |keep: fn(&Asked<'_>) -> bool| {
+            let kept = plan.chains.iter().filter(|asked| keep(asked));
+            kept.map(|asked| asked.instance.name.clone()).collect()
+        };
+        let (consent_number, is_signed) = match decision {
+            Decision::Again(number) => (number, true),
+            Decision::New(number) => (number, false),
+        };
+        Self {
+            staking_txid: stake.entry.staking_txid(),
+            amount_sat: value.to_sat(),
+            finality_provider: stake.entry.finality_provider,
+            penalty_sat: stake.params.slashing_rate.amount(value).to_sat(),
+            penalty_rate: stake.params.slashing_rate.to_string(),
+            consent_number,
+            is_signed,
+            shares,
+            without_share: names(|asked| asked.share.is_none() && asked.look.is_ok()),
+            silent: names(|asked| asked.look.is_err()),
+        }
+    }
+}
+
+fn of_chain(asked: &Asked<'_>, value: Amount) -> Option<ShareSummary> {
+    let share = asked.share.as_ref()?;
+    let terms = asked.look.as_ref().ok().map(|look| &look.terms);
+    let most = asked.covenant_set.as_ref().map(|set| set.max_share);
+    let counted = most.map_or(share.basis_points, |most| most.min(share.basis_points));
+    Some(ShareSummary {
+        chain: asked.instance.name.clone(),
+        basis_points: share.basis_points,
+        most_basis_points: most,
+        weight_sat: part(value, counted).to_sat(),
+        reward_address: share.reward_address.clone(),
+        challenge_blocks: terms.map(|terms| terms.challenge),
+        consent_delay_blocks: terms.map(|terms| terms.consent_delay),
+    })
+}
+
+/// A share of a value, as the contract counts it.
+fn part(value: Amount, basis_points: u16) -> Amount {
+    let part = u128::from(value.to_sat()) * u128::from(basis_points) / u128::from(WHOLE);
+    u64::try_from(part).map_or(value, Amount::from_sat)
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = Amount::from_sat;
+        writeln!(f, "restake {}", self.staking_txid)?;
+        writeln!(
+            f,
+            "  {} with provider {}; no coin moves",
+            amount(self.amount_sat),
+            self.finality_provider
+        )?;
+        for share in &self.shares {
+            write!(f, "  {share}")?;
+        }
+        if !self.without_share.is_empty() {
+            writeln!(f, "  no share  {}", self.without_share.join(", "))?;
+        }
+        if !self.silent.is_empty() {
+            writeln!(
+                f,
+                "  silent    {}: told when this command is run again",
+                self.silent.join(", ")
+            )?;
+        }
+        writeln!(
+            f,
+            "  babylon   counts the whole stake whatever this list says: it reads no consents"
+        )?;
+        writeln!(
+            f,
+            "  penalty   {} (rate {}) is burned if the provider signs two blocks at one height on any of these chains, or on \
+             Babylon; once: one penalty serves all chains together",
+            amount(self.penalty_sat),
+            self.penalty_rate
+        )?;
+        match (self.is_signed, self.consent_number) {
+            (true, number) => write!(
+                f,
+                "  consent   {number}, which is signed already: the same bytes again"
+            ),
+            (false, FIRST) => write!(
+                f,
+                "  consent   1, the first of this stake: its shares wait for nothing else"
+            ),
+            (false, number) => write!(
+                f,
+                "  consent   {number}: a share that grows waits on each chain for its consent delay; others hold at once"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for ShareSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weight = Amount::from_sat(self.weight_sat);
+        writeln!(
+            f,
+            "{:<9} {}: {weight} count; rewards to {}",
+            Printable(&self.chain),
+            percent(self.basis_points),
+            Printable(&self.reward_address)
+        )?;
+        if let Some(most) = self
+            .most_basis_points
+            .filter(|most| *most < self.basis_points)
+        {
+            writeln!(
+                f,
+                "            it counts no more than {} of a stake of this committee",
+                percent(most)
+            )?;
+        }
+        if let (Some(challenge), Some(delay)) = (self.challenge_blocks, self.consent_delay_blocks) {
+            writeln!(
+                f,
+                "            after a wait of {}; a share that grows waits {}",
+                Blocks(challenge),
+                Blocks(delay)
+            )?;
+        }
+        Ok(())
+    }
+}
