@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "staking/partners.rs"]
+mod partners;
 #[path = "staking/refusals.rs"]
 mod refusals;
+#[path = "staking/restake.rs"]
+mod restake;
 #[path = "staking/scene.rs"]
 mod scene;
 #[path = "staking/survival.rs"]

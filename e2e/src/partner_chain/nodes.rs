@@ -11,6 +11,7 @@ use chain::ChainError;
 use chain::cosmos::{AccountKey, Config};
 use chain::wasm::{CodeId, Coin, Contracts, Executed, Execution};
 use serde_json::{Value, json};
+use staking::params::StakingParams;
 use staking::proof_of_possession::AccountAddress;
 
 use super::encoding::{bytes32, number};
@@ -125,7 +126,21 @@ impl PartnerChain {
         params: &Value,
         committee: &Committee,
     ) -> anyhow::Result<Mesh<'_>> {
-        let covenant = terms::covenant_set(&terms::staking_params(committee)?);
+        self.begin_mesh_under(params, &terms::staking_params(committee)?)
+            .await
+    }
+
+    /// Begins an instance of `btc-mesh` with one covenant set: a committee and what it prescribes.
+    ///
+    /// # Errors
+    ///
+    /// When the contract refuses the parameters.
+    pub async fn begin_mesh_under(
+        &self,
+        params: &Value,
+        covenant: &StakingParams,
+    ) -> anyhow::Result<Mesh<'_>> {
+        let covenant = terms::covenant_set(covenant);
         let governance = self.governance.account().context("no account")?;
         let begin = json!({
             "light": self.light.text(),

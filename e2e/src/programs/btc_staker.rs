@@ -71,6 +71,12 @@ impl BtcStakerProgram {
         Ok(program)
     }
 
+    /// Adds sections to the configuration, such as `[[chain]]`.
+    pub fn configure(&self, sections: &str) -> anyhow::Result<()> {
+        let text = fs::read_to_string(self.config_file())?;
+        Ok(fs::write(self.config_file(), text + sections)?)
+    }
+
     /// An address of the wallet that nobody has paid to.
     pub async fn address(&self) -> anyhow::Result<Address> {
         let shown = self.command(&["wallet", "address"]).await?.result()?;
