@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A staker's consent is a numbered list of chains and shares. Two lists under one number make the stake worthless for
-//! ever, so [`number`] decides from everything that is known, and [`record`] is durable before a signature leaves. What
+//! ever, so [`number`] decides from everything that is known, and `record` is durable before a signature leaves. What
 //! was signed is shown as often as it takes: a chain that was silent hears of it when the command is run again.
 
 mod deliver;
