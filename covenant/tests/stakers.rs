@@ -376,6 +376,10 @@ fn sections_that_are_no_sets_are_named() {
         ),
         (|it| it.quorum = 1, "version 3: a quorum of 1"),
         (
+            |it| it.slashing_rate += 1,
+            "versions 0 and 3 have the same committee",
+        ),
+        (
             |it| it.slashing_rate = 10_000,
             "version 3: a slashing rate of 10000",
         ),
@@ -388,4 +392,7 @@ fn sections_that_are_no_sets_are_named() {
         assert!(error.contains(named), "{error}");
     }
     assert!(ParamsSets::new(&[]).is_err());
+    let mut dearer = good.clone();
+    (dearer.version, dearer.unbonding_fee) = (3, good.unbonding_fee + Amount::ONE_SAT);
+    assert!(ParamsSets::new(&[good, dearer]).is_ok());
 }

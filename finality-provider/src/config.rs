@@ -200,7 +200,9 @@ impl Config {
             broken.push(BrokenRule::new("babylon", text.to_owned()));
         }
         let mut names = BTreeSet::from([BABYLON]);
-        let mut domains = BTreeSet::new();
+        // The record names Babylon by its chain id.
+        let babylon = self.babylon.iter().map(|babylon| babylon.chain_id.clone());
+        let mut domains: BTreeSet<String> = babylon.collect();
         for (index, chain) in self.chains.iter().enumerate() {
             let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
             if !is_name(&chain.name) {

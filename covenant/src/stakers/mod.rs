@@ -5,7 +5,7 @@
 //! 1. it needs one of a few [`Places`], before any of it is read;
 //! 2. it is read at the edge, and names one of this member's own [sets of parameters](ParamsSets);
 //! 3. it is judged by the same [`examine`] as the signer's: every script rebuilt, and the staker's own signatures of both
-//!    slashing transactions verified. So whoever comes further has the staker's key, and uses up nobody else's limit;
+//!    slashing transactions verified. So whoever comes further shows what the staker once signed;
 //! 4. it takes one of the delegations that the [`Hour`] has for this staker key and for all;
 //! 5. it goes to the same [`CovenantSigner`] as the chain's delegations: same checks again, same record of one unbonding
 //!    transaction for each staking output, same audit log.

@@ -73,6 +73,17 @@ pub enum ParamsSetsError {
         /// The rate.
         rate: u16,
     },
+    /// One stake could be slashed by either of two sets, whichever is less.
+    #[error(
+        "versions {first} and {second} have the same committee, unbonding time and unbonding fee, so one stake is valid under \
+         both, and its staker would choose how it is slashed; give the newer one another unbonding fee"
+    )]
+    SameStake {
+        /// Number of one set.
+        first: u32,
+        /// Number of the other.
+        second: u32,
+    },
     /// No stake could be made under it.
     #[error("version {version}: {source}")]
     Values {
@@ -89,6 +100,15 @@ impl ParamsSets {
         let mut sets = BTreeMap::new();
         for section in sections {
             let params = params(section)?;
+            let same = sets
+                .iter()
+                .find(|(_, known)| is_for_same_stakes(known, &params));
+            if let Some((first, _)) = same.filter(|(first, _)| **first != section.version) {
+                return Err(ParamsSetsError::SameStake {
+                    first: *first,
+                    second: section.version,
+                });
+            }
             if sets.insert(section.version, params).is_some() {
                 return Err(ParamsSetsError::Duplicate(section.version));
             }
@@ -107,6 +127,13 @@ impl ParamsSets {
     pub(super) fn into_versions(self) -> BTreeMap<u32, StakingParams> {
         self.0
     }
+}
+
+/// Whether one unbonding transaction is right under both: the record of unbonding transactions tells them not apart.
+fn is_for_same_stakes(one: &StakingParams, other: &StakingParams) -> bool {
+    one.covenant == other.covenant
+        && one.unbonding_time == other.unbonding_time
+        && one.unbonding_fee == other.unbonding_fee
 }
 
 fn params(section: &ParamsConfig) -> Result<StakingParams, ParamsSetsError> {

@@ -27,6 +27,9 @@ impl VoteOutcome {
         match answer {
             Ok(_) => Self::Taken,
             Err(ChainError::Rejected(rejection)) if is_needless(&rejection) => Self::NotNeeded,
+            Err(ChainError::Rejected(rejection)) if rejection.is_of_vote_for_ever() => {
+                Self::Lost(rejection)
+            }
             Err(ChainError::Rejected(rejection)) if may_change => Self::RefusedForNow(rejection),
             Err(ChainError::Rejected(rejection)) => Self::Lost(rejection),
             Err(error) => Self::Hindered(error),

@@ -28,6 +28,18 @@ pub(super) fn recorded(content: &VoteContent, message: &[u8]) -> [u8; 32] {
     }
 }
 
+/// Highest number that is signed: above it a chain would soon take no newer commitment or registration.
+const HIGHEST_NUMBER: u64 = u64::MAX / 2;
+
+fn check_number(number: u64) -> Result<(), Refusal> {
+    if number <= HIGHEST_NUMBER {
+        return Ok(());
+    }
+    Err(Refusal::InvalidRequest(format!(
+        "field `number`: {number} is above {HIGHEST_NUMBER}, so that nothing could follow it"
+    )))
+}
+
 /// What a provider signs of a commitment.
 pub(super) fn commitment_digest(
     domain: &VotingDomain,
@@ -40,6 +52,7 @@ pub(super) fn commitment_digest(
     match domain {
         VotingDomain::Babylon(_) => Ok(digest(start.0, count.into(), commitment)),
         VotingDomain::PartnerChain(domain) => {
+            check_number(number)?;
             let commit = Commit::new(start.0, count.into(), *commitment)
                 .map_err(|error| Refusal::InvalidRequest(error.to_string()))?;
             Ok(commit.digest(domain, &secret.public_key(), number))
@@ -63,6 +76,7 @@ pub(super) fn registration_digest(
         operator,
         commission,
     } = registration;
+    check_number(*number)?;
     registration::digest(
         instance,
         &secret.public_key(),

@@ -49,6 +49,9 @@ const LISTING_INTERVAL: Duration = Duration::from_mins(10);
 /// How often to look at delegations on which there is nothing to do.
 const QUIET_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Keys from elsewhere that a round asks this chain about.
+const ASKED_IN_A_ROUND: usize = 20;
+
 /// Most delegations that the status lists.
 const MOST_LISTED: usize = 100;
 
@@ -88,6 +91,8 @@ pub struct Slasher {
     dockets: BTreeMap<FinalityProviderKey, Docket>,
     /// Providers whose evidence gives no key; each was logged once.
     unconvicted: BTreeSet<FinalityProviderKey>,
+    /// Of keys that are out and that this chain did not know: when it was asked.
+    asked: BTreeMap<FinalityProviderKey, Instant>,
     finished: Table<Finished>,
     attempts: Attempts,
     status: Cell<SlashingStatus>,
@@ -113,6 +118,7 @@ impl Slasher {
             page_size,
             dockets: BTreeMap::new(),
             unconvicted: BTreeSet::new(),
+            asked: BTreeMap::new(),
             finished,
             attempts,
             status,
@@ -135,8 +141,26 @@ impl Slasher {
                 }
             }
         }
-        for culprit in self.keys.read(RevealedKeys::culprits) {
-            self.open(culprit);
+        self.take_over().await
+    }
+
+    /// Opens dockets for keys that came out elsewhere, of providers that this chain knows too. Anybody can give keys away
+    /// that nobody has staked with, so a round asks about a few, those that were not asked about for longest.
+    async fn take_over(&mut self) -> Result<(), RoundError> {
+        let culprits = self.keys.read(RevealedKeys::culprits);
+        let unknown = culprits
+            .into_iter()
+            .filter(|culprit| !self.dockets.contains_key(&culprit.key));
+        let mut unknown: Vec<_> = unknown
+            .map(|culprit| (self.asked.get(&culprit.key).copied(), culprit))
+            .collect();
+        unknown.sort_by_key(|(asked, culprit)| (*asked, culprit.key));
+        for (_, culprit) in unknown.into_iter().take(ASKED_IN_A_ROUND) {
+            self.asked.insert(culprit.key, Instant::now());
+            if self.chain.finality_provider(&culprit.key).await?.is_some() {
+                self.asked.remove(&culprit.key);
+                self.open(culprit);
+            }
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Upkeep {
         match task {
             Task::Unwind => self.chain.unwind().await.map(Some),
             Task::Poke => self.chain.poke().await.map(Some),
-            Task::Expire => self.chain.expire().await.map(Some),
+            Task::Expire => self.chain.expire().await,
             Task::Roll => self.chain.roll().await.map(Some),
             Task::Settle(epoch) => match self.chain.settle(epoch).await? {
                 Settlement::Begun(receipt) => Ok(Some(receipt)),
@@ -131,7 +131,10 @@ impl Role for Upkeep {
                     metrics::UPKEEP.increment_for(self.chain.name());
                     self.status.update(|status| status.sent += 1);
                 }
-                Ok(None) => {}
+                // It changed nothing, so it would again.
+                Ok(None) => {
+                    refused.insert(task);
+                }
                 Err(ChainError::Rejected(rejection)) => refusal = Some((task, rejection.log)),
                 Err(error) => return Err(error.into()),
             }

@@ -54,7 +54,15 @@ impl Chain for Mesh {
     }
 
     async fn light_client_base(&self) -> Result<LightClientHeader, ChainError> {
-        self.light_header(self.light_base().await?).await
+        let base = self.light_base().await?;
+        match self.light_header(base).await {
+            // After four weeks another header has its place, and only every 144th is there for good.
+            Err(ChainError::Rejected(refusal)) => match kept_from(base) {
+                Some(kept) => self.light_header(kept).await,
+                None => Err(refusal.into()),
+            },
+            answer => answer,
+        }
     }
 
     async fn contains_header(
@@ -133,7 +141,7 @@ impl Chain for Mesh {
         let Some(polls) = self.polls().await? else {
             return Ok(None);
         };
-        let ready_since = self.ready_since(&polls, head);
+        let ready_since = self.ready_since(&polls).await?;
         Ok(polls.votable(head.0, ready_since).map(ChainHeight))
     }
 
@@ -183,8 +191,8 @@ impl Chain for Mesh {
             commit_start: CommitStart::At(ChainHeight(open)),
             signed_blocks_window: epoch,
             max_missed_in_window: epoch.saturating_sub(floor),
-            // The contract takes votes for checkpoints that are final for as long.
-            finality_vote_timeout: self.params.window.into(),
+            // The contract takes votes from `window` below the next checkpoint on, and the newest may be the one below it.
+            finality_vote_timeout: self.params.window.saturating_sub(1).into(),
             jail_duration: Duration::ZERO,
         })
     }
@@ -222,22 +230,26 @@ impl Chain for Mesh {
         let Some(polls) = self.polls().await? else {
             return Ok(None);
         };
-        let ready_since = self.ready_since(&polls, head);
+        let ready_since = self.ready_since(&polls).await?;
         if Some(height.0) > polls.votable(head.0, ready_since) {
             return Ok(None);
         }
         let Some(block) = polls.height(height.0) else {
             return Ok(None);
         };
-        let hash = self
-            .contracts
-            .node()
-            .header_hash(ChainHeight(block))
-            .await?;
+        let is_final = height.0 < polls.status.next;
+        let hash = match self.contracts.node().header_hash(ChainHeight(block)).await {
+            Ok(hash) => hash,
+            // A node that was begun from a snapshot, or that forgets, has no old blocks; late votes for them are given up.
+            Err(ChainError::Rejected(_) | ChainError::InvalidAnswer { .. }) if is_final => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         Ok(polls.vote(height.0, &hash).map(|vote| FinalityBlock {
             height,
             content: VoteContent::Checkpoint(vote),
-            finalized: height.0 < polls.status.next,
+            finalized: is_final,
         }))
     }
 
@@ -357,6 +369,16 @@ impl Mesh {
     }
 }
 
+/// The lowest height from this one on whose header `btc-light` keeps for good.
+fn kept_from(height: BitcoinHeight) -> Option<BitcoinHeight> {
+    /// Every so many headers one is kept.
+    const SPACING: u32 = 144;
+    height
+        .0
+        .checked_next_multiple_of(SPACING)
+        .map(BitcoinHeight)
+}
+
 /// A provider's key.
 pub(super) fn key(provider: &Provider) -> Result<FinalityProviderKey, ChainError> {
     FinalityProviderKey::from_slice(&provider.pk.0).map_err(|error| ChainError::InvalidAnswer {
@@ -371,5 +393,18 @@ fn commit(info: &CommitInfo) -> PublicRandomnessCommit {
         count: info.num,
         commitment: eots::commitment::Commitment::from_bytes(info.root.0),
         epoch: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_kept_for_good_at_every_144th_height() {
+        let kept = |height| kept_from(BitcoinHeight(height)).map(|kept| kept.0);
+        assert_eq!(kept(824_531), Some(824_544));
+        assert_eq!(kept(824_544), Some(824_544));
+        assert_eq!(kept(u32::MAX), None);
     }
 }

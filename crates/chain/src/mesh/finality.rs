@@ -13,7 +13,7 @@ use crate::{EffectiveCommit, PublicRandomnessCommit};
 /// How far another node of the chain may be ahead of ours, blocks.
 const AHEAD: u64 = 10;
 
-/// Where finality stands: the table in force, and those before and after it where they are known.
+/// Where finality stands: the table in force, and those before and after it where they are known. All are of one era.
 #[derive(Debug, Clone)]
 pub(super) struct Polls {
     pub(super) status: Status,
@@ -58,13 +58,19 @@ impl Polls {
         }
     }
 
-    /// The newest checkpoint whose block may be there on any copy of the chain, if this one's newest is at `head`.
+    /// The newest checkpoint for which a vote may exist: of those that known tables are for, the newest whose block may be
+    /// there on any copy of the chain, if this one's newest is at `head`.
     pub(super) fn signable(&self, head: u64) -> Option<u64> {
-        let term = &self.in_force.head().term;
-        let begun = head.checked_add(AHEAD)?.checked_sub(term.first_height)?;
-        let passed = begun.checked_div(term.interval.into())?;
-        // The table that follows counts on with the same interval.
-        term.first_checkpoint.checked_add(passed)
+        let passed = |table: &Table| {
+            let term = &table.head().term;
+            let begun = head.saturating_add(AHEAD).checked_sub(term.first_height)?;
+            let checkpoints = begun.checked_div(term.interval.into())?;
+            let passed = term.first_checkpoint.saturating_add(checkpoints);
+            // Above a table's last there is nothing that it could be voted for with.
+            Some(passed.min(term.last_checkpoint()?))
+        };
+        let passed = self.tables().filter_map(passed).max();
+        passed.max(self.status.next.checked_sub(1))
     }
 
     /// A vote for the block with this hash at a checkpoint; `None` where a table that it names is not there.
@@ -183,7 +189,12 @@ mod tests {
         // Of another node, which may be ten blocks ahead.
         assert_eq!(polls.signable(114), Some(4));
         assert_eq!(polls.signable(115), Some(5));
-        assert_eq!(polls.signable(136), Some(9));
+        assert_eq!(polls.signable(125), Some(7));
+        // No table, no vote, however long finality has stood still.
+        assert_eq!(polls.signable(90_000), Some(7));
+        assert_eq!(self::polls(5, true).signable(90_000), Some(11));
+        // Right after a hand-over the table's first block may be far ahead.
+        assert_eq!(self::polls(4, false).signable(50), Some(3));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::answer::{
 };
 use super::finality::Polls;
 use crate::wasm::Contracts;
-use crate::{ChainError, LightClientHeader};
+use crate::{Chain as _, ChainError, LightClientHeader};
 
 /// Items of one answer of a list.
 pub(super) const PAGE: usize = 100;
@@ -47,7 +47,35 @@ impl Mesh {
     /// The table of an epoch, its root computed anew.
     async fn table(&self, epoch: u64) -> Result<mesh_core::table::Table, ChainError> {
         let table: Table = self.ask(json!({ "table": { "epoch": epoch } })).await?;
-        table.rebuilt(&self.domain)
+        let table = table.rebuilt(&self.domain)?;
+        let term = &table.head().term;
+        if term.epoch == epoch {
+            return Ok(table);
+        }
+        Err(ChainError::InvalidAnswer {
+            query: "table",
+            reason: format!(
+                "that of epoch {epoch} was asked for, of {} came",
+                term.epoch
+            ),
+        })
+    }
+
+    /// The table of an epoch of the pinned era, which may have begun between two questions.
+    async fn table_of_era(&self, epoch: u64) -> Result<mesh_core::table::Table, ChainError> {
+        let table = self.table(epoch).await?;
+        self.check_era(table.head().term.era).map(|()| table)
+    }
+
+    fn check_era(&self, era: u32) -> Result<(), ChainError> {
+        if era == self.era {
+            return Ok(());
+        }
+        Err(ChainError::OtherEra {
+            chain: self.name.clone(),
+            expected: self.era,
+            actual: era,
+        })
     }
 
     /// Where finality stands; `None` before it was started.
@@ -60,17 +88,12 @@ impl Mesh {
         if !status.started {
             return Ok(None);
         }
-        if status.era != self.era {
-            return Err(ChainError::OtherEra {
-                chain: self.name.clone(),
-                expected: self.era,
-                actual: status.era,
-            });
-        }
-        let in_force = self.table(status.epoch).await?;
+        self.check_era(status.era)?;
+        let in_force = self.table_of_era(status.epoch).await?;
         let before = match status.epoch.checked_sub(1) {
             Some(epoch) => match self.table(epoch).await {
-                Ok(table) => Some(table),
+                // A resume cuts an epoch off, and nothing of the era before it is signed any more.
+                Ok(table) => Some(table).filter(|table| table.head().term.era == self.era),
                 // It is not kept for ever.
                 Err(ChainError::Rejected(_)) => None,
                 Err(error) => return Err(error),
@@ -78,7 +101,7 @@ impl Mesh {
             None => None,
         };
         let ready = if status.next_table_ready {
-            Some(self.table(status.epoch.saturating_add(1)).await?)
+            Some(self.table_of_era(status.epoch.saturating_add(1)).await?)
         } else {
             None
         };
@@ -90,17 +113,22 @@ impl Mesh {
         }))
     }
 
-    /// Since which height of the chain, as far as was seen, the table that follows is ready.
-    pub(super) fn ready_since(&self, polls: &Polls, head: ChainHeight) -> Option<u64> {
-        let epoch = polls.ready.as_ref()?.head().term.epoch;
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        match *ready {
-            Some((known, since)) if known == epoch => Some(since),
-            _ => {
-                *ready = Some((epoch, head.0));
-                Some(head.0)
-            }
+    /// Since which height of the chain, at the latest, the table that follows is ready.
+    pub(super) async fn ready_since(&self, polls: &Polls) -> Result<Option<u64>, ChainError> {
+        let Some(ready) = &polls.ready else {
+            return Ok(None);
+        };
+        let epoch = ready.head().term.epoch;
+        let seen = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, since)) = *seen()
+            && known == epoch
+        {
+            return Ok(Some(since));
         }
+        // Asked after the table was seen, so it was ready at this height.
+        let ChainHeight(since) = self.height().await?;
+        *seen() = Some((epoch, since));
+        Ok(Some(since))
     }
 
     /// A provider; `None` where it is not registered.

@@ -14,6 +14,17 @@ use crate::{AddFinalityVote, ChainError, Message, Receipt, Rejection};
 /// Whose refusals of single votes these are.
 const CODESPACE: &str = "btc-mesh";
 
+/// Codes of such refusals, which are ours: the contract only has words.
+const NOT_NOW: u32 = 1;
+const NEVER: u32 = 2;
+
+/// What the contract says of votes that it may take later.
+const WORDS_OF_LATER: [&str; 3] = [
+    "which votes are taken for now",
+    "this chain is at",
+    "none is ready or given",
+];
+
 /// What one execution stands for.
 enum Part {
     /// The message at this position.
@@ -145,9 +156,51 @@ fn refusal(executed: &Executed, vote: &AddFinalityVote) -> Option<Rejection> {
         .iter()
         .filter(|event| event.kind == "wasm-vote_refused")
         .find(|event| event.attribute("pk") == Some(&pk) && event.attribute("k") == Some(&k))
-        .map(|event| Rejection {
-            codespace: CODESPACE.to_owned(),
-            code: 0,
-            log: event.attribute("reason").unwrap_or_default().to_owned(),
-        })
+        .map(|event| refused(event.attribute("reason").unwrap_or_default()))
+}
+
+fn refused(reason: &str) -> Rejection {
+    let later = WORDS_OF_LATER.iter().any(|words| reason.contains(words));
+    Rejection {
+        codespace: CODESPACE.to_owned(),
+        code: if later { NOT_NOW } else { NEVER },
+        log: reason.to_owned(),
+    }
+}
+
+impl Rejection {
+    /// Whether a partner chain's contract will never take the vote that it refused.
+    pub fn is_of_vote_for_ever(&self) -> bool {
+        self.codespace == CODESPACE && self.code == NEVER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+
+    #[test]
+    fn only_what_time_can_heal_is_tried_again() {
+        for (reason, for_ever) in [
+            (
+                "checkpoint 9 is outside 1 to 8, which votes are taken for now",
+                false,
+            ),
+            (
+                "checkpoint 9 is the block at height 90, this chain is at 89",
+                false,
+            ),
+            (
+                "checkpoint 9 is the last of its epoch, so a vote names the next table, and none is ready or given",
+                false,
+            ),
+            ("the provider is not in the table of epoch 2", true),
+            (
+                "the signature is no vote for this hash under the tables of this instance",
+                true,
+            ),
+        ] {
+            assert_eq!(refused(reason).is_of_vote_for_ever(), for_ever, "{reason}");
+        }
+    }
 }

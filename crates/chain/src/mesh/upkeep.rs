@@ -157,14 +157,20 @@ impl Mesh {
         self.tell(&MeshMessage::Roll {}).await.map(receipt)
     }
 
-    /// Ends stakes whose time is over, up to a hundred of them.
+    /// Ends stakes whose time is over, up to a hundred of them; `None` where none was.
     ///
     /// # Errors
     ///
     /// As [`Self::roll`].
-    pub async fn expire(&self) -> Result<Receipt, ChainError> {
+    pub async fn expire(&self) -> Result<Option<Receipt>, ChainError> {
         let expire = MeshMessage::Expire { limit: LIMIT };
-        self.tell(&expire).await.map(receipt)
+        let executed = self.tell(&expire).await?;
+        let ended = executed
+            .events
+            .iter()
+            .filter_map(|event| event.attribute("expired"))
+            .any(|ended| ended != "0");
+        Ok(ended.then(|| receipt(executed)))
     }
 
     /// Takes back what rested on blocks that Bitcoin has left, up to a hundred stakes of it.
