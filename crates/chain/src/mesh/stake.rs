@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 use staking::units::{BitcoinHeight, BlockInterval};
 
-use super::answer::Bytes32;
+use super::answer::{Amount as LargeAmount, Bytes32};
 use super::covenant::CovenantSet;
 use crate::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
@@ -43,16 +43,28 @@ pub(super) struct Stake {
     pub(super) outpoint: OutPoint,
     pub(super) provider: Bytes32,
     covenant: u32,
-    reward_address: String,
+    pub(super) weight: u64,
+    pub(super) basis_points: u16,
+    pub(super) increase: Option<Increase>,
+    pub(super) consent_seq: u32,
+    pub(super) reward_address: String,
     start: u32,
     end: u32,
-    expires: u32,
-    status: StakeStatus,
+    pub(super) expires: u32,
+    pub(super) status: StakeStatus,
+    pub(super) unvested: LargeAmount,
+}
+
+/// An increase of a share that waits.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Increase {
+    pub(super) basis_points: u16,
+    pub(super) height: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum StakeStatus {
+pub(super) enum StakeStatus {
     Pending { since: u32 },
     Unproven {},
     Active {},
@@ -61,8 +73,8 @@ enum StakeStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum EndReason {
-    Spent {},
+pub(super) enum EndReason {
+    Spent { height: u32 },
     Expired {},
     Conflict {},
     Dropped {},
@@ -131,7 +143,7 @@ impl Stake {
             StakeStatus::Pending { .. } | StakeStatus::Unproven {} => DelegationStatus::Verified,
             StakeStatus::Active {} => DelegationStatus::Active,
             StakeStatus::Ended {
-                reason: EndReason::Spent {},
+                reason: EndReason::Spent { .. },
             } => DelegationStatus::Unbonded,
             StakeStatus::Ended {
                 reason: EndReason::Expired {} | EndReason::Conflict {} | EndReason::Dropped {},
@@ -256,6 +268,10 @@ mod tests {
             "staker": PROVIDER,
             "covenant": 0,
             "value": 100_000,
+            "weight": 0,
+            "basis_points": 10_000,
+            "increase": null,
+            "consent_seq": 1,
             "reward_address": "wasm1",
             "start": 100,
             "end": 1_100,

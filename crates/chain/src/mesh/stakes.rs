@@ -35,9 +35,14 @@ impl Mesh {
 
     /// The stake at an output.
     pub(super) async fn at(&self, outpoint: OutPoint) -> Result<Option<Delegation>, ChainError> {
-        let page = self.stakes_after(predecessor(outpoint), 1).await?;
-        let stake = page.into_iter().find(|stake| stake.outpoint == outpoint);
+        let stake = self.find(outpoint).await?;
         self.read(stake).await
+    }
+
+    /// What the contract lists of the stake at an output.
+    pub(super) async fn find(&self, outpoint: OutPoint) -> Result<Option<Stake>, ChainError> {
+        let page = self.stakes_after(predecessor(outpoint), 1).await?;
+        Ok(page.into_iter().find(|stake| stake.outpoint == outpoint))
     }
 
     /// One page of the contract's stakes, of which only those are read that are `wanted`.

@@ -3,18 +3,15 @@
 mod read;
 mod write;
 
-use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::schnorr::Signature;
-use bitcoin::{Amount, OutPoint, Transaction, Txid};
+use bitcoin::{Amount, OutPoint, Transaction};
 use mesh_core::consent::Share;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use staking::delegation::{CovenantSignatures, StakerSignatures, ValidDelegation};
 use staking::inclusion::InclusionProof;
 use staking::params::StakingParams;
 use staking::units::BitcoinHeight;
 
-use super::query::before;
 use super::{Mesh, receipt};
 use crate::{ChainError, Receipt};
 use write::StakeMessage;
@@ -162,7 +159,7 @@ impl Mesh {
     ///
     /// When the node does not answer, or its answer cannot be read.
     pub async fn instance_terms(&self) -> Result<InstanceTerms, ChainError> {
-        let config: read::Config = self.ask_about(json!({ "config": {} })).await?;
+        let config: read::Config = self.ask(json!({ "config": {} })).await?;
         Ok(config.into())
     }
 
@@ -175,14 +172,7 @@ impl Mesh {
         &self,
         outpoint: OutPoint,
     ) -> Result<Option<StakeStanding>, ChainError> {
-        let after = outpoint_before(outpoint).map(|outpoint| outpoint.to_string());
-        let question = json!({ "stakes": { "start_after": after, "limit": 1 } });
-        let page: read::Stakes = self.ask_about(question).await?;
-        let found = page
-            .stakes
-            .into_iter()
-            .find(|stake| stake.outpoint == outpoint);
-        Ok(found.map(StakeStanding::from))
+        Ok(self.find(outpoint).await?.map(StakeStanding::from))
     }
 
     /// With whom a stake that the instance knows is shared, as far as it was shown.
@@ -192,7 +182,7 @@ impl Mesh {
     /// [`ChainError::Rejected`] where the instance does not know the stake or has forgotten the list.
     pub async fn exposure(&self, outpoint: OutPoint) -> Result<Exposure, ChainError> {
         let question = json!({ "exposure": { "outpoint": outpoint } });
-        let answer: read::ExposureAnswer = self.ask_about(question).await?;
+        let answer: read::ExposureAnswer = self.ask(question).await?;
         Ok(answer.into())
     }
 
@@ -249,52 +239,20 @@ impl Mesh {
             })
             .collect()
     }
-
-    async fn ask_about<T: DeserializeOwned>(&self, question: Value) -> Result<T, ChainError> {
-        self.contracts.query(&self.contract, &question).await
-    }
-}
-
-/// The outpoint that comes directly before another one in the order of the instance's list; `None` before the first.
-fn outpoint_before(outpoint: OutPoint) -> Option<OutPoint> {
-    let mut bytes = [0; 36];
-    let (txid, vout) = bytes.split_at_mut(32);
-    txid.copy_from_slice(outpoint.txid.as_byte_array());
-    vout.copy_from_slice(&outpoint.vout.to_be_bytes());
-    let bytes = before(bytes)?;
-    let (txid, vout) = bytes.split_first_chunk::<32>()?;
-    Some(OutPoint {
-        txid: Txid::from_byte_array(*txid),
-        vout: u32::from_be_bytes(vout.try_into().ok()?),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_outpoint_before_another_is_the_last_one_below_it() {
-        let outpoint = |byte: u8, vout| OutPoint {
-            txid: Txid::from_byte_array({
-                let mut txid = [0; 32];
-                txid[31] = byte;
-                txid
-            }),
-            vout,
-        };
-        assert_eq!(outpoint_before(outpoint(0, 0)), None);
-        assert_eq!(outpoint_before(outpoint(1, 7)), Some(outpoint(1, 6)));
-        assert_eq!(outpoint_before(outpoint(1, 0)), Some(outpoint(0, u32::MAX)));
-    }
+    use crate::mesh::stake::Stakes;
 
     #[test]
     fn a_standing_is_read_as_the_contract_writes_it() {
         let text = r#"{"stakes":[{"outpoint":"1111111111111111111111111111111111111111111111111111111111111111:1",
-            "provider":"01","staker":"02","covenant":0,"value":500000,"weight":0,"basis_points":0,
+            "provider":"0101010101010101010101010101010101010101010101010101010101010101","staker":"02","covenant":0,"value":500000,"weight":0,"basis_points":0,
             "increase":{"basis_points":5000,"height":120},"consent_seq":7,"reward_address":"wasm1","start":100,
             "end":1100,"expires":1000,"status":{"ended":{"reason":{"spent":{"height":110}}}},"unvested":"18446744073709551616"}]}"#;
-        let page: read::Stakes = serde_json::from_str(text).unwrap();
+        let page: Stakes = serde_json::from_str(text).unwrap();
         let standing = StakeStanding::from(page.stakes.into_iter().next().unwrap());
         assert_eq!(standing.consent_number, 7);
         assert_eq!(standing.owed, 1 << 64);
@@ -304,7 +262,7 @@ mod tests {
         );
         for broken in ["\"unvested\":\"-1\"", "\"unvested\":5"] {
             let text = text.replace("\"unvested\":\"18446744073709551616\"", broken);
-            assert!(serde_json::from_str::<read::Stakes>(&text).is_err());
+            assert!(serde_json::from_str::<Stakes>(&text).is_err());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an instance says of stakes, and what it prescribes for them. All of it is hostile.
 
-use bitcoin::{Amount, OutPoint};
+use bitcoin::Amount;
 use mesh_core::consent::{Share, Target};
 use serde::Deserialize;
 use staking::params::StakingParams;
@@ -10,8 +10,9 @@ use super::{
     CovenantSet, Exposure, InstanceTerms, ShareIncrease, StakeEnd, StakeStanding, StakeState,
 };
 use crate::ChainError;
-use crate::mesh::answer::{Amount as LargeAmount, Bytes32};
+use crate::mesh::answer::Bytes32;
 use crate::mesh::covenant;
+use crate::mesh::stake::{EndReason, Stake, StakeStatus};
 
 /// What the query `config` says of stakes.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,50 +67,6 @@ fn valid(covenant: &covenant::CovenantSet, number: u32) -> Result<StakingParams,
     }
 }
 
-/// Some stakes.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Stakes {
-    pub(super) stakes: Vec<Stake>,
-}
-
-/// A stake.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Stake {
-    pub(super) outpoint: OutPoint,
-    weight: u64,
-    basis_points: u16,
-    increase: Option<Increase>,
-    consent_seq: u32,
-    reward_address: String,
-    expires: u32,
-    status: Status,
-    unvested: LargeAmount,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Increase {
-    basis_points: u16,
-    height: u32,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Pending { since: u32 },
-    Unproven {},
-    Active {},
-    Ended { reason: Reason },
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Reason {
-    Spent { height: u32 },
-    Expired {},
-    Conflict {},
-    Dropped {},
-}
-
 impl From<Stake> for StakeStanding {
     fn from(stake: Stake) -> Self {
         Self {
@@ -123,16 +80,16 @@ impl From<Stake> for StakeStanding {
             reward_address: stake.reward_address,
             expires: BitcoinHeight(stake.expires),
             state: match stake.status {
-                Status::Pending { since } => StakeState::Pending {
+                StakeStatus::Pending { since } => StakeState::Pending {
                     since: BitcoinHeight(since),
                 },
-                Status::Unproven {} => StakeState::Unproven,
-                Status::Active {} => StakeState::Active,
-                Status::Ended { reason } => StakeState::Ended(match reason {
-                    Reason::Spent { height } => StakeEnd::Spent(BitcoinHeight(height)),
-                    Reason::Expired {} => StakeEnd::Expired,
-                    Reason::Conflict {} => StakeEnd::Conflict,
-                    Reason::Dropped {} => StakeEnd::Dropped,
+                StakeStatus::Unproven {} => StakeState::Unproven,
+                StakeStatus::Active {} => StakeState::Active,
+                StakeStatus::Ended { reason } => StakeState::Ended(match reason {
+                    EndReason::Spent { height } => StakeEnd::Spent(BitcoinHeight(height)),
+                    EndReason::Expired {} => StakeEnd::Expired,
+                    EndReason::Conflict {} => StakeEnd::Conflict,
+                    EndReason::Dropped {} => StakeEnd::Dropped,
                 }),
             },
             owed: stake.unvested.0,
