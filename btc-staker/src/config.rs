@@ -1,16 +1,14 @@
 //! The configuration file.
 
-use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use bitcoin::Amount;
+use chain::mesh::broken_settings;
 use daemon::config::{BrokenRule, Settings};
 use keystore::PassphraseSource;
 use serde::Deserialize;
 use wallet::FeeLimit;
-
-use crate::restake::BABYLON;
 
 /// What `config init` and `init` write.
 pub const TEMPLATE: &str = include_str!("../btc-staker.toml");
@@ -117,33 +115,12 @@ impl Settings for Config {
 
 impl Config {
     fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
-        let mut broken = Vec::new();
-        let mut names = BTreeSet::from([BABYLON]);
-        let mut domains = BTreeSet::new();
-        for (index, chain) in self.chains.iter().enumerate() {
-            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
-            if !is_name(&chain.name) {
-                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
-                broken.push(rule("name", text));
-            } else if !names.insert(&chain.name) {
-                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
-            }
-            // A list names each instance once.
-            if !domains.insert(chain.domain.0.to_string()) {
-                let text = format!("`{}` is used twice", chain.domain.0);
-                broken.push(rule("domain", text));
-            }
-        }
-        broken
+        let babylon = Some(self.babylon.chain_id.as_str());
+        broken_settings(&self.chains, babylon)
+            .into_iter()
+            .map(|(key, text)| BrokenRule::new(key, text))
+            .collect()
     }
-}
-
-/// Names stand before a `=` on the command line.
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 #[cfg(test)]

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use chain::babylon::{AccountKey, Babylon};
-use chain::mesh::Mesh;
+use chain::mesh::{BABYLON, Mesh};
 use chain::{Chain, ChainError, VotingDomain, babylon, mesh};
 use daemon::output::{CommandError, Exit};
 use staking::proof_of_possession::AccountAddress;
 
 use crate::config::Config;
-
-/// What commands call Babylon.
-pub const BABYLON: &str = "babylon";
 
 /// One chain of the configuration.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chain::mesh::{broken_settings, is_name};
 use daemon::config::{BrokenRule, Settings};
 use daemon::{http, telemetry};
 use keystore::PassphraseSource;
@@ -13,7 +14,6 @@ use serde::Deserialize;
 use sign_guard::ChainDomain;
 use staking::keys::FinalityProviderKey;
 
-use crate::chains::BABYLON;
 use crate::randomness::CommitPolicy;
 use crate::signer::MOST_COMMITTED;
 
@@ -199,26 +199,9 @@ impl Config {
             let text = "is missing, and there is no [[chain]] either: nothing could be voted on";
             broken.push(BrokenRule::new("babylon", text.to_owned()));
         }
-        let mut names = BTreeSet::from([BABYLON]);
-        // The record names Babylon by its chain id.
-        let babylon = self.babylon.iter().map(|babylon| babylon.chain_id.clone());
-        let mut domains: BTreeSet<String> = babylon.collect();
-        for (index, chain) in self.chains.iter().enumerate() {
-            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
-            if !is_name(&chain.name) {
-                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
-                broken.push(rule("name", text));
-            } else if !names.insert(&chain.name) {
-                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
-            }
-            // Two tasks with one record would be in each other's way.
-            if !domains.insert(chain.domain.0.to_string()) {
-                broken.push(rule(
-                    "domain",
-                    format!("`{}` is used twice", chain.domain.0),
-                ));
-            }
-        }
+        let babylon = self.babylon.as_ref().map(|it| it.chain_id.as_str());
+        let settings = broken_settings(&self.chains, babylon).into_iter();
+        broken.extend(settings.map(|(key, text)| BrokenRule::new(key, text)));
         broken
     }
 
@@ -268,15 +251,6 @@ impl Config {
         }
         broken
     }
-}
-
-/// Names become file names and metric labels.
-pub(crate) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 40
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 fn enabled() -> bool {

@@ -1,18 +1,16 @@
 //! The configuration file.
 
-use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bitcoin::Amount;
+use chain::mesh::broken_settings;
 use daemon::config::{BrokenRule, Settings};
 use daemon::{http, telemetry};
 use keystore::PassphraseSource;
 use serde::Deserialize;
 use wallet::FeeLimit;
-
-use crate::chains::BABYLON;
 
 /// The program's name, as its files and environment variables use it.
 pub const PROGRAM: &str = "watchtower";
@@ -298,30 +296,11 @@ impl Config {
             let text = "is missing, and there is no [[chain]] either: nothing could be served";
             broken.push(BrokenRule::new("babylon", text.to_owned()));
         }
-        let mut names = BTreeSet::from([BABYLON]);
-        let mut domains = BTreeSet::new();
-        for (index, chain) in self.chains.iter().enumerate() {
-            let rule = |key, text| BrokenRule::new(format!("chain.{index}.{key}"), text);
-            if !is_name(&chain.name) {
-                let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
-                broken.push(rule("name", text));
-            } else if !names.insert(&chain.name) {
-                broken.push(rule("name", format!("`{}` is used twice", chain.name)));
-            }
-            // Two tasks with one progress would be in each other's way.
-            if !domains.insert(chain.domain.0.to_string()) {
-                let text = format!("`{}` is used twice", chain.domain.0);
-                broken.push(rule("domain", text));
-            }
-        }
+        let babylon = self.babylon.as_ref().map(|it| it.chain_id.as_str());
+        let settings = broken_settings(&self.chains, babylon).into_iter();
+        broken.extend(settings.map(|(key, text)| BrokenRule::new(key, text)));
         broken
     }
-}
-
-/// Names become names of tasks and files, and metric labels.
-fn is_name(text: &str) -> bool {
-    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=40).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 #[cfg(test)]

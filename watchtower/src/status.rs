@@ -255,7 +255,7 @@ impl Status {
     pub fn of(chains: impl IntoIterator<Item = ChainStatus>, parked: usize) -> Self {
         let (mut babylon, chains): (Vec<_>, Vec<_>) = chains
             .into_iter()
-            .partition(|chain| chain.name == crate::chains::BABYLON);
+            .partition(|chain| chain.name == chain::mesh::BABYLON);
         Self {
             babylon: babylon.pop(),
             chains,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bitcoin::{Amount, OutPoint};
 use chain::ChainError;
-use chain::mesh::{StakeEnd, StakeStanding, StakeState};
+use chain::mesh::{BABYLON, StakeEnd, StakeStanding, StakeState};
 use futures::future::join_all;
 use mesh_core::consent::{Share, Target};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use staking::units::BitcoinHeight;
 
 use crate::printable::Printable;
 use crate::restake::spelling::percent;
-use crate::restake::{BABYLON, Instance, KnownStake};
+use crate::restake::{Instance, KnownStake};
 use crate::staker::Staker;
 
 /// A stake on one partner chain. Amounts in satoshi.

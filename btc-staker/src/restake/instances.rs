@@ -14,9 +14,6 @@ use crate::error::Error;
 use crate::seed::{Keys, SeedError};
 use crate::staker::Staker;
 
-/// What commands call Babylon.
-pub const BABYLON: &str = "babylon";
-
 /// A partner chain of the configuration, whether or not it answered.
 #[derive(Debug)]
 pub struct Instance {

@@ -21,7 +21,7 @@ mod summary;
 
 pub use deliver::Told;
 pub use error::RestakeError;
-pub use instances::{BABYLON, Instance, KnownStake, Look};
+pub use instances::{Instance, KnownStake, Look};
 pub use plan::{Asked, Plan, Wish};
 pub use record::{ConsentRecord, RecordError};
 pub use summary::{ShareSummary, Summary};

@@ -7,7 +7,7 @@ use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::{Message, SECP256K1};
 use bitcoin::{Network, OutPoint};
 use bitcoin_source::BitcoinSource as _;
-use chain::mesh::{CovenantSet, SignedConsent};
+use chain::mesh::{BABYLON, CovenantSet, SignedConsent};
 use chain::{ChainError, Delegation};
 use futures::future::join_all;
 use mesh_core::consent::{Consent, ConsentError, Share, Target};
@@ -15,7 +15,7 @@ use staking::delegation::CovenantSignatures;
 use staking::proof_of_possession::AccountAddress;
 
 use super::error::RestakeError;
-use super::instances::{BABYLON, Instance, KnownStake, Look};
+use super::instances::{Instance, KnownStake, Look};
 use super::number::{self, Decision, FIRST, Known, Numbered};
 use super::record::ConsentRecord;
 use super::spelling::{NamedAddress, NamedShare};

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bitcoin::{Amount, Txid};
+use chain::mesh::BABYLON;
 use mesh_core::consent::Target;
 use mesh_core::registration::WHOLE;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 
-use super::instances::BABYLON;
 use super::number::{Decision, FIRST};
 use super::plan::{Asked, Plan};
 use super::spelling::percent;

@@ -1,5 +1,7 @@
 //! Which instance of `btc-mesh` is secured, and how its chain is reached.
 
+use std::collections::BTreeSet;
+
 use mesh_core::Domain;
 use serde::{Deserialize, Serialize};
 use staking::proof_of_possession::AccountAddress;
@@ -33,6 +35,38 @@ pub struct ContractAddress(pub AccountAddress);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PinnedDomain(pub Domain);
+
+/// What commands call Babylon, so no partner chain is called so.
+pub const BABYLON: &str = "babylon";
+
+/// Which settings of `[[chain]]` entries break a rule, such as `chain.0.name`, and how. `babylon` is the chain id of the
+/// Babylon that is configured besides: records name chains by it or by a domain, so no two may be the same.
+pub fn broken_settings(chains: &[Config], babylon: Option<&str>) -> Vec<(String, String)> {
+    let mut broken = Vec::new();
+    let mut names = BTreeSet::from([BABYLON]);
+    let mut domains: BTreeSet<String> = babylon.map(str::to_owned).into_iter().collect();
+    for (index, chain) in chains.iter().enumerate() {
+        let mut breaks = |key: &str, text| broken.push((format!("chain.{index}.{key}"), text));
+        if !is_name(&chain.name) {
+            let text = format!("`{}` is no name: use a to z, 0 to 9 and -", chain.name);
+            breaks("name", text);
+        } else if !names.insert(&chain.name) {
+            breaks("name", format!("`{}` is used twice", chain.name));
+        }
+        let domain = chain.domain.0.to_string();
+        if domains.contains(&domain) {
+            breaks("domain", format!("`{domain}` is used twice"));
+        }
+        domains.insert(domain);
+    }
+    broken
+}
+
+/// Whether a text can name something in commands, files and metric labels: 1 to 40 of a to z, 0 to 9 and -.
+pub fn is_name(text: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=40).contains(&text.len()) && text.bytes().all(allowed)
+}
 
 impl TryFrom<String> for ContractAddress {
     type Error = String;

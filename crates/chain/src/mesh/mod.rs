@@ -25,7 +25,7 @@ use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 use staking::proof_of_possession::AccountAddress;
 
-pub use config::{Config, ContractAddress, PinnedDomain};
+pub use config::{BABYLON, Config, ContractAddress, PinnedDomain, broken_settings, is_name};
 pub use restake::{
     CovenantSet, Exposure, InstanceTerms, MAX_CLAIMS, ShareIncrease, SignedConsent, StakeEnd,
     StakeProof, StakeStanding, StakeState,
