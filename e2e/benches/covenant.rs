@@ -9,7 +9,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, dead_code)]
 
-#[path = "../tests/covenant/pending.rs"]
+#[path = "../tests/scenarios/covenant/pending.rs"]
 mod pending;
 
 use std::ops::RangeInclusive;
