@@ -17,6 +17,20 @@ use crate::{ChainError, Receipt, Rejection};
 /// mempool does not survive that.
 const BROADCAST_AGAIN: Duration = Duration::from_secs(5);
 
+/// How long the node's index may lag behind its blocks. What it has not shown by then it never will: blocks are indexed
+/// after they are made, and what a node had not indexed when it was stopped stays out of the index.
+const INDEX_LAG: Duration = Duration::from_secs(30);
+
+/// What can become of a transaction that was not found.
+enum Prospect {
+    /// It may get into a block.
+    Open,
+    /// Its time is over, and its sequence is used: it is in a block that the index does not show.
+    Included,
+    /// Its time is over, and its sequence is free.
+    Lost,
+}
+
 impl<S: TransactionService> Task<S> {
     /// Looks at the transactions under way, oldest first, until one that is still open.
     pub(super) async fn settle(&mut self) {
@@ -133,12 +147,13 @@ impl<S: TransactionService> Task<S> {
             return false;
         }
         let (sequence, timeout_height) = (oldest.sequence, oldest.timeout_height);
-        match self.can_still_be_included(sequence, timeout_height).await {
-            Ok(true) => {
+        match self.prospect(sequence, timeout_height).await {
+            Ok(Prospect::Open) => {
                 self.broadcast_again().await;
                 false
             }
-            Ok(false) => {
+            Ok(Prospect::Included) => self.wait_for_the_index(),
+            Ok(Prospect::Lost) => {
                 self.expire_oldest();
                 true
             }
@@ -149,19 +164,32 @@ impl<S: TransactionService> Task<S> {
         }
     }
 
-    /// Whether a transaction that was not found may be in a block all the same, or get into one.
+    /// What can become of a transaction that was not found.
     ///
     /// Its sequence decides, not the search for its hash: the node's index may lag behind its blocks.
-    async fn can_still_be_included(
-        &self,
-        sequence: u64,
-        timeout_height: u64,
-    ) -> Result<bool, ChainError> {
+    async fn prospect(&self, sequence: u64, timeout_height: u64) -> Result<Prospect, ChainError> {
         if self.service.newest_height().await?.0 <= timeout_height {
-            return Ok(true);
+            return Ok(Prospect::Open);
         }
         let account = self.service.account_state(self.signer.address()).await?;
-        Ok(account.is_some_and(|account| account.sequence > sequence))
+        Ok(
+            if account.is_some_and(|account| account.sequence > sequence) {
+                Prospect::Included
+            } else {
+                Prospect::Lost
+            },
+        )
+    }
+
+    /// The oldest transaction is in a block, but the index has not shown it so far. Says whether it was taken off the
+    /// list.
+    fn wait_for_the_index(&mut self) -> bool {
+        let lags = |flight: &mut Flight| {
+            let since = flight.missed_since.get_or_insert_with(Instant::now);
+            since.elapsed() >= INDEX_LAG
+        };
+        let missed = self.flights.pop_front_if(lags);
+        missed.is_some_and(|flight| self.give_up(flight))
     }
 
     async fn broadcast_again(&mut self) {
@@ -205,9 +233,12 @@ impl<S: TransactionService> Task<S> {
     fn give_up_oldest(&mut self) -> bool {
         let patience = self.patience.inclusion_timeout;
         let is_late = |flight: &mut Flight| flight.sent_at.elapsed() >= patience;
-        let Some(flight) = self.flights.pop_front_if(is_late) else {
-            return false;
-        };
+        let late = self.flights.pop_front_if(is_late);
+        late.is_some_and(|flight| self.give_up(flight))
+    }
+
+    /// Answers the messages of a transaction whose outcome stays unknown.
+    fn give_up(&mut self, flight: Flight) -> bool {
         warn!(
             tx_hash = flight.signed.hash,
             "giving up on a transaction that may still land"

@@ -49,6 +49,8 @@ pub(super) struct Flight {
     pub(super) timeout_height: u64,
     pub(super) sent_at: Instant,
     pub(super) broadcast_at: Instant,
+    /// Since when it must be in a block that the index does not show.
+    pub(super) missed_since: Option<Instant>,
 }
 
 /// What a step of the task came to.
@@ -231,6 +233,7 @@ impl<S: TransactionService> Task<S> {
             timeout_height,
             sent_at: now,
             broadcast_at: now,
+            missed_since: None,
         });
         Step::Again
     }

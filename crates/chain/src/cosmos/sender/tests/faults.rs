@@ -93,10 +93,25 @@ async fn a_transaction_that_expired_is_sent_anew() {
 async fn a_transaction_that_the_index_does_not_show_yet_is_not_sent_again() {
     let (chain, sender) = start(|_| ());
     // Longer than the transaction's timeout height.
-    chain.state().index_lag = 50;
+    chain.state().index_lag = 40;
     let outcomes = submit(&sender, &["a"]).await;
     assert!(outcomes[0].is_ok(), "{outcomes:?}");
     assert_eq!(chain.state().blocks, [["a"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_the_index_never_shows_is_given_up_long_before_the_patience_ends() {
+    let (chain, sender) = start(|_| ());
+    // The node was stopped between making the block and indexing it.
+    chain.state().index_lag = 10_000;
+    let outcomes = submit(&sender, &["a"]).await;
+    let Err(ChainError::Timeout { seconds, .. }) = &outcomes[0] else {
+        panic!("{outcomes:?}")
+    };
+    assert!(*seconds < 60, "{seconds}");
+    assert_eq!(chain.state().blocks, [["a"]]);
+    chain.state().index_lag = 0;
+    assert!(submit(&sender, &["b"]).await[0].is_ok());
 }
 
 #[tokio::test(start_paused = true)]
