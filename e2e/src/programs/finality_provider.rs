@@ -65,6 +65,28 @@ impl FinalityProviderProgram {
         Ok(signer)
     }
 
+    /// Has it follow other chains, or only some of its providers. It reads that when it starts.
+    pub fn follow(&self, chains: &str, providers: &[&str]) -> anyhow::Result<()> {
+        self.configure(chains, providers, "")
+    }
+
+    /// Another home with the same keys and the same record, as it is in a restored backup. It must not be running.
+    pub fn copy(&self) -> anyhow::Result<Self> {
+        let copy = Self {
+            home: Scratch::new(NAME)?,
+            http: Port::reserve()?,
+        };
+        for folder in ["keys", "data"] {
+            let (from, to) = (self.home().join(folder), copy.home().join(folder));
+            fs::create_dir_all(&to)?;
+            for entry in fs::read_dir(&from)? {
+                let entry = entry?;
+                fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        Ok(copy)
+    }
+
     /// Writes the configuration; `more` goes on with the last provider.
     fn configure(&self, chains: &str, providers: &[&str], more: &str) -> anyhow::Result<()> {
         let providers: Vec<String> = providers

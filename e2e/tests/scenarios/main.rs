@@ -18,6 +18,7 @@ mod committee;
 mod contracts;
 mod covenant;
 mod finality;
+mod fork_mesh;
 mod network;
 mod nodes;
 mod partner_chain;

@@ -144,7 +144,10 @@ async fn children_die_with_a_killed_test_process() {
     let scratch = Scratch::new("orphan").unwrap();
     let note = scratch.path().join("id");
     let mut tests: Daemon = Program::at("tests", std::env::current_exe().unwrap())
-        .args(["--exact", "program::children_die_with_a_killed_test_process"])
+        .args([
+            "--exact",
+            "program::children_die_with_a_killed_test_process",
+        ])
         .env(CHILD_NOTE, &note)
         // It has no chance to tidy up behind itself.
         .env("TMPDIR", scratch.path())
