@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use bitcoin::BlockHash;
 use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
-use chain::babylon::{AccountKey, Babylon};
-use chain::{Chain, ChainError};
+use chain::babylon::Babylon;
+use chain::{Account, Chain, ChainError};
 use staking::params::StakingParams;
-use staking::proof_of_possession::AccountAddress;
 use staking::units::BitcoinHeight;
 
 use crate::config::Config;
@@ -19,15 +18,6 @@ pub struct Nodes {
     pub bitcoin: Arc<Bitcoind>,
     /// A node of the secured chain.
     pub chain: Arc<dyn Chain>,
-}
-
-/// For whom the chain is talked to.
-#[derive(Debug)]
-pub enum Account {
-    /// Only questions are asked.
-    Watched(AccountAddress),
-    /// Messages are sent too.
-    Unlocked(AccountKey),
 }
 
 /// Why the nodes cannot be used.

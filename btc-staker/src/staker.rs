@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bitcoin::{FeeRate, Txid};
 use bitcoin_source::{BitcoinSource as _, Bitcoind};
+use chain::Account;
 use chain::babylon::AccountKey;
 use daemon::output::{CommandError, Exit};
 use daemon::program::Context;
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::journal::Entry;
 use crate::ledger::{self, Ledger, Owner};
-use crate::nodes::{Account, Nodes};
+use crate::nodes::Nodes;
 use crate::seed::{Identity, Keys, Networks, SeedError, SeedFile};
 
 /// Configuration and files of one home.

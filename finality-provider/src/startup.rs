@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chain::{Chain, ChainError};
+use chain::{Chain, ChainError, SecuredChain};
 use daemon::output::{CommandError, Exit};
 use daemon::service::Service;
 use eots::SecretKey;
@@ -18,7 +18,6 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, info_span};
 
-use crate::chains::SecuredChain;
 use crate::config::{Config, ProviderConfig};
 use crate::keys::eots_key;
 use crate::provider::{Next, Worker, repeat};

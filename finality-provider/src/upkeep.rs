@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use chain::SecuredChain;
 use daemon::service::Service;
 use staking::keys::FinalityProviderKey;
 use tracing::Span;
 
-use crate::chains::SecuredChain;
 use crate::keys::public_key;
 use crate::metrics::SIGNED_TO;
 use crate::provider::{Next, Worker, spawn};

@@ -9,7 +9,7 @@
 //! | [`revealed`] | those keys, from the chain that they came out on to all others |
 //! | [`upkeep`] | what a partner chain needs of anybody: tables, expiry, rewards |
 //!
-//! Babylon and any number of partner chains ([`chains`]) are served side by side: each has a connection, tasks and progress
+//! Babylon and any number of partner chains ([`chain::SecuredChain`]) are served side by side: each has a connection, tasks and progress
 //! of its own, so that one that is down or lies delays no other. They share the Bitcoin node and the keys that are out.
 //!
 //! Each role is a [`role::Role`] with rounds of its own: it observes both chains, decides with a pure function, notes

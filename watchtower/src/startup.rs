@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
-use chain::Chain;
+use chain::{Account, Chain, Connected, SecuredChain};
 use daemon::output::{CommandError, Exit};
 use daemon::readiness::Dependency;
 use daemon::retry::Backoff;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::chains::{Account, Connected, SecuredChain};
 use crate::config::Config;
 
 /// Pauses between attempts to reach a node.

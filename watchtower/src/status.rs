@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bitcoin::{Amount, Txid};
+use chain::SecuredChain;
 use serde::{Deserialize, Serialize};
 use staking::units::BitcoinHeight;
 
-use crate::chains::SecuredChain;
 use crate::config::Roles;
 
 /// Something that one task changes and others look at. Clones are the same thing.

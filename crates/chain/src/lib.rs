@@ -2,7 +2,8 @@
 //!
 //! Programs hold an `Arc<dyn Chain>` and do not know which chain it is: questions come back as domain types, and
 //! everything they want to happen is a [`Message`] given to [`Chain::submit`]. [`babylon`] speaks to Babylon Genesis,
-//! [`mesh`] to the contracts of a partner chain, both over gRPC. What chains of the Cosmos SDK have in common is in
+//! [`mesh`] to the contracts of a partner chain, both over gRPC; [`SecuredChain`] is either of them as a configuration names
+//! it. What chains of the Cosmos SDK have in common is in
 //! [`cosmos`], what speaks to contracts in [`wasm`]. Nothing outside this crate sees protobuf or the contracts' JSON.
 
 pub mod babylon;
@@ -14,6 +15,7 @@ mod light_client;
 pub mod mesh;
 mod message;
 mod reward;
+mod secured;
 mod vote;
 pub mod wasm;
 
@@ -41,6 +43,7 @@ pub use message::{
     CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
 };
 pub use reward::Reward;
+pub use secured::{Account, Connected, SecuredChain};
 pub use vote::{ForeignVote, VoteContent, VotingDomain};
 
 /// One chain secured by bitcoin stake.

@@ -13,12 +13,11 @@ pub mod unjail;
 use std::path::Path;
 use std::sync::Arc;
 
-use chain::{Chain, ChainError, Message, Receipt};
+use chain::{Account, Chain, ChainError, Message, Receipt, SecuredChain};
 use daemon::output::{CommandError, Exit};
 use keystore::Passphrase;
 use proto::endpoint::Endpoint;
 
-use crate::chains::SecuredChain;
 use crate::config::ProviderConfig;
 use crate::keys::account_key;
 use crate::signer::Remote;
@@ -36,9 +35,8 @@ async fn connect(
     home: &Path,
     passphrase: &Passphrase,
 ) -> Result<Arc<dyn Chain>, CommandError> {
-    Ok(chain
-        .connect(account_key(provider, home, passphrase)?)
-        .await?)
+    let account = Account::Unlocked(account_key(provider, home, passphrase)?);
+    Ok(chain.connect(account).await?.chain())
 }
 
 /// Sends one message and waits until it is in a block.

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::ChainError;
+use chain::{ChainError, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::service::Service;
 use proto::endpoint::ServeError;
 
-use crate::chains::SecuredChain;
 use crate::cli::SignerOptions;
 use crate::config::Config;
 use crate::keys::passphrase;
@@ -73,7 +72,7 @@ struct Start {
 
 impl Start {
     async fn start(&mut self) -> Result<(), StartError> {
-        let chain = self.chain.watch().await?;
+        let chain = self.chain.watch().await?.chain();
         let key = self.admission.admit(&*chain).await?;
         tracing::info!(finality_provider = %key, chain = self.chain.name(), "signs");
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::babylon::AccountKey;
-use chain::{Chain, ChainError};
+use chain::{Account, Chain, ChainError, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
@@ -16,7 +16,6 @@ use staking::keys::FinalityProviderKey;
 use tracing::info_span;
 
 use super::remote_signer;
-use crate::chains::SecuredChain;
 use crate::cli::StartOptions;
 use crate::config::{Config, ProviderConfig};
 use crate::keys::{account_key, passphrase, public_key};
@@ -140,7 +139,8 @@ struct Start {
 impl Start {
     async fn start(&mut self) -> Result<(), StartError> {
         let account = self.account().await?;
-        let chain = self.chain.connect(account).await?;
+        let account = Account::Unlocked(account);
+        let chain = self.chain.connect(account).await?.chain();
         let (key, signer) = match &mut self.source {
             Source::Elsewhere(signer) => {
                 let key = public_key(&self.entry, &self.setting.home)?;

@@ -4,14 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use chain::{Chain, ChainError, PublicRandomnessCommit};
+use chain::{Chain, ChainError, PublicRandomnessCommit, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::{Deserialize, Serialize};
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
-use crate::chains::SecuredChain;
 use crate::config::Config;
 use crate::keys::public_key;
 use crate::provider::{ProviderStatus, Standing, standing, time_left, unix_seconds};
@@ -125,7 +124,7 @@ async fn seen_from_outside(
     config: &Config,
     home: &Path,
 ) -> Result<Vec<ProviderStatus>, ChainError> {
-    let chain = secured.watch().await?;
+    let chain = secured.watch().await?.chain();
     let tip = chain.votable_height().await?.unwrap_or_default();
     let mut seen = Vec::new();
     for entry in &config.providers {

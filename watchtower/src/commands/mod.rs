@@ -6,12 +6,12 @@ pub mod start;
 pub mod status;
 pub mod wallet;
 
+use chain::SecuredChain;
 use daemon::output::{CommandError, Exit};
 use daemon::program::Context;
 use keystore::{PassphraseSource, Seed};
-use staking::proof_of_possession::AccountAddress;
+use staking::proof_of_possession::{AccountAddress, AccountAddressError};
 
-use crate::chains::SecuredChain;
 use crate::cli::PassphraseOptions;
 use crate::config::Config;
 use crate::home::Home;
@@ -49,9 +49,16 @@ fn watched_account(secured: &SecuredChain, home: &Home) -> Result<AccountAddress
     if let Ok(address) = keys::account_address(home)
         && let Ok(address) = address.parse::<AccountAddress>()
     {
-        return secured.same_address(&address);
+        return secured
+            .same_address(&address)
+            .map_err(|error| no_address(&error));
     }
-    secured.nobody()
+    secured.nobody().map_err(|error| no_address(&error))
+}
+
+/// A chain's prefix is one that no address can have.
+fn no_address(error: &AccountAddressError) -> CommandError {
+    CommandError::caused_by(Exit::Configuration, "config-invalid", error)
 }
 
 fn not_made(what: &str, error: &std::io::Error) -> CommandError {

@@ -5,13 +5,13 @@ use std::fmt;
 
 use bitcoin::Txid;
 use bitcoin_source::Bitcoind;
+use chain::Account;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 
 use super::{setting, watched_account};
-use crate::chains::Account;
 use crate::role::RoundError;
 use crate::slashing::case::Progress;
 use crate::slashing::culprit::Culprit;

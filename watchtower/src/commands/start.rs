@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bitcoin_source::{BitcoinSource, Bitcoind};
+use chain::{Account, Connected, SecuredChain};
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use daemon::service::Service;
@@ -10,9 +11,9 @@ use daemon::supervisor::Supervisor;
 use keystore::Seed;
 use tokio_util::sync::CancellationToken;
 
-use super::{not_made, setting, unlock};
+use super::{no_address, not_made, setting, unlock};
 use crate::attempts::Attempts;
-use crate::chains::{Account, Connected, SecuredChain};
+use crate::chains::OfRole as _;
 use crate::checkpoints::{CheckpointSubmitter, purse};
 use crate::cli::StartOptions;
 use crate::config::Config;
@@ -81,7 +82,7 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     for secured in config.secured_chains() {
         metrics::register_chain(secured.name());
         tasks.extend(roles(&config, &secured).map(|role| secured.task(role)));
-        let account = secured.address(&key)?;
+        let account = secured.address(&key).map_err(|error| no_address(&error))?;
         let board = Board::new(&secured, account.text(), config.useful_roles());
         chains.push((secured, board));
     }

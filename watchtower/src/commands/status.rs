@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bitcoin_source::{BitcoinSource as _, Bitcoind};
+use chain::Account;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 
 use super::{setting, watched_account};
-use crate::chains::Account;
 use crate::startup::connect;
 use crate::status::{ChainStatus, HeadersStatus, Status};
 

@@ -6,6 +6,7 @@ use std::io::{Read as _, stdin};
 
 use bitcoin::Amount;
 use bitcoin_source::{BitcoinSource as _, Bitcoind};
+use chain::SecuredChain;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use keystore::Seed;
@@ -15,8 +16,7 @@ use staking::proof_of_possession::AccountAddress;
 use staking::units::BitcoinHeight;
 use zeroize::Zeroizing;
 
-use super::{not_made, setting, source, unlock};
-use crate::chains::SecuredChain;
+use super::{no_address, not_made, setting, source, unlock};
 use crate::checkpoints::purse::{self, Purse, wallet_error};
 use crate::cli::{PassphraseOptions, WalletCommand};
 use crate::config::Config;
@@ -163,7 +163,11 @@ fn make(
     let first = chains
         .first()
         .ok_or_else(|| CommandError::new(Exit::Configuration, "no-chain", "no chain is served"))?;
-    let account = first.address(&key)?.text().to_owned();
+    let account = first
+        .address(&key)
+        .map_err(|error| no_address(&error))?
+        .text()
+        .to_owned();
     keys::create(home, seed, &account, &source(config, options))?;
     let database = store::open(&home.state())?;
     let mut purse = Purse::create(&database, seed, config.bitcoin.network, birthday)?;
@@ -187,7 +191,9 @@ fn partners(config: &Config, account: &str) -> Result<Partners, CommandError> {
         .filter(|chain| matches!(chain, SecuredChain::Partner(_)));
     let accounts = partners
         .map(|chain| {
-            let address = chain.same_address(&account)?;
+            let address = chain
+                .same_address(&account)
+                .map_err(|error| no_address(&error))?;
             Ok((chain.name().to_owned(), address.text().to_owned()))
         })
         .collect::<Result<_, CommandError>>()?;

@@ -6,12 +6,11 @@ use std::fmt;
 use std::path::Path;
 
 use chain::babylon::Decimal;
-use chain::{CreateFinalityProvider, Message, Receipt};
+use chain::{CreateFinalityProvider, Message, Receipt, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use serde::Serialize;
 
-use crate::chains::SecuredChain;
 use crate::cli::RegisterDetails;
 use crate::config::Config;
 use crate::keys::{eots_key, passphrase, provider, public_key};

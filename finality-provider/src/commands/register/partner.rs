@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use chain::mesh::{self, Mesh};
-use chain::{Chain as _, Receipt, mesh::Registration as SignedRegistration};
+use chain::{Chain as _, Receipt, SecuredChain, mesh::Registration as SignedRegistration};
 use daemon::output::{Answer, CommandError, Exit};
 
 use super::{Registered, signer_error};
-use crate::chains::SecuredChain;
 use crate::cli::RegisterDetails;
 use crate::commands::remote_signer;
 use crate::config::Config;
