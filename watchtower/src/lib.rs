@@ -17,7 +17,6 @@
 //! nothing else, so one that fails waits and recovers alone. One item's failure is that item's: it is tried again after
 //! a pause, and given up on with its reason in the end (`daemon::parked`).
 
-pub mod attempts;
 pub mod chains;
 pub mod checkpoints;
 pub mod cli;

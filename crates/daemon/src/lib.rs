@@ -69,9 +69,10 @@
 //! | [`consent`], [`progress`] | what a person is asked and shown |
 //! | [`service`], [`supervisor`], [`shutdown`] | starting, restarting and stopping |
 //! | [`lock`] | one process per data directory |
-//! | [`retry`], [`parked`] | when to try again, when to give up, and the list of what was given up on |
+//! | [`retry`], [`parked`], [`attempts`] | when to try again, when to give up, and the list of what was given up on |
 //! | [`telemetry`], [`metrics`], [`readiness`], [`status`], [`http`] | what can be seen from outside |
 
+pub mod attempts;
 pub mod config;
 pub mod consent;
 pub mod http;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bitcoin_source::{BitcoinSource, Bitcoind};
 use chain::{Account, Connected, SecuredChain};
+use daemon::attempts::Attempts;
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use daemon::service::Service;
@@ -12,7 +13,6 @@ use keystore::Seed;
 use tokio_util::sync::CancellationToken;
 
 use super::{no_address, not_made, setting, unlock};
-use crate::attempts::Attempts;
 use crate::chains::OfRole as _;
 use crate::checkpoints::{CheckpointSubmitter, purse};
 use crate::cli::StartOptions;

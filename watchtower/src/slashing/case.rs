@@ -5,13 +5,13 @@ use std::fmt;
 use bitcoin::{Amount, OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, Rejection, RejectionKind, SourceError};
 use chain::{Delegation, DelegationStatus};
+use daemon::attempts::Reason;
 use eots::SecretKey;
 use staking::delegation::{SlashedOutput, SpendError, StakerSignatures, ValidDelegation};
 use staking::params::ParamsVersions;
 use staking::quorum::CovenantAdaptorSignatures;
 
 use super::decision::{Decision, Observation, decide};
-use crate::attempts::Reason;
 use crate::metrics;
 
 /// A delegation that is to be slashed.

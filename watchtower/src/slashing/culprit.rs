@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 
 use bitcoin::OutPoint;
 use chain::{Chain, ChainError, Delegation, Evidence};
+use daemon::attempts::Reason;
 use eots::SecretKey;
 use staking::keys::FinalityProviderKey;
 
 use super::case::Case;
 use super::evidence::{EvidenceError, extract_key};
-use crate::attempts::Reason;
 
 /// A provider whose secret key is known.
 #[derive(Debug, Clone)]

@@ -23,12 +23,12 @@ use bitcoin::consensus::serialize;
 use bitcoin::{OutPoint, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
 use chain::Chain;
+use daemon::attempts::Attempts;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use staking::keys::FinalityProviderKey;
 use tokio::time::Instant;
 
-use crate::attempts::Attempts;
 use crate::config::SlashingConfig;
 use crate::metrics;
 use crate::revealed::RevealedKeys;
@@ -324,7 +324,7 @@ impl Role for Slasher {
     }
 
     async fn round(&mut self) -> Result<(), RoundError> {
-        self.attempts.refresh()?;
+        metrics::PARKED.set(metrics::count(self.attempts.refresh()?));
         self.convict().await?;
         let providers: Vec<_> = self.dockets.keys().copied().collect();
         for key in providers {

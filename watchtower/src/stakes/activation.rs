@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bitcoin::OutPoint;
 use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message};
+use daemon::attempts::{Attempts, Reason};
 use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::book::{Book, Inclusion};
 use super::watch::note_status;
-use crate::attempts::{Attempts, Reason};
 use crate::metrics;
 use crate::role::{Role, RoundError};
 use crate::startup::Link;
@@ -210,7 +210,7 @@ impl Role for Activation {
     }
 
     async fn round(&mut self) -> Result<(), RoundError> {
-        self.attempts.refresh()?;
+        metrics::PARKED.set(metrics::count(self.attempts.refresh()?));
         let candidates = self.candidates();
         metrics::UNPROVEN.set_for(&self.name, metrics::count(candidates.len()));
         self.status

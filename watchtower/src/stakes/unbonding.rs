@@ -6,10 +6,10 @@ use std::time::Duration;
 use bitcoin::{OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
 use chain::{Chain, DelegationStatus, Message, ReportSpend};
+use daemon::attempts::{Attempts, Reason};
 
 use super::book::{Book, Spend};
 use super::watch::note_status;
-use crate::attempts::{Attempts, Reason};
 use crate::metrics;
 use crate::role::{Role, RoundError};
 use crate::startup::Link;
@@ -176,7 +176,7 @@ impl Role for Unbonding {
     }
 
     async fn round(&mut self) -> Result<(), RoundError> {
-        self.attempts.refresh()?;
+        metrics::PARKED.set(metrics::count(self.attempts.refresh()?));
         let candidates = self.candidates();
         metrics::UNREPORTED.set_for(&self.name, metrics::count(candidates.len()));
         self.status

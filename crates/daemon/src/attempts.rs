@@ -1,4 +1,4 @@
-//! Trying items again: pauses that grow, and in the end the list of what was given up on.
+//! Trying stakes again: pauses that grow, and in the end the list of what was given up on.
 
 use std::io;
 use std::path::Path;
@@ -6,10 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bitcoin::OutPoint;
 use chain::ChainError;
-use daemon::parked::ParkedDirectory;
-use daemon::retry::{Backoff, Schedule};
 
-use crate::metrics;
+use crate::parked::ParkedDirectory;
+use crate::retry::{Backoff, Schedule};
 
 /// Pauses after failures of one item.
 const BACKOFF: Backoff = Backoff {
@@ -17,10 +16,10 @@ const BACKOFF: Backoff = Backoff {
     longest: Duration::from_mins(10),
 };
 
-/// So many failures in a row, about two hours, and an item is given up on, unless its role never gives up.
+/// So many failures in a row, about two hours, and an item is given up on, unless its task wants it otherwise.
 const MOST_FAILURES: u32 = 20;
 
-/// What one role has tried and not finished, by staking output.
+/// What one task has tried and not finished, by staking output.
 #[derive(Debug)]
 pub struct Attempts {
     kind: String,
@@ -65,7 +64,7 @@ impl Reason {
 }
 
 impl Attempts {
-    /// Starts with what is parked in `directory`; `kind` tells the roles' items there apart.
+    /// Starts with what is parked in `directory`; `kind` tells the tasks' items there apart.
     pub fn open(directory: &Path, kind: impl Into<String>) -> io::Result<Self> {
         Ok(Self {
             kind: kind.into(),
@@ -75,20 +74,25 @@ impl Attempts {
         })
     }
 
-    /// Goes on trying what may heal for ever; what cannot is still [parked](Self::park).
+    /// Gives up after so many failures in a row.
     #[must_use]
-    pub fn without_giving_up(self) -> Self {
+    pub fn giving_up_after(self, most_failures: u32) -> Self {
         Self {
-            most_failures: u32::MAX,
+            most_failures,
             ..self
         }
     }
 
-    /// Looks which parked items somebody wants tried again.
-    pub fn refresh(&mut self) -> io::Result<()> {
+    /// Goes on trying what may heal for ever; what cannot is still [parked](Self::park).
+    #[must_use]
+    pub fn without_giving_up(self) -> Self {
+        self.giving_up_after(u32::MAX)
+    }
+
+    /// Looks which parked items somebody wants tried again, and returns how many of all tasks are left.
+    pub fn refresh(&mut self) -> io::Result<usize> {
         self.parked.refresh()?;
-        metrics::PARKED.set(metrics::count(self.parked.len()));
-        Ok(())
+        Ok(self.parked.len())
     }
 
     /// Whether an item may be tried now.
@@ -159,9 +163,9 @@ mod tests {
         attempts.failed(bad, &reason).unwrap();
         assert!(attempts.is_parked(&bad));
 
-        let listed = daemon::parked::list(directory.path()).unwrap();
+        let listed = crate::parked::list(directory.path()).unwrap();
         assert_eq!(listed[0].id, format!("activation-{}-1", bad.txid));
-        assert!(daemon::parked::retry(directory.path(), &listed[0].id).unwrap());
+        assert!(crate::parked::retry(directory.path(), &listed[0].id).unwrap());
         attempts.refresh().unwrap();
         assert!(attempts.is_due(&bad));
     }
