@@ -189,6 +189,40 @@ impl Delegation {
             })
             .collect()
     }
+
+    /// Exactly a quorum of the committee's signatures that hold for `valid`, ascending by key: more would only cost gas.
+    ///
+    /// # Errors
+    ///
+    /// Says how many members have signed where they are fewer.
+    pub fn quorum(
+        &self,
+        valid: &ValidDelegation,
+    ) -> Result<Vec<CovenantSignatures>, TooFewSignatures> {
+        let mut signatures = self.covenant_signatures();
+        signatures.retain(|member| valid.check_covenant_signatures(member).is_ok());
+        signatures.sort_by_key(|member| member.key);
+        signatures.dedup_by_key(|member| member.key);
+        let quorum = valid.keys().covenant().quorum();
+        if signatures.len() < quorum {
+            return Err(TooFewSignatures {
+                valid: signatures.len(),
+                quorum,
+            });
+        }
+        signatures.truncate(quorum);
+        Ok(signatures)
+    }
+}
+
+/// The committee has not signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{valid} members of the covenant committee have signed, {quorum} must")]
+pub struct TooFewSignatures {
+    /// How many have.
+    pub valid: usize,
+    /// How many must.
+    pub quorum: usize,
 }
 
 /// Where the next page of a listing starts; only the chain can read it.

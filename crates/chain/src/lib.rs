@@ -30,7 +30,7 @@ use staking::units::{BitcoinHeight, ChainHeight};
 
 pub use delegation::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
-    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput,
+    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput, TooFewSignatures,
 };
 pub use error::{ChainError, Rejection};
 pub use finality::{

@@ -350,6 +350,8 @@ pub struct ExposureResponse {
     pub seq: u32,
     /// Its list.
     pub shares: Vec<ConsentShare>,
+    /// The staker's signature of it, with which anybody can show it to another chain.
+    pub signature: Binary,
     /// Value of the stake, sat.
     pub value: u64,
     /// What slashing burns of it, once for all chains together, sat.

@@ -114,7 +114,7 @@ pub(crate) fn consent(
     change_share(&mut stake, granted, matures);
     weight::recount(storage, &mut stake)?;
     if kit::is_kept(storage, outpoint) {
-        kit::save_shares(storage, outpoint, &signed.shares);
+        kit::save_consent(storage, outpoint, signed);
     }
     record::save(storage, outpoint, &stake)?;
     let event = event.add_attribute("basis_points", stake.basis_points.to_string());

@@ -12,14 +12,16 @@ use super::error::StakeError;
 use super::record::{self, key};
 use super::weight;
 use crate::finality::slashed_key;
-use crate::msg::{Bytes32, ConsentShare, CovenantSignature, ExposureResponse, SlashKitResponse};
+use crate::msg::{
+    Bytes32, ConsentShare, CovenantSignature, ExposureResponse, SignedConsent, SlashKitResponse,
+};
 use crate::{ContractError, config};
 
 /// Raw bytes: three transactions, each BE16(length) ‖ bytes; two signatures of the staker; then for each member of a
 /// quorum its position in the committee (one byte), adaptor signature, signature, adaptor signature.
 const KITS: Map<&[u8], ()> = Map::new("kit");
-/// Raw bytes: for each share target ‖ BE16(basis points) ‖ L8(reward address).
-const SHARES: Map<&[u8], ()> = Map::new("shares");
+/// Raw bytes: the staker's signature, then for each share target ‖ BE16(basis points) ‖ L8(reward address).
+const CONSENTS: Map<&[u8], ()> = Map::new("consent");
 
 /// What burns a stake on Bitcoin.
 pub(super) struct Kit {
@@ -125,10 +127,11 @@ pub(super) fn is_kept(storage: &dyn Storage, outpoint: &OutPoint) -> bool {
     storage.get(&KITS.key(&key(outpoint))).is_some()
 }
 
-/// Keeps the list of a stake's newest consent.
-pub(super) fn save_shares(storage: &mut dyn Storage, outpoint: &OutPoint, shares: &[ConsentShare]) {
-    let mut bytes = Vec::new();
-    for share in shares {
+/// Keeps the list of a stake's newest consent with its signature, so that anybody can show it to another chain.
+pub(super) fn save_consent(storage: &mut dyn Storage, outpoint: &OutPoint, signed: &SignedConsent) {
+    // Verified, so it has 64 bytes.
+    let mut bytes = signed.signature.to_vec();
+    for share in &signed.shares {
         let address = share.reward_address.as_bytes();
         bytes.extend_from_slice(&share.target.0);
         bytes.extend_from_slice(&share.basis_points.to_be_bytes());
@@ -136,10 +139,12 @@ pub(super) fn save_shares(storage: &mut dyn Storage, outpoint: &OutPoint, shares
         bytes.push(u8::try_from(address.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(address);
     }
-    storage.set(&SHARES.key(&key(outpoint)), &bytes);
+    storage.set(&CONSENTS.key(&key(outpoint)), &bytes);
 }
 
-fn parse_shares(mut bytes: &[u8]) -> Option<Vec<ConsentShare>> {
+/// The signature and the list.
+fn parse_consent(bytes: &[u8]) -> Option<([u8; 64], Vec<ConsentShare>)> {
+    let (signature, mut bytes) = bytes.split_first_chunk()?;
     let mut shares = Vec::new();
     while !bytes.is_empty() {
         let (target, rest) = bytes.split_first_chunk::<32>()?;
@@ -153,13 +158,13 @@ fn parse_shares(mut bytes: &[u8]) -> Option<Vec<ConsentShare>> {
         });
         bytes = rest;
     }
-    Some(shares)
+    Some((*signature, shares))
 }
 
 /// Forgets both.
 pub(super) fn remove(storage: &mut dyn Storage, outpoint: &OutPoint) {
     storage.remove(&KITS.key(&key(outpoint)));
-    storage.remove(&SHARES.key(&key(outpoint)));
+    storage.remove(&CONSENTS.key(&key(outpoint)));
 }
 
 /// All bytes that burn a stake, with its provider's key where that is out.
@@ -217,11 +222,14 @@ pub(crate) fn exposure(
 ) -> Result<ExposureResponse, ContractError> {
     let stake = record::get(storage, outpoint)?;
     let bytes = storage
-        .get(&SHARES.key(&key(outpoint)))
+        .get(&CONSENTS.key(&key(outpoint)))
         .ok_or(StakeError::Forgotten(*outpoint))?;
+    let (signature, shares) =
+        parse_consent(&bytes).ok_or(ContractError::CorruptStake(*outpoint))?;
     Ok(ExposureResponse {
         seq: stake.consent_seq,
-        shares: parse_shares(&bytes).ok_or(ContractError::CorruptStake(*outpoint))?,
+        shares,
+        signature: signature.into(),
         value: stake.value,
         penalty: weight::penalty(storage, &stake)?,
     })
@@ -267,17 +275,23 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_shares_is_what_instances_have() {
+    fn the_layout_of_a_consent_is_what_instances_have() {
         let share = |byte, address: &str| ConsentShare {
             target: Bytes32([byte; 32]),
             basis_points: 300,
             reward_address: address.to_owned(),
         };
-        let shares = [share(1, "staker"), share(2, "other")];
+        let signed = SignedConsent {
+            seq: 7,
+            shares: vec![share(1, "staker"), share(2, "other")],
+            signature: [4; 64].into(),
+        };
         assert_stored(
-            |storage| save_shares(storage, &outpoint(), &shares),
-            r"\x00\x06sharestttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
+            |storage| save_consent(storage, &outpoint(), &signed),
+            r"\x00\x07consenttttttttttttttttttttttttttttttttt\x00\x00\x00\x01",
             concat!(
+                "04040404040404040404040404040404040404040404040404040404040404040404040404040404",
+                "040404040404040404040404040404040404040404040404",
                 "0101010101010101010101010101010101010101010101010101010101010101012c067374616b65",
                 "720202020202020202020202020202020202020202020202020202020202020202012c056f746865",
                 "72"

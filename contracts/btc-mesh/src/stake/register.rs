@@ -59,7 +59,7 @@ pub(crate) fn register(
         proven_anew(known, &term)
     } else {
         kit::save(storage, &outpoint, &kit);
-        kit::save_shares(storage, &outpoint, &msg.consent.shares);
+        kit::save_consent(storage, &outpoint, &msg.consent);
         new(context, msg, &delegation, &consent, grant, &term)
     };
     BLOCKS.insert(storage, stake.start, &outpoint);

@@ -27,8 +27,8 @@ use staking::proof_of_possession::AccountAddress;
 
 pub use config::{BABYLON, Config, ContractAddress, PinnedDomain, broken_settings, is_name};
 pub use restake::{
-    CovenantSet, Exposure, InstanceTerms, MAX_CLAIMS, ShareIncrease, SignedConsent, StakeEnd,
-    StakeProof, StakeStanding, StakeState,
+    CovenantSet, Exposure, HandedConsent, HandedError, InstanceTerms, InvalidConsent, MAX_CLAIMS,
+    ShareIncrease, SignedConsent, StakeEnd, StakeProof, StakeStanding, StakeState, Standings,
 };
 pub use upkeep::{Settlement, Standing};
 

@@ -118,7 +118,7 @@ fn transaction(name: &'static str, bytes: &Binary) -> Result<Transaction, String
     field(name, deserialize(&bytes.0))
 }
 
-fn signature(name: &'static str, bytes: &Binary) -> Result<Signature, String> {
+pub(super) fn signature(name: &'static str, bytes: &Binary) -> Result<Signature, String> {
     field(name, Signature::from_slice(&bytes.0))
 }
 

@@ -367,6 +367,7 @@ fn exposure_shows_the_newest_list() {
     scene.take_consent(&staking, &second).unwrap();
     let shown = exposure(&scene);
     assert_eq!((shown.seq, shown.shares), (2, second.shares));
+    assert_eq!(shown.signature, second.signature);
 }
 
 #[test]

@@ -1,16 +1,22 @@
 //! Stakes that are there already, shown to an instance by their staker, and what the instance says of them.
 
+mod handed;
 mod read;
 mod write;
 
+use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::schnorr::Signature;
+use bitcoin::secp256k1::{Message, SECP256K1};
 use bitcoin::{Amount, OutPoint, Transaction};
-use mesh_core::consent::Share;
+use mesh_core::consent::{Consent, ConsentError, Share, Target};
 use serde_json::json;
 use staking::delegation::{CovenantSignatures, StakerSignatures, ValidDelegation};
 use staking::inclusion::InclusionProof;
+use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::params::StakingParams;
 use staking::units::BitcoinHeight;
+
+pub use handed::{HandedConsent, HandedError};
 
 use super::{Mesh, receipt};
 use crate::{ChainError, Receipt};
@@ -111,6 +117,8 @@ pub struct Exposure {
     pub number: u32,
     /// Its list.
     pub shares: Vec<Share>,
+    /// What is said to be the staker's signature of it.
+    pub signature: Signature,
     /// Value of the stake.
     pub value: Amount,
     /// What slashing burns of it, once for all chains together.
@@ -126,6 +134,65 @@ pub struct SignedConsent {
     pub shares: Vec<Share>,
     /// The staker's BIP-0340 signature.
     pub signature: Signature,
+}
+
+/// Why a consent is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidConsent {
+    /// Numbers begin with 1.
+    #[error("its number is 0; the first is 1")]
+    Zero,
+    /// The list.
+    #[error(transparent)]
+    List(#[from] ConsentError),
+    /// The signature.
+    #[error("it is not signed by the stake's staker {0}")]
+    Signature(StakerKey),
+}
+
+impl Exposure {
+    /// The consent that the instance was shown; whoever relies on it [verifies](SignedConsent::verify) it.
+    pub fn consent(self) -> SignedConsent {
+        SignedConsent {
+            number: self.number,
+            shares: self.shares,
+            signature: self.signature,
+        }
+    }
+}
+
+impl SignedConsent {
+    /// Checks that it is a consent for this stake, signed by its staker.
+    ///
+    /// # Errors
+    ///
+    /// Names the first rule that it breaks.
+    pub fn verify(&self, stake: OutPoint, staker: &StakerKey) -> Result<(), InvalidConsent> {
+        if self.number == 0 {
+            return Err(InvalidConsent::Zero);
+        }
+        let txid = stake.txid.to_byte_array();
+        let list = Consent::new(&txid, stake.vout, self.number, self.shares.clone())?;
+        let message = Message::from_digest(*list.digest());
+        SECP256K1
+            .verify_schnorr(&self.signature, &message, &staker.0)
+            .map_err(|_| InvalidConsent::Signature(*staker))
+    }
+
+    /// The share for a target, where there is one.
+    pub fn share_of(&self, target: &Target) -> Option<&Share> {
+        self.shares.iter().find(|share| share.target == *target)
+    }
+}
+
+/// Some of the stakes with one provider, and where each stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// The stakes, by their staking outputs.
+    pub stakes: Vec<(OutPoint, StakeStanding)>,
+    /// After which stake the next page begins; `None` on the last.
+    pub next: Option<OutPoint>,
 }
 
 /// All that proves a stake, but for its staker's consent.
@@ -183,7 +250,7 @@ impl Mesh {
     pub async fn exposure(&self, outpoint: OutPoint) -> Result<Exposure, ChainError> {
         let question = json!({ "exposure": { "outpoint": outpoint } });
         let answer: read::ExposureAnswer = self.ask(question).await?;
-        Ok(answer.into())
+        answer.try_into()
     }
 
     /// Shows a stake that the instance does not know, with its staker's consent.
@@ -197,6 +264,30 @@ impl Mesh {
         consent: &SignedConsent,
     ) -> Result<Receipt, ChainError> {
         self.tell(&write::stake(proof, consent)?).await.map(receipt)
+    }
+
+    /// One page of at most `limit` of the instance's stakes, of which only those with `provider` are told.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or its answer cannot be read.
+    pub async fn standings_with(
+        &self,
+        provider: &FinalityProviderKey,
+        after: Option<OutPoint>,
+        limit: usize,
+    ) -> Result<Standings, ChainError> {
+        let stakes = self.stakes_after(after, limit).await?;
+        let next = stakes.last().map(|last| last.outpoint);
+        let next = next.filter(|_| stakes.len() == limit);
+        let key = provider.to_bytes();
+        let with = stakes.into_iter().filter(|stake| stake.provider.0 == key);
+        Ok(Standings {
+            stakes: with
+                .map(|stake| (stake.outpoint, StakeStanding::from(stake)))
+                .collect(),
+            next,
+        })
     }
 
     /// Shows a newer consent for a stake that the instance knows.

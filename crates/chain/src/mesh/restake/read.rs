@@ -12,7 +12,7 @@ use super::{
 use crate::ChainError;
 use crate::mesh::answer::Bytes32;
 use crate::mesh::covenant;
-use crate::mesh::stake::{EndReason, Stake, StakeStatus};
+use crate::mesh::stake::{Binary, EndReason, Stake, StakeStatus, signature};
 
 /// What the query `config` says of stakes.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +102,7 @@ impl From<Stake> for StakeStanding {
 pub(super) struct ExposureAnswer {
     seq: u32,
     shares: Vec<ConsentShare>,
+    signature: Binary,
     value: u64,
     penalty: u64,
 }
@@ -113,19 +114,28 @@ struct ConsentShare {
     reward_address: String,
 }
 
-impl From<ExposureAnswer> for Exposure {
-    fn from(answer: ExposureAnswer) -> Self {
+impl TryFrom<ExposureAnswer> for Exposure {
+    type Error = ChainError;
+
+    fn try_from(answer: ExposureAnswer) -> Result<Self, ChainError> {
+        let signature = signature("signature", &answer.signature).map_err(|reason| {
+            ChainError::InvalidAnswer {
+                query: "exposure",
+                reason,
+            }
+        })?;
         let shares = answer.shares.into_iter().map(|share| Share {
             target: Target::from_bytes(share.target.0),
             basis_points: share.basis_points,
             reward_address: share.reward_address,
         });
-        Self {
+        Ok(Self {
             number: answer.seq,
             shares: shares.collect(),
+            signature,
             value: Amount::from_sat(answer.value),
             penalty: Amount::from_sat(answer.penalty),
-        }
+        })
     }
 }
 

@@ -1,0 +1,189 @@
+//! A consent as it is handed over: what a staker gives a finality provider so that it is shown for them.
+//!
+//! It holds nothing secret. Whoever has it can show it to the chains, and to nobody else's harm but the one that its staker
+//! signed for.
+
+use bitcoin::OutPoint;
+use bitcoin::secp256k1::schnorr::Signature;
+use mesh_core::consent::{Share, Target};
+use serde::{Deserialize, Serialize};
+
+use super::SignedConsent;
+
+/// A consent and whose stake it is for, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct HandedConsent {
+    /// The staking output.
+    pub stake: OutPoint,
+    /// The consent, which nobody has verified.
+    pub consent: SignedConsent,
+}
+
+/// Why a text is no consent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandedError {
+    /// It is not the JSON of one.
+    #[error("it is no consent as `btc-staker restake --export` writes it: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    stake: OutPoint,
+    number: u32,
+    shares: Vec<WrittenShare>,
+    signature: Signature,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenShare {
+    target: String,
+    basis_points: u16,
+    reward_address: String,
+}
+
+impl HandedConsent {
+    /// Reads one.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is wrong.
+    pub fn parse(text: &[u8]) -> Result<Self, HandedError> {
+        Ok(serde_json::from_slice(text)?)
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    ///
+    /// None that a consent of ours could have.
+    pub fn to_text(&self) -> Result<String, HandedError> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+}
+
+impl From<HandedConsent> for Written {
+    fn from(handed: HandedConsent) -> Self {
+        let shares = handed.consent.shares.into_iter().map(|share| WrittenShare {
+            target: hex::encode(share.target.as_bytes()),
+            basis_points: share.basis_points,
+            reward_address: share.reward_address,
+        });
+        Self {
+            stake: handed.stake,
+            number: handed.consent.number,
+            shares: shares.collect(),
+            signature: handed.consent.signature,
+        }
+    }
+}
+
+impl TryFrom<Written> for HandedConsent {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let shares = written.shares.into_iter().map(|share| {
+            let mut target = [0; 32];
+            hex::decode_to_slice(&share.target, &mut target)
+                .map_err(|error| format!("target `{}`: {error}", share.target))?;
+            Ok(Share {
+                target: Target::from_bytes(target),
+                basis_points: share.basis_points,
+                reward_address: share.reward_address,
+            })
+        });
+        Ok(Self {
+            stake: written.stake,
+            consent: SignedConsent {
+                number: written.number,
+                shares: shares.collect::<Result<_, String>>()?,
+                signature: written.signature,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::hashes::Hash as _;
+    use bitcoin::key::Keypair;
+    use bitcoin::secp256k1::{Message, SECP256K1};
+    use mesh_core::consent::Consent;
+    use staking::keys::StakerKey;
+
+    use super::super::InvalidConsent;
+    use super::*;
+
+    fn signed(number: u32, basis_points: u16) -> (HandedConsent, StakerKey) {
+        let keypair = Keypair::from_seckey_slice(SECP256K1, &[7; 32]).unwrap();
+        let stake = OutPoint {
+            vout: 1,
+            ..OutPoint::null()
+        };
+        let shares = vec![Share {
+            target: Target::from_bytes([1; 32]),
+            basis_points,
+            reward_address: "wasm1".to_owned(),
+        }];
+        let digest = Consent::new(stake.txid.as_byte_array(), 1, number, shares.clone())
+            .map_or([0; 32], |consent| *consent.digest());
+        let signature = SECP256K1.sign_schnorr_no_aux_rand(&Message::from_digest(digest), &keypair);
+        let consent = SignedConsent {
+            number,
+            shares,
+            signature,
+        };
+        let staker = StakerKey(keypair.x_only_public_key().0);
+        (HandedConsent { stake, consent }, staker)
+    }
+
+    #[test]
+    fn what_is_handed_over_is_read_as_it_was_signed() {
+        let (handed, staker) = signed(3, 5_000);
+        let read = HandedConsent::parse(handed.to_text().unwrap().as_bytes()).unwrap();
+        assert_eq!(read, handed);
+        assert_eq!(read.consent.verify(read.stake, &staker), Ok(()));
+        for broken in ["", "{}", "[]", "\0", "{\"stake\":\"x\"}"] {
+            let error = HandedConsent::parse(broken.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("restake --export"), "{error}");
+        }
+        let text = handed.to_text().unwrap().replace("0101", "01");
+        assert!(HandedConsent::parse(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_its_staker_did_not_sign_is_no_consent() {
+        let (HandedConsent { stake, consent }, staker) = signed(3, 5_000);
+        let other = OutPoint { vout: 2, ..stake };
+        let refused = |consent: &SignedConsent, stake| consent.verify(stake, &staker).unwrap_err();
+        assert_eq!(refused(&consent, other), InvalidConsent::Signature(staker));
+        let renumbered = SignedConsent {
+            number: 4,
+            ..consent.clone()
+        };
+        assert_eq!(
+            refused(&renumbered, stake),
+            InvalidConsent::Signature(staker)
+        );
+        let nobody = StakerKey(
+            Keypair::from_seckey_slice(SECP256K1, &[8; 32])
+                .unwrap()
+                .x_only_public_key()
+                .0,
+        );
+        assert_eq!(
+            consent.verify(stake, &nobody),
+            Err(InvalidConsent::Signature(nobody))
+        );
+        assert_eq!(
+            refused(&signed(0, 5_000).0.consent, stake),
+            InvalidConsent::Zero
+        );
+        let all = signed(1, 10_001).0.consent;
+        assert!(matches!(refused(&all, stake), InvalidConsent::List(_)));
+    }
+}
