@@ -1,12 +1,15 @@
 //! `restake`: a stake that is there already, shown to partner chains.
 
 use std::fmt;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
-use bitcoin::Txid;
+use bitcoin::{OutPoint, Txid};
 use chain::ChainError;
+use chain::mesh::{HandedConsent, SignedConsent};
 use clap::Args;
 use daemon::consent::Consent;
-use daemon::output::{Answer, CommandError};
+use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use mesh_core::consent::Target;
 use serde::Serialize;
@@ -34,6 +37,10 @@ pub struct Restake {
     #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address)]
     addresses: Vec<NamedAddress>,
 
+    /// Write the signed consent to this new file, to be handed to the finality provider, and tell no chain
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    export: Option<PathBuf>,
+
     /// Show the summary and stop there
     #[arg(long)]
     dry_run: bool,
@@ -53,6 +60,8 @@ struct Restaked {
     consent_number: Option<u32>,
     /// What each chain was told.
     chains: Vec<Delivery>,
+    /// Where the consent was written to be handed over, and no chain told.
+    exported: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +91,7 @@ impl Restake {
                 summary,
                 consent_number: None,
                 chains: Vec::new(),
+                exported: None,
             }
             .into());
         }
@@ -96,11 +106,18 @@ impl Restake {
         let instances = staker.instances(&keys).await?;
         let plan = connected.plan(seen, &instances, &wish).await?;
         let consent = plan.sign(&record(&staker).await?, &keys, shown)?;
-        let told = connected.deliver(&plan, &consent).await?;
+        let chains = match &self.export {
+            Some(file) => {
+                export(file, plan.outpoint(), &consent)?;
+                Vec::new()
+            }
+            None => outcomes(&plan, connected.deliver(&plan, &consent).await?),
+        };
         let restaked = Restaked {
             summary,
             consent_number: Some(consent.number),
-            chains: outcomes(&plan, told),
+            chains,
+            exported: self.export,
         };
         let failed = |chain: &Delivery| chain.error.is_some();
         Ok(if restaked.chains.iter().any(failed) {
@@ -113,6 +130,25 @@ impl Restake {
 
 async fn record(staker: &Staker) -> Result<ConsentRecord, Error> {
     Ok(ConsentRecord::open(&staker.home).await?)
+}
+
+/// Writes a consent down for whoever is to show it.
+fn export(file: &Path, stake: OutPoint, consent: &SignedConsent) -> Result<(), CommandError> {
+    let failed = |reason: &dyn fmt::Display| {
+        let message = format!(
+            "the consent is signed, but cannot be written to {}: {reason}",
+            file.display()
+        );
+        CommandError::new(Exit::Failed, "not-exported", message)
+            .with_hint("run the command again with the name of a new file")
+    };
+    let handed = HandedConsent {
+        stake,
+        consent: consent.clone(),
+    };
+    let text = handed.to_text().map_err(|error| failed(&error))?;
+    let written = new_file::create(file, |mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error: io::Error| failed(&error))
 }
 
 fn outcomes(plan: &Plan<'_>, told: Vec<Result<Told, ChainError>>) -> Vec<Delivery> {
@@ -140,6 +176,13 @@ impl fmt::Display for Restaked {
             return write!(f, "{}\nNothing was done (--dry-run).", self.summary);
         };
         write!(f, "stake {}: consent {number}", self.summary.staking_txid)?;
+        if let Some(file) = &self.exported {
+            write!(
+                f,
+                "\n  written to {}: hand it to the finality provider, who shows it to the chains",
+                file.display()
+            )?;
+        }
         for outcome in &self.chains {
             write!(f, "\n  {:<9} ", outcome.chain)?;
             let error = Printable(outcome.error.as_deref().unwrap_or_default());

@@ -8,7 +8,7 @@ use bitcoin::secp256k1::{Message, SECP256K1};
 use bitcoin::{Network, OutPoint};
 use bitcoin_source::BitcoinSource as _;
 use chain::mesh::{BABYLON, CovenantSet, SignedConsent};
-use chain::{ChainError, Delegation};
+use chain::{ChainError, Delegation, TooFewSignatures};
 use futures::future::join_all;
 use mesh_core::consent::{Consent, ConsentError, Share, Target};
 use staking::delegation::CovenantSignatures;
@@ -332,23 +332,18 @@ fn only_once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), RestakeErro
     Ok(())
 }
 
-/// Exactly a quorum of valid signatures of the committee: more would only cost gas.
+/// A quorum of the committee's signatures.
 fn quorum(seen: &Seen, registered: &Delegation) -> Result<Vec<CovenantSignatures>, RestakeError> {
     let delegation = &seen.stake.delegation;
-    let mut valid = registered.covenant_signatures();
-    valid.retain(|member| delegation.check_covenant_signatures(member).is_ok());
-    valid.sort_by_key(|member| member.key);
-    valid.dedup_by_key(|member| member.key);
-    let quorum = seen.stake.params.covenant.quorum();
-    if valid.len() < quorum {
-        return Err(RestakeError::TooFewSignatures {
-            txid: delegation.staking_outpoint().txid,
-            valid: valid.len(),
-            quorum,
-        });
-    }
-    valid.truncate(quorum);
-    Ok(valid)
+    registered
+        .quorum(delegation)
+        .map_err(
+            |TooFewSignatures { valid, quorum }| RestakeError::TooFewSignatures {
+                txid: delegation.staking_outpoint().txid,
+                valid,
+                quorum,
+            },
+        )
 }
 
 /// The covenant set under which a chain takes a stake.
