@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use chain::babylon::Decimal;
 use clap::{Args, Subcommand};
 use daemon::output::{Answer, CommandError};
+use daemon::parked::{self, ParkedCommand};
 use daemon::program::{Context, Program};
 
 use crate::commands;
 use crate::config::{Config, PROGRAM, TEMPLATE};
 use crate::record::UnknownVotes;
+use crate::reporting;
 
 /// The program.
 pub struct FinalityProvider;
@@ -38,6 +40,9 @@ impl Program for FinalityProvider {
                 chain,
                 withdraw,
             } => commands::rewards::run(&context, &name, chain.as_deref(), withdraw).await,
+            Command::Parked { command } => {
+                parked::execute(command, &reporting::parked(context.home()?))
+            }
             Command::ExtractKey => commands::extract_key::run(),
         }
     }
@@ -74,7 +79,7 @@ pub enum Command {
     /// Example: finality-provider signer --home ~/fp-signer
     Signer(SignerOptions),
 
-    /// Show standing, power, votes, runway and problems of every provider
+    /// Show standing, power, votes, runway, rewards, reported stakes and problems of every provider on every chain
     ///
     /// Example: finality-provider status --json
     Status,
@@ -104,6 +109,15 @@ pub enum Command {
         /// Withdraw them
         #[arg(long)]
         withdraw: bool,
+    },
+
+    /// List the stakes that were given up on, and have them reported again
+    ///
+    /// Example: finality-provider parked list
+    Parked {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ParkedCommand,
     },
 
     /// Compute the key that two votes at one height reveal; reads them as JSON on stdin

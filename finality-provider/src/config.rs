@@ -35,6 +35,11 @@ pub struct Config {
     /// The partner chains that are voted on.
     #[serde(default, rename = "chain")]
     pub chains: Vec<chain::mesh::Config>,
+    /// Our own Bitcoin node; without it no stake is reported.
+    pub bitcoin: Option<bitcoin_source::Config>,
+    /// Whether and how often stakes are shown to partner chains.
+    #[serde(default)]
+    pub reporting: ReportingConfig,
     /// Where EOTS keys are.
     #[serde(default)]
     pub signer: SignerConfig,
@@ -138,6 +143,33 @@ impl VotingConfig {
     }
 }
 
+/// `[reporting]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportingConfig {
+    /// Whether stakes are shown to the partner chains that their stakers have consented to.
+    pub enabled: bool,
+    /// How often to look for what is to be shown. Seconds.
+    pub interval_seconds: NonZeroU32,
+}
+
+impl Default for ReportingConfig {
+    /// A stake waits for blocks of Bitcoin anyway.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval_seconds: const { NonZeroU32::new(30).unwrap() },
+        }
+    }
+}
+
+impl ReportingConfig {
+    /// How often to look.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_seconds.get().into())
+    }
+}
+
 /// One `[[provider]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +210,9 @@ impl Settings for Config {
             broken.push(BrokenRule::new("babylon.chain_id", error.to_string()));
         }
         broken.extend(self.broken_rules_of_chains());
+        if let Some(Err(error)) = self.bitcoin.as_ref().map(bitcoin_source::Config::validate) {
+            broken.push(BrokenRule::new("bitcoin", error.to_string()));
+        }
         if self.randomness.commit_count.get() > MOST_COMMITTED {
             broken.push(BrokenRule::new(
                 "randomness.commit_count",
@@ -193,6 +228,15 @@ impl Settings for Config {
 }
 
 impl Config {
+    /// The Bitcoin node, with relative paths below `home`.
+    pub fn bitcoin_below(&self, home: &Path) -> Option<bitcoin_source::Config> {
+        let mut bitcoin = self.bitcoin.clone()?;
+        let resolve = |path: &mut PathBuf| *path = home.join(&path);
+        bitcoin.cookie_file.iter_mut().for_each(resolve);
+        bitcoin.rpc_password_file.iter_mut().for_each(resolve);
+        Some(bitcoin)
+    }
+
     fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
         let mut broken = Vec::new();
         if self.babylon.is_none() && self.chains.is_empty() {
@@ -390,6 +434,14 @@ mod tests {
                 "provider.0.public_key",
             ),
             ("[http]\nlisten = \"0.0.0.0:1\"", "http.listen"),
+            (
+                "[reporting]\ninterval_seconds = 0",
+                "reporting.interval_seconds",
+            ),
+            (
+                "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"http://127.0.0.1:1\"",
+                "cookie_file",
+            ),
         ] {
             let error = loaded(&format!("{BABYLON}{text}\n")).unwrap_err();
             assert!(error.contains(named), "{named}: {error}");

@@ -4,7 +4,7 @@
 //! of the chain for which it has voting power. [`startup`] brings each provider of the configuration to work on its own;
 //! [`provider`] observes the chain, decides with the pure functions of [`randomness`] and [`votes`], and acts;
 //! everything that touches a key goes through [`signer`], whose [`record`] (`sign-guard`) is durable before a signature
-//! exists. Providers of one process share nothing but the process and that record.
+//! exists. [`reporting`] shows the provider's stakes to the partner chains that may count them. Providers of one process share nothing but the process and that record.
 
 pub mod chains;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod provider;
 pub mod randomness;
 pub mod record;
+pub mod reporting;
 pub mod signer;
 pub mod startup;
 pub mod upkeep;

@@ -3,6 +3,7 @@
 use daemon::metrics::{Counter, Declaration, Gauge, Metric};
 
 use crate::provider::{ProviderStatus, Standing};
+use crate::reporting::ReportingStatus;
 
 const LABEL: &str = "provider";
 
@@ -88,6 +89,27 @@ pub const SIGNED_TO: Metric<Gauge> = Metric::gauge(
 )
 .by_configured(LABEL);
 
+/// Stakes and consents that a chain was shown.
+pub const REPORTED: Metric<Counter> = Metric::counter(
+    "fp_reported_total",
+    "Stakes and consents that the provider has shown to the chain",
+)
+.by_configured(LABEL);
+
+/// Stakes that the chain should be shown and cannot be yet.
+pub const UNREPORTED: Metric<Gauge> = Metric::gauge(
+    "fp_stakes_unreported",
+    "Stakes that the chain may count and that it cannot be shown yet",
+)
+.by_configured(LABEL);
+
+/// Stakes that were given up on.
+pub const PARKED: Metric<Gauge> = Metric::gauge(
+    "fp_stakes_parked",
+    "Stakes that the chain refuses and that were given up on",
+)
+.by_configured(LABEL);
+
 /// Metrics of a process that votes.
 pub const METRICS: &[&dyn Declaration] = &[
     &VOTES,
@@ -103,6 +125,9 @@ pub const METRICS: &[&dyn Declaration] = &[
     &JAILED_UNTIL,
     &SLASHED,
     &SIGNED_TO,
+    &REPORTED,
+    &UNREPORTED,
+    &PARKED,
 ];
 
 /// Metrics of a process that only signs.
@@ -110,7 +135,7 @@ pub const SIGNER_METRICS: &[&dyn Declaration] = &[&SIGNED_TO];
 
 /// Makes a provider's series present.
 pub fn register(provider: &str) {
-    for counter in [VOTES, VOTES_LOST, DOUBLE_SIGN_REFUSED] {
+    for counter in [VOTES, VOTES_LOST, DOUBLE_SIGN_REFUSED, REPORTED] {
         counter.register_for(provider);
     }
     for gauge in [
@@ -123,6 +148,8 @@ pub fn register(provider: &str) {
         JAILED,
         JAILED_UNTIL,
         SLASHED,
+        UNREPORTED,
+        PARKED,
     ] {
         gauge.register_for(provider);
     }
@@ -150,4 +177,14 @@ pub fn show(status: &ProviderStatus) {
     ] {
         gauge.set_for(name, value);
     }
+}
+
+/// Shows how reporting to a chain goes.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is read to a few digits"
+)]
+pub fn show_reporting(provider: &str, status: &ReportingStatus) {
+    UNREPORTED.set_for(provider, status.waiting as f64);
+    PARKED.set_for(provider, status.parked as f64);
 }

@@ -290,6 +290,7 @@ async fn commitments_follow_each_other_without_a_gap() {
     let status = provider.status.get();
     assert_eq!(status.runway, 650);
     assert_eq!(status.fee_balance.as_deref(), Some("42"));
+    assert_eq!(status.rewards[0].amount, "7");
     assert_eq!(status.missed_in_window, Some(7));
 }
 

@@ -131,6 +131,13 @@ impl Attempts {
             .park(&id, &reason.rule, message.as_str(), SystemTime::now())
     }
 
+    /// Has an item tried again that waits or was given up on, since what it failed for may be over.
+    pub fn again(&mut self, item: &OutPoint) -> io::Result<()> {
+        self.schedule.forget(item);
+        let id = self.id(item);
+        self.parked.retain(|parked| parked != id)
+    }
+
     /// Notes that an item is finished.
     pub fn finished(&mut self, item: &OutPoint) {
         self.schedule.forget(item);
@@ -168,6 +175,11 @@ mod tests {
         assert!(crate::parked::retry(directory.path(), &listed[0].id).unwrap());
         attempts.refresh().unwrap();
         assert!(attempts.is_due(&bad));
+
+        attempts.park(bad, &reason).unwrap();
+        attempts.park(good, &reason).unwrap();
+        attempts.again(&bad).unwrap();
+        assert!(attempts.is_due(&bad) && attempts.is_parked(&good));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use eots::SecretKey;
 use serde_json::Value;
 use staking::keys::FinalityProviderKey;
 
-use crate::{Babylond, Daemon, Finished, Port, Program, Scratch};
+use crate::{Babylond, Bitcoind, Daemon, Finished, Port, Program, Scratch};
 
 /// Name of the program's executable.
 const NAME: &str = "finality-provider";
@@ -29,7 +29,7 @@ impl FinalityProviderProgram {
     ///
     /// Runways are short, so that a scenario sees several commitments.
     pub fn new(babylond: &Babylond, providers: &[&str]) -> anyhow::Result<Self> {
-        Self::on(&babylon(babylond), providers)
+        Self::on(&Self::babylon(babylond), providers)
     }
 
     /// Makes a home whose providers vote on these chains, as the configuration file has them.
@@ -40,6 +40,25 @@ impl FinalityProviderProgram {
         };
         program.configure(chains, providers, "")?;
         Ok(program)
+    }
+
+    /// Babylon as the configuration file has it.
+    pub fn babylon(babylond: &Babylond) -> String {
+        format!(
+            "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
+            babylond.chain_id(),
+            babylond.grpc_url()
+        )
+    }
+
+    /// A Bitcoin node as the configuration file has it, and stakes reported at once.
+    pub fn reporting(bitcoind: &Bitcoind) -> String {
+        format!(
+            "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
+             [reporting]\ninterval_seconds = 1\n",
+            bitcoind.url(),
+            bitcoind.cookie_file().display(),
+        )
     }
 
     /// Moves the EOTS key of provider `main` and the signing record into a new home, as an operator would who puts
@@ -55,7 +74,7 @@ impl FinalityProviderProgram {
             "public_key = \"{key}\"\n[signer]\nendpoint = \"unix:{}\"\n",
             socket.display()
         );
-        let chains = babylon(babylond);
+        let chains = Self::babylon(babylond);
         signer.configure(&chains, &["main"], &more)?;
         self.configure(&chains, &["main"], &more)?;
         fs::create_dir_all(signer.home().join("data"))?;
@@ -190,6 +209,15 @@ impl FinalityProviderProgram {
         self.home.path()
     }
 
+    /// What `status` says of a provider on a chain, by the name that it has there.
+    pub async fn status_of(&self, seat: &str) -> anyhow::Result<Value> {
+        let status = self.command(&["status"]).await?.result()?;
+        let providers = status.get("providers").and_then(Value::as_array);
+        let mut providers = providers.context("no providers")?.iter();
+        let found = providers.find(|provider| provider.get("name") == Some(&seat.into()));
+        found.cloned().context("no such provider")
+    }
+
     /// Address of the monitoring endpoint.
     pub fn http_address(&self) -> String {
         self.http.address()
@@ -204,15 +232,6 @@ impl FinalityProviderProgram {
     pub fn program(&self) -> anyhow::Result<Program> {
         Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
     }
-}
-
-/// Babylon as the configuration file has it.
-fn babylon(babylond: &Babylond) -> String {
-    format!(
-        "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
-        babylond.chain_id(),
-        babylond.grpc_url()
-    )
 }
 
 fn read_keys(result: &Value) -> anyhow::Result<(FinalityProviderKey, String)> {

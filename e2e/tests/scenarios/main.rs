@@ -24,6 +24,7 @@ mod nodes;
 mod partner_chain;
 mod program;
 mod provider_mesh;
+mod reporting;
 mod resilience;
 mod spend_paths;
 mod staking;

@@ -15,6 +15,8 @@ use testenv::poll_until;
 use testenv::programs::FinalityProviderProgram;
 use testenv::scenario::Committee;
 
+use crate::staking::absent;
+
 /// Names of the providers; all have the same stake.
 const PROVIDERS: [&str; 3] = ["one", "two", "three"];
 
@@ -28,17 +30,6 @@ struct Life<'a> {
     program: FinalityProviderProgram,
     keys: Vec<SecretKey>,
     rewards: AccountAddress,
-}
-
-/// A chain whose node is down.
-fn absent() -> String {
-    format!(
-        "[[chain]]\nname = \"absent\"\ncontract = \"{}\"\ndomain = \"{}\"\n\
-         [chain.node]\nchain_id = \"absent-1\"\ngrpc_url = \"http://127.0.0.1:9\"\naccount_prefix = \"wasm\"\n\
-         fee_denomination = \"stake\"\ngas_price = \"0\"\nmax_fee = 1\n",
-        AccountAddress::new("wasm", &[7; 32]).unwrap().text(),
-        "07".repeat(32),
-    )
 }
 
 impl<'a> Life<'a> {
@@ -143,14 +134,6 @@ impl<'a> Life<'a> {
         })
         .await
     }
-
-    /// What `status` says of a provider on a chain.
-    async fn status(&self, name: &str) -> anyhow::Result<Value> {
-        let status = self.program.command(&["status"]).await?.result()?;
-        let providers = status["providers"].as_array().context("no providers")?;
-        let found = providers.iter().find(|provider| provider["name"] == name);
-        found.cloned().context("no such provider")
-    }
 }
 
 async fn accepted(mesh: &Mesh<'_>, messages: &[Value]) -> anyhow::Result<()> {
@@ -192,10 +175,10 @@ async fn one_process_makes_two_chains_final_while_a_third_is_down() {
         life.wait_for_final(mesh, 9).await.unwrap();
         all_are_honest(mesh).await.unwrap();
     }
-    let status = life.status("one@x").await.unwrap();
+    let status = life.program.status_of("one@x").await.unwrap();
     assert_eq!(status["power"], VALUE.to_sat() / 2, "{status}");
     assert!(status["votes"].as_u64().unwrap() >= 9, "{status}");
-    let absent = life.status("one@absent").await.unwrap();
+    let absent = life.program.status_of("one@absent").await.unwrap();
     let problem = absent["problems"]["start"].as_str().unwrap();
     assert!(problem.contains("did not answer"), "{problem}");
 

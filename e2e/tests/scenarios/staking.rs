@@ -3,6 +3,7 @@
 
 mod partners;
 mod refusals;
+mod reporting;
 mod restake;
 mod scene;
 mod survival;
@@ -17,6 +18,7 @@ use testenv::BabylondSettings;
 use testenv::programs::{BtcStakerProgram, CovenantProgram};
 use testenv::scenario::{DEADLINE, Stage};
 
+pub(crate) use partners::absent;
 use scene::{COIN, Scene, TINY, refused, result, resume, stake, txid};
 
 #[tokio::test]

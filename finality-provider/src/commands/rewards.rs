@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chain::{Message, Reward};
+use chain::Message;
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use serde::Serialize;
@@ -10,34 +10,16 @@ use serde::Serialize;
 use super::{connect, submit_one};
 use crate::config::Config;
 use crate::keys::{passphrase, provider};
+use crate::provider::RewardStatus;
 
 /// The chain's name for what finality providers earn.
 const KIND: &str = "finality_provider";
 
 #[derive(Serialize)]
-struct Coin {
-    /// Kind of stakeholder as which the account earned it.
-    kind: String,
-    /// As text, because it can be above 2^53.
-    amount: String,
-    denomination: String,
-}
-
-impl From<Reward> for Coin {
-    fn from(reward: Reward) -> Self {
-        Self {
-            kind: reward.kind,
-            amount: reward.amount.to_string(),
-            denomination: reward.denomination,
-        }
-    }
-}
-
-#[derive(Serialize)]
 struct Rewards {
     account: String,
     /// What waits; where some was withdrawn, only that.
-    coins: Vec<Coin>,
+    coins: Vec<RewardStatus>,
     /// The transaction that withdrew them.
     tx_hash: Option<String>,
 }
@@ -54,7 +36,7 @@ impl fmt::Display for Rewards {
             write!(f, " nothing")?;
         }
         self.coins.iter().try_for_each(|coin| {
-            let Coin {
+            let RewardStatus {
                 kind,
                 amount,
                 denomination,
@@ -93,7 +75,7 @@ pub async fn run(
     let tx_hash = receipt.map(|receipt| receipt.tx_hash);
     Ok(Rewards {
         account: chain.account().to_owned(),
-        coins: rewards.into_iter().map(Coin::from).collect(),
+        coins: rewards.into_iter().map(RewardStatus::from).collect(),
         tx_hash,
     }
     .into())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::babylon::AccountKey;
-use chain::{Account, Chain, ChainError, SecuredChain};
+use chain::{Account, Chain, ChainError, Connected, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
@@ -24,6 +24,7 @@ use crate::provider::{
     Committer, Concern, Next, Provider, StatusCell, Voter, Worker, spawn as spawn_worker,
 };
 use crate::record::UnknownVotes;
+use crate::reporting::{Reporting, Seat};
 use crate::signer::{Embedded, EotsSigner};
 use crate::startup::{Admission, Refusals, Setting, StartError, embedded, seat, spawn};
 use crate::upkeep;
@@ -50,6 +51,7 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     let chains = config.secured_chains();
     let holders = holders(config, home, &chains)?;
     let refusals = Refusals::watch(&service, entries.len() * chains.len());
+    let reporting = Reporting::begin(&service, config, home)?;
     let mut statuses = Vec::new();
     for (chain, holder) in chains.iter().zip(holders) {
         if let Holder::Here(signer) = &holder {
@@ -79,6 +81,10 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
                 supervisor: service.supervisor().clone(),
                 randomness: service.dependency(format!("{name} randomness")),
                 votes: service.dependency(format!("{name} votes")),
+                reporting: reporting.clone().map(|reporting| {
+                    let health = service.dependency(format!("{name} reporting"));
+                    (reporting, health)
+                }),
                 name: name.clone(),
                 entry: entry.clone(),
             };
@@ -134,13 +140,14 @@ struct Start {
     supervisor: Supervisor,
     randomness: Dependency,
     votes: Dependency,
+    reporting: Option<(Reporting, Dependency)>,
 }
 
 impl Start {
     async fn start(&mut self) -> Result<(), StartError> {
         let account = self.account().await?;
-        let account = Account::Unlocked(account);
-        let chain = self.chain.connect(account).await?.chain();
+        let connected = self.chain.connect(Account::Unlocked(account)).await?;
+        let chain = connected.chain();
         let (key, signer) = match &mut self.source {
             Source::Elsewhere(signer) => {
                 let key = public_key(&self.entry, &self.setting.home)?;
@@ -152,6 +159,7 @@ impl Start {
             }
         };
         self.work(key, chain, signer);
+        self.report(key, connected);
         Ok(())
     }
 
@@ -163,6 +171,34 @@ impl Start {
         let open = move |passphrase: &Passphrase| account_key(&entry, &home, passphrase);
         let account = self.setting.unlock(open).await?;
         Ok(self.account.insert(account).clone())
+    }
+
+    /// Reports stake besides, where that is wanted; votes do not depend on it.
+    fn report(&self, provider: FinalityProviderKey, connected: Connected) {
+        let Some((reporting, health)) = &self.reporting else {
+            return;
+        };
+        let name = &self.name;
+        let seat = Seat {
+            name: name.clone(),
+            provider,
+            connected,
+            status: self.status.clone(),
+        };
+        match reporting.reporter(seat) {
+            Ok(reporter) => spawn_worker(
+                &self.supervisor,
+                info_span!(parent: None, "provider", name),
+                format!("{name} reporting"),
+                health.clone(),
+                reporter,
+            ),
+            Err(error) => {
+                health.degraded(error.message.as_str());
+                self.status
+                    .set_problem(Concern::Reporting, Some(error.message));
+            }
+        }
     }
 
     fn work(&self, key: FinalityProviderKey, chain: Arc<dyn Chain>, signer: Arc<dyn EotsSigner>) {

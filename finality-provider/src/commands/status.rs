@@ -13,7 +13,7 @@ use staking::units::ChainHeight;
 
 use crate::config::Config;
 use crate::keys::public_key;
-use crate::provider::{ProviderStatus, Standing, standing, time_left, unix_seconds};
+use crate::provider::{ProviderStatus, RewardStatus, Standing, standing, time_left, unix_seconds};
 use crate::randomness::runway;
 use crate::startup::seat;
 
@@ -50,7 +50,11 @@ fn show(status: &ProviderStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     writeln!(f, "\n  power       {} sat", status.power)?;
     match status.last_vote {
-        Some(height) => writeln!(f, "  last vote   {height} (tip {})", status.tip)?,
+        Some(height) => writeln!(
+            f,
+            "  last vote   {height} (tip {}), {} taken since the start",
+            status.tip, status.votes
+        )?,
         None => writeln!(f, "  last vote   none yet (tip {})", status.tip)?,
     }
     if let Some(missed) = status.missed_in_window {
@@ -59,6 +63,17 @@ fn show(status: &ProviderStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "  randomness  {} blocks ahead", status.runway)?;
     if let Some(balance) = &status.fee_balance {
         writeln!(f, "  fees        {balance} left")?;
+    }
+    for reward in &status.rewards {
+        let RewardStatus {
+            kind,
+            amount,
+            denomination,
+        } = reward;
+        writeln!(f, "  rewards     {amount} {denomination} as {kind}")?;
+    }
+    if let Some(reporting) = &status.reporting {
+        writeln!(f, "  stakes      {reporting}")?;
     }
     if let Some(lost) = &status.last_lost_vote {
         writeln!(f, "  lost vote   {lost}")?;

@@ -6,7 +6,7 @@ use chain::{ChainError, CommitPublicRandomness, Message, PublicRandomnessCommit}
 
 use super::committed::check;
 use super::work::{Next, Worker};
-use super::{Concern, Provider, RoundError, Standing};
+use super::{Concern, Provider, RewardStatus, RoundError, Standing};
 use crate::metrics::show;
 use crate::randomness::{CommitPolicy, Coverage, PlannedCommit, plan_commit, runway};
 use crate::signer::{HeightRange, MOST_COMMITTED};
@@ -114,7 +114,9 @@ impl Committer {
         } = &self.provider;
         let balance = chain.balance().await?;
         let info = chain.signing_info(key).await?;
+        let rewards = chain.rewards().await?;
         status.update(|status| {
+            status.rewards = rewards.into_iter().map(RewardStatus::from).collect();
             status.fee_balance = Some(balance.to_string());
             status.missed_in_window = info.map(|info| info.missed_blocks);
         });

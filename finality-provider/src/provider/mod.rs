@@ -23,7 +23,7 @@ use crate::signer::{EotsSigner, SignerError};
 
 pub use committed::CommittedError;
 pub use committer::Committer;
-pub use status::{Concern, ProviderStatus, Standing, StatusCell};
+pub use status::{Concern, ProviderStatus, RewardStatus, Standing, StatusCell};
 pub use voter::Voter;
 pub use work::{Next, Worker, repeat, spawn};
 

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chain::Reward;
 use serde::{Deserialize, Serialize};
 use staking::units::ChainHeight;
+
+use crate::reporting::ReportingStatus;
 
 /// What a provider can do at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub enum Concern {
     Randomness,
     /// Votes.
     Votes,
+    /// Stakes that chains are shown.
+    Reporting,
 }
 
 impl fmt::Display for Concern {
@@ -54,6 +59,7 @@ impl fmt::Display for Concern {
             Self::Start => "start",
             Self::Randomness => "randomness",
             Self::Votes => "votes",
+            Self::Reporting => "reporting",
         })
     }
 }
@@ -91,12 +97,37 @@ pub struct ProviderStatus {
     pub runway: u64,
     /// What the account has for fees, in the smallest unit; as text, because it can be above 2^53.
     pub fee_balance: Option<String>,
+    /// What the account has earned and not withdrawn.
+    pub rewards: Vec<RewardStatus>,
     /// Signatures that would have been a second one at their height, refused since the start of the process.
     pub refused: u64,
     /// Which vote was lost last since the start of the process, and why; the others went on.
     pub last_lost_vote: Option<String>,
+    /// Stakes that are reported; `None` where nothing is.
+    pub reporting: Option<ReportingStatus>,
     /// What is wrong at present, by what it is about.
     pub problems: BTreeMap<Concern, String>,
+}
+
+/// Coins that an account earned as one kind of stakeholder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RewardStatus {
+    /// Kind of stakeholder as which it earned them.
+    pub kind: String,
+    /// As text, because it can be above 2^53.
+    pub amount: String,
+    /// Of which coin.
+    pub denomination: String,
+}
+
+impl From<Reward> for RewardStatus {
+    fn from(reward: Reward) -> Self {
+        Self {
+            kind: reward.kind,
+            amount: reward.amount.to_string(),
+            denomination: reward.denomination,
+        }
+    }
 }
 
 impl ProviderStatus {
@@ -140,7 +171,7 @@ impl StatusCell {
         });
     }
 
-    pub(super) fn update(&self, change: impl FnOnce(&mut ProviderStatus)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ProviderStatus)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

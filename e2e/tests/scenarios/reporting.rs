@@ -1,0 +1,220 @@
+//! `finality-provider` reports stake: what one instance of `btc-mesh` knows of the provider's stakes and their consents is
+//! brought to the other, without a hub and without the stakers.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bitcoin::{Amount, OutPoint};
+use eots::SecretKey;
+use serde_json::{Value, json};
+use staking::proof_of_possession::AccountAddress;
+use testenv::partner_chain::{
+    CHALLENGE, CONSENT_DELAY, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, bitcoin_with_coins,
+    params,
+};
+use testenv::poll_until;
+use testenv::programs::FinalityProviderProgram;
+use testenv::scenario::Committee;
+
+use crate::staking::absent;
+
+/// Of each stake, in sat.
+const VALUE: Amount = Amount::from_sat(1 << 20);
+
+/// The provider, two instances on which it is registered, and a third chain that is down.
+struct Life<'a> {
+    chain: &'a PartnerChain,
+    x: Mesh<'a>,
+    y: Mesh<'a>,
+    program: FinalityProviderProgram,
+    key: SecretKey,
+    rewards: AccountAddress,
+}
+
+impl<'a> Life<'a> {
+    async fn begin(chain: &'a PartnerChain) -> anyhow::Result<Self> {
+        let committee = Committee::of_three();
+        let x = chain.begin_mesh(&params(), &committee).await?;
+        let y = chain.begin_mesh(&params(), &committee).await?;
+        let sections = [
+            absent(),
+            x.configuration("x"),
+            y.configuration("y"),
+            FinalityProviderProgram::reporting(&chain.bitcoind),
+        ];
+        let program = FinalityProviderProgram::on(&sections.concat(), &["main"])?;
+        let key = SecretKey::from_bytes(&rand::random())?;
+        let (_, account) = program.import_key("main", &key).await?;
+        let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;
+        chain.anybody.send(&account, 1_000_000).await?;
+        for name in ["x", "y"] {
+            program.register_on(name, "main").await?;
+        }
+        let rewards = chain.fresh_address()?;
+        Ok(Self {
+            chain,
+            x,
+            y,
+            program,
+            key,
+            rewards,
+        })
+    }
+
+    /// Makes stakes that X is shown, half of each for either instance; the rewards of the one at `bad` would go to no
+    /// address of Y's.
+    async fn show_to_x(&self, count: usize, bad: usize) -> anyhow::Result<Vec<Stake>> {
+        let (bitcoind, committee) = (&self.chain.bitcoind, Committee::of_three());
+        let provider = self.key.public_key();
+        let stakes = (0..count)
+            .map(|_| Stake::sign(bitcoind, &committee, &provider, VALUE, 1_000))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let transactions: Vec<_> = stakes.iter().map(|stake| &stake.transaction).collect();
+        self.chain.confirm(&transactions, DEPTH).await?;
+        let elsewhere = AccountAddress::new("osmo", self.rewards.bytes())?;
+        for (position, stake) in stakes.iter().enumerate() {
+            let on_y = if position == bad {
+                &elsewhere
+            } else {
+                &self.rewards
+            };
+            let shares = [
+                (self.x.domain(), 5_000, &self.rewards),
+                (self.y.domain(), 5_000, on_y),
+            ];
+            let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
+            let message = stake.message(&inclusion, &stake.consent(1, &shares)?)?;
+            self.x.execute(message).await?;
+        }
+        Ok(stakes)
+    }
+
+    /// Waits until Y says this of a stake.
+    async fn wait_for_y(&self, stake: OutPoint, field: &str, value: &Value) -> anyhow::Result<()> {
+        poll_until(DEADLINE, "a stake to be reported", || async {
+            let known = known(&self.y, stake).await?;
+            ensure!(known[field] == *value, "{known}");
+            anyhow::Ok(())
+        })
+        .await
+    }
+}
+
+/// What an instance says of a stake.
+async fn known(mesh: &Mesh<'_>, stake: OutPoint) -> anyhow::Result<Value> {
+    let question = json!({ "stake": { "outpoint": stake.to_string() } });
+    mesh.query(question).await.context("not known")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_shown_to_one_chain_is_brought_to_the_other_beside_one_that_is_refused() {
+    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
+        .await
+        .unwrap();
+    let life = Life::begin(&chain).await.unwrap();
+    let stakes = life.show_to_x(5, 2).await.unwrap();
+    let mut daemon = life.program.start().unwrap();
+
+    // Killed as soon as one is there, in the middle of the others.
+    poll_until(DEADLINE, "the first stake to be reported", || async {
+        for stake in &stakes {
+            if known(&life.y, stake.outpoint()).await.is_ok() {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("none yet")
+    })
+    .await
+    .unwrap();
+    daemon.kill_nine();
+    daemon.restart().unwrap();
+    let good = [0, 1, 3, 4].map(|position| stakes[position].outpoint());
+    let refused = stakes[2].outpoint();
+    for stake in good {
+        life.wait_for_y(stake, "consent_seq", &json!(1))
+            .await
+            .unwrap();
+    }
+    assert!(known(&life.y, refused).await.is_err());
+
+    chain.mine(CHALLENGE).await.unwrap();
+    for mesh in [&life.x, &life.y] {
+        for stake in good {
+            let activate = json!({ "activate": { "outpoint": stake.to_string() } });
+            mesh.execute(activate).await.unwrap();
+            let weight = known(mesh, stake).await.unwrap()["weight"].clone();
+            assert_eq!(weight, VALUE.to_sat() / 2);
+        }
+    }
+    what_is_refused_is_given_up_on_until_its_staker_mends_it(&life, &stakes[2]).await;
+    a_newer_list_reaches_whom_it_was_not_shown(&life, &stakes[0]).await;
+
+    let absent = life.program.status_of("main@absent").await.unwrap();
+    let problem = absent["problems"]["start"].as_str().unwrap();
+    assert!(problem.contains("did not answer"), "{problem}");
+    daemon.terminate(Duration::from_secs(30)).await.unwrap();
+}
+
+async fn what_is_refused_is_given_up_on_until_its_staker_mends_it(life: &Life<'_>, bad: &Stake) {
+    let item = poll_until(DEADLINE, "the refused stake to be parked", || async {
+        let listed = life.program.command(&["parked", "list"]).await?.result()?;
+        let parked = listed["parked"].as_array().context("no list")?;
+        parked.first().cloned().context("nothing parked")
+    })
+    .await
+    .unwrap();
+    let outpoint = bad.outpoint();
+    let id = format!("stake-main-y-{}-{}", outpoint.txid, outpoint.vout);
+    assert_eq!(item["id"], id, "{item}");
+    assert!(item["message"].as_str().unwrap().contains("osmo"), "{item}");
+    let status = poll_until(DEADLINE, "the status to say so", || async {
+        let status = life.program.status_of("main@y").await?;
+        ensure!(status["reporting"]["parked"] == 1, "{status}");
+        anyhow::Ok(status)
+    })
+    .await
+    .unwrap();
+    let reporting = &status["reporting"];
+    for (field, expected) in [
+        ("stakes", 5),
+        ("consented", 5),
+        ("known", 4),
+        ("waiting", 0),
+    ] {
+        assert_eq!(reporting[field], expected, "{field}: {reporting}");
+    }
+
+    // Its staker sends the rewards elsewhere, by a list that X is shown.
+    let shares = [
+        (life.x.domain(), 5_000, &life.rewards),
+        (life.y.domain(), 5_000, &life.rewards),
+    ];
+    let consent = bad.consent(2, &shares).unwrap();
+    show_consent(&life.x, outpoint, &consent).await;
+    life.wait_for_y(outpoint, "consent_seq", &json!(2))
+        .await
+        .unwrap();
+}
+
+async fn a_newer_list_reaches_whom_it_was_not_shown(life: &Life<'_>, stake: &Stake) {
+    let outpoint = stake.outpoint();
+    // X alone is left; Y, which is not in the list, must hear of it.
+    let shares = [(life.x.domain(), 10_000, &life.rewards)];
+    let consent = stake.consent(2, &shares).unwrap();
+    show_consent(&life.x, outpoint, &consent).await;
+    life.wait_for_y(outpoint, "consent_seq", &json!(2))
+        .await
+        .unwrap();
+    assert_eq!(known(&life.y, outpoint).await.unwrap()["weight"], 0);
+    life.chain.mine(CONSENT_DELAY).await.unwrap();
+    let activate = json!({ "activate": { "outpoint": outpoint.to_string() } });
+    life.x.execute(activate).await.unwrap();
+    let on_x = known(&life.x, outpoint).await.unwrap();
+    assert_eq!(on_x["weight"], VALUE.to_sat(), "{on_x}");
+}
+
+async fn show_consent(mesh: &Mesh<'_>, outpoint: OutPoint, consent: &Value) {
+    let outpoint = outpoint.to_string();
+    let message = json!({ "consent": { "outpoint": outpoint, "consent": consent } });
+    mesh.execute(message).await.unwrap();
+}

@@ -1,0 +1,230 @@
+//! Reading one chain into the book: the stakes with a provider, and the consents that the chain was shown.
+//!
+//! A round reads one page. When the last one is read, the list rests for some rounds.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use bitcoin::OutPoint;
+use bitcoin_source::{BitcoinSource as _, Bitcoind, SourceError};
+use chain::babylon::Babylon;
+use chain::mesh::{BABYLON, Mesh, StakeStanding, StakeState};
+use chain::{Chain, ChainError, Connected, Delegation, DelegationStatus, PageKey};
+use staking::keys::FinalityProviderKey;
+use staking::params::ParamsVersions;
+
+use super::ReportingError;
+use super::book::Book;
+use super::decision::Known;
+
+/// Stakes of one page.
+const PAGE: u8 = 100;
+
+/// Rounds from the end of the list to its beginning.
+const REST: u32 = 10;
+
+/// One provider's view of one chain.
+pub(super) struct Source {
+    provider: FinalityProviderKey,
+    list: List,
+    /// The chain's name.
+    name: String,
+    bitcoin: Arc<Bitcoind>,
+    book: Book,
+    /// Rounds until the list is begun again.
+    resting: u32,
+    /// What a partner chain knows of stakes that are in the book.
+    standings: BTreeMap<OutPoint, Known>,
+    /// Numbers of the consents that were asked for.
+    heard: BTreeMap<OutPoint, u32>,
+}
+
+/// Where the list goes on.
+enum List {
+    Babylon(Arc<Babylon>, Option<PageKey>),
+    Partner(Arc<Mesh>, Option<OutPoint>),
+}
+
+impl Source {
+    pub(super) fn new(
+        provider: FinalityProviderKey,
+        connected: &Connected,
+        bitcoin: Arc<Bitcoind>,
+        book: Book,
+    ) -> Self {
+        let (name, list) = match connected {
+            Connected::Babylon(babylon) => (BABYLON, List::Babylon(Arc::clone(babylon), None)),
+            Connected::Partner(mesh) => (mesh.name(), List::Partner(Arc::clone(mesh), None)),
+        };
+        Self {
+            provider,
+            name: name.to_owned(),
+            list,
+            bitcoin,
+            book,
+            resting: 0,
+            standings: BTreeMap::new(),
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// What the chain was last seen to know of a stake.
+    pub(super) fn known(&self, outpoint: &OutPoint) -> Option<Known> {
+        self.standings.get(outpoint).copied()
+    }
+
+    /// Notes what the chain was asked of a stake in the book.
+    pub(super) fn note(&mut self, outpoint: OutPoint, standing: &StakeStanding) -> Known {
+        let known = Known {
+            state: standing.state,
+            consent_number: standing.consent_number,
+        };
+        self.standings.insert(outpoint, known);
+        known
+    }
+
+    /// Reads the page whose turn it is.
+    pub(super) async fn read(&mut self) -> Result<(), ReportingError> {
+        if let Some(left) = self.resting.checked_sub(1) {
+            self.resting = left;
+            return Ok(());
+        }
+        let is_last = match &self.list {
+            List::Babylon(babylon, after) => {
+                let (babylon, after) = (Arc::clone(babylon), after.clone());
+                let next = self.read_babylon(&babylon, after).await?;
+                let is_last = next.is_none();
+                self.list = List::Babylon(babylon, next);
+                is_last
+            }
+            List::Partner(mesh, after) => {
+                let (mesh, after) = (Arc::clone(mesh), *after);
+                let next = self.read_partner(&mesh, after).await?;
+                self.list = List::Partner(mesh, next);
+                next.is_none()
+            }
+        };
+        if is_last {
+            self.resting = REST;
+        }
+        Ok(())
+    }
+
+    /// Babylon reads no consents: its stakes are all that it tells.
+    async fn read_babylon(
+        &self,
+        babylon: &Babylon,
+        after: Option<PageKey>,
+    ) -> Result<Option<PageKey>, ReportingError> {
+        let limit = NonZeroU32::from(const { std::num::NonZeroU8::new(PAGE).unwrap() });
+        let page = babylon.delegations_to(&self.provider, after, limit).await?;
+        let mut fresh = page.delegations;
+        fresh.retain(|told| {
+            told.status == DelegationStatus::Active
+                && !self.book.has(&told.staking_outpoint(), &self.name)
+        });
+        if !fresh.is_empty() {
+            let versions = babylon.staking_params().await?;
+            for told in fresh {
+                self.add(&versions, told).await?;
+            }
+        }
+        Ok(page.next)
+    }
+
+    async fn read_partner(
+        &mut self,
+        mesh: &Mesh,
+        after: Option<OutPoint>,
+    ) -> Result<Option<OutPoint>, ReportingError> {
+        let page = mesh
+            .standings_with(&self.provider, after, PAGE.into())
+            .await?;
+        let mut versions = None;
+        for (outpoint, standing) in &page.stakes {
+            if let StakeState::Ended(_) = standing.state
+                && !self.standings.contains_key(outpoint)
+            {
+                continue;
+            }
+            if !self.book.has(outpoint, &self.name) {
+                let versions = match &mut versions {
+                    Some(versions) => versions,
+                    versions => versions.insert(mesh.staking_params().await?),
+                };
+                if let Some(told) = of_one(mesh.delegation_at(*outpoint).await, outpoint)?.flatten()
+                {
+                    self.add(versions, told).await?;
+                }
+            }
+            if self.book.has(outpoint, &self.name) {
+                self.note(*outpoint, standing);
+                self.hear(mesh, *outpoint, standing.consent_number).await?;
+            }
+        }
+        Ok(page.next)
+    }
+
+    /// Asks for a consent that the chain was not asked for.
+    async fn hear(
+        &mut self,
+        mesh: &Mesh,
+        outpoint: OutPoint,
+        number: u32,
+    ) -> Result<(), ReportingError> {
+        if self.heard.get(&outpoint) == Some(&number) {
+            return Ok(());
+        }
+        if let Some(exposure) = of_one(mesh.exposure(outpoint).await, &outpoint)?
+            && let Err(error) = self.book.hear(outpoint, exposure.consent())
+        {
+            tracing::warn!(%outpoint, %error, chain = self.name, "a consent that a chain shows is none");
+        }
+        self.heard.insert(outpoint, number);
+        Ok(())
+    }
+
+    /// Takes a stake into the book if Bitcoin has the output that follows from its keys, and nobody has spent it.
+    async fn add(&self, versions: &ParamsVersions, told: Delegation) -> Result<(), SourceError> {
+        let outpoint = told.staking_outpoint();
+        let passed_over = |reason: &dyn std::fmt::Display| {
+            tracing::debug!(%outpoint, %reason, chain = self.name, "a stake is passed over");
+        };
+        if told.finality_providers != [self.provider] {
+            passed_over(&"its provider is not this one alone");
+            return Ok(());
+        }
+        let Some(params) = versions.version(told.params_version) else {
+            passed_over(&"the chain does not tell its parameters");
+            return Ok(());
+        };
+        let valid = match told.validate(params) {
+            Ok(valid) => valid,
+            Err(error) => {
+                passed_over(&error);
+                return Ok(());
+            }
+        };
+        match self.bitcoin.unspent_output(outpoint).await? {
+            Some(unspent) if unspent.output == *valid.staking_output().tx_out() => {
+                self.book.add(self.provider, &self.name, told);
+            }
+            Some(_) => passed_over(&"bitcoin has another output there"),
+            None => passed_over(&"bitcoin has no such output, or it is spent"),
+        }
+        Ok(())
+    }
+}
+
+/// What a chain says of one stake; `None` where that cannot be used, which concerns no other stake.
+fn of_one<T>(answer: Result<T, ChainError>, outpoint: &OutPoint) -> Result<Option<T>, ChainError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error @ (ChainError::Rejected(_) | ChainError::InvalidAnswer { .. })) => {
+            tracing::debug!(%outpoint, %error, "a chain's account of a stake cannot be used");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
