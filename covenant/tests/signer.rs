@@ -13,7 +13,9 @@ use covenant::signer::{
 };
 use eots::adaptor::{DecryptionKey, decrypt};
 use eots::curve::Native;
-use fixture::{blocks, covenant_key, params, pending, request, secret, signer, valid};
+use fixture::{
+    blocks, covenant_key, params, pending, request, secret, signer, signer_under, valid,
+};
 use proto::endpoint::Endpoint;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -182,6 +184,35 @@ async fn a_second_unbonding_transaction_is_refused_even_after_a_restart() {
     )
     .unwrap();
     assert_eq!(refused(&reopened, other).await, "second-unbonding");
+}
+
+#[tokio::test]
+async fn a_stake_that_two_sets_of_parameters_fit_is_slashed_by_one_of_them_only() {
+    // Such sets may be Babylon's own version and one for stakers, which no configuration compares.
+    let changes: [fn(&mut staking::params::StakingParams); 3] = [
+        |params| params.slashing_rate = "0.001".parse().unwrap(),
+        |params| params.slashing_script = ScriptBuf::from_bytes(vec![0x6a]),
+        |params| params.min_slashing_fee += Amount::ONE_SAT,
+    ];
+    for change in changes {
+        let directory = tempfile::tempdir().unwrap();
+        signer(directory.path(), "alice")
+            .sign(request(1, 1))
+            .await
+            .unwrap();
+        let mut milder = params();
+        milder.version = 5;
+        change(&mut milder);
+        let other = SigningRequest::of_chain(pending(1, 1, &milder), milder.clone()).unwrap();
+        let reopened = signer_under(directory.path(), "alice", &milder);
+        assert_eq!(refused(&reopened, other).await, "second-slashing");
+        // The first set's are given again.
+        drop(reopened);
+        signer(directory.path(), "alice")
+            .sign(request(1, 1))
+            .await
+            .unwrap();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@
 mod entry;
 mod log;
 mod reader;
+mod signed;
 
 pub use entry::{Entry, Event, Head, Recorded};
 pub use log::{AuditError, AuditLog};
 pub use reader::{BrokenChain, Reader, read};
+pub use signed::signed;

@@ -59,7 +59,7 @@ impl From<RecordError> for CommandError {
             }
             RecordError::OtherKey { .. } => refused("record-of-another-key")
                 .with_hint("every covenant key needs a home directory of its own"),
-            RecordError::Refused(_) => refused("second-unbonding"),
+            RecordError::Refused(ref not_permitted) => refused(not_permitted.rule()),
             _ => Self::caused_by(Exit::Failed, "record", &error),
         }
     }

@@ -4,18 +4,18 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use ::chain::{Chain, Delegation};
-use bitcoin::{OutPoint, Txid};
+use bitcoin::OutPoint;
 use daemon::output::{Answer, CommandError, Exit};
 use keystore::KeyFile;
 use serde::Serialize;
 use staking::keys::CovenantKey;
 
 use super::{chain, failure};
-use crate::audit::{Event, read};
+use crate::audit;
 use crate::cli::RecordCommand;
 use crate::config::Config;
 use crate::home::Home;
-use crate::signer::SigningHistory;
+use crate::signer::{SignedTransactions, SigningHistory};
 
 #[derive(Serialize)]
 struct Rebuilt {
@@ -93,31 +93,18 @@ pub(super) async fn execute(
     .into())
 }
 
-fn signed_in_log(home: &Home) -> Result<Vec<(OutPoint, Txid)>, CommandError> {
+fn signed_in_log(home: &Home) -> Result<Vec<(OutPoint, SignedTransactions)>, CommandError> {
     if !home.audit_log().exists() {
         return Ok(Vec::new());
     }
-    let mut signed = Vec::new();
-    let reader = read(&home.audit_log())?;
-    for entry in reader {
-        let entry = entry?;
-        if let Event::Signed {
-            staking_output,
-            unbonding_txid,
-            ..
-        } = entry.entry.event
-        {
-            signed.push((staking_output, unbonding_txid));
-        }
-    }
-    Ok(signed)
+    Ok(audit::signed(&home.audit_log())?.collect::<Result<_, _>>()?)
 }
 
 /// What the chain has of `key`'s signatures, and how many of its delegations could not be read.
 async fn signed_on_chain(
     chain: &dyn Chain,
     key: CovenantKey,
-) -> Result<(Vec<(OutPoint, Txid)>, u64), CommandError> {
+) -> Result<(Vec<(OutPoint, SignedTransactions)>, u64), CommandError> {
     const PAGE: NonZeroU32 = NonZeroU32::new(200).unwrap();
     let mut signed = Vec::new();
     let mut unreadable = 0_u64;
@@ -129,12 +116,20 @@ async fn signed_on_chain(
             page.delegations
                 .iter()
                 .filter(|one| has_signature(one, key))
-                .map(|one| (one.staking_outpoint(), one.unbonding_tx.compute_txid())),
+                .map(|one| (one.staking_outpoint(), transactions(one))),
         );
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok((signed, unreadable)),
         }
+    }
+}
+
+fn transactions(delegation: &Delegation) -> SignedTransactions {
+    SignedTransactions {
+        unbonding: delegation.unbonding_tx.compute_txid(),
+        slashing: delegation.slashing_tx.compute_txid(),
+        unbonding_slashing: delegation.unbonding_slashing_tx.compute_txid(),
     }
 }
 

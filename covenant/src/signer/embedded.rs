@@ -16,8 +16,8 @@ use tokio::task::spawn_blocking;
 
 use super::{
     CovenantSecret, CovenantSigner, HistoryError, Identity, RecordError, Refusal, SecretError,
-    SignerError, SigningHistory, SigningRequest, TrustedParams, UnbondingRecord, examine,
-    fingerprint,
+    SignedTransactions, SignerError, SigningHistory, SigningRecord, SigningRequest, TrustedParams,
+    examine, fingerprint,
 };
 use crate::audit::{AuditLog, Event, Head};
 use crate::metrics;
@@ -33,7 +33,7 @@ pub struct Embedded {
 struct Core {
     identity: Identity,
     secret: CovenantSecret,
-    record: UnbondingRecord,
+    record: SigningRecord,
     audit: Mutex<AuditLog>,
 }
 
@@ -104,7 +104,7 @@ pub struct SignerStatus {
     pub key: CovenantKey,
     /// Its Bitcoin network.
     pub bitcoin_network: Network,
-    /// Staking outputs for which it has signed an unbonding transaction.
+    /// Staking outputs for which it has signed.
     pub signed: u64,
     /// Where the audit log ends.
     pub audit_log: Head,
@@ -170,12 +170,12 @@ impl Core {
         request: &SigningRequest,
     ) -> Result<(ValidDelegation, CovenantSignatures), SignerError> {
         let delegation = examine(request, self.identity.key)?;
-        let unbonding_txid = delegation.unbonding_outpoint().txid;
+        let transactions = SignedTransactions::of(&delegation);
         self.record
-            .check_and_record(delegation.staking_outpoint(), unbonding_txid)
+            .check_and_record(delegation.staking_outpoint(), transactions)
             .map_err(|error| match error {
                 RecordError::Refused(refused) => {
-                    Refusal::new("second-unbonding", refused.to_string()).into()
+                    Refusal::new(refused.rule(), refused.to_string()).into()
                 }
                 other => unavailable(other),
             })?;

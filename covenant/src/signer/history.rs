@@ -1,18 +1,18 @@
-//! What a signer remembers on disk: the record of unbonding transactions and the audit log, always both.
+//! What a signer remembers on disk: the record of transactions and the audit log, always both.
 
 use std::io;
 
-use bitcoin::{OutPoint, Txid};
+use bitcoin::OutPoint;
 use staking::keys::CovenantKey;
 
-use super::{RecordError, UnbondingRecord};
-use crate::audit::{AuditError, AuditLog};
+use super::{Opened, RecordError, SignedTransactions, SigningRecord};
+use crate::audit::{AuditError, AuditLog, BrokenChain, signed};
 use crate::home::Home;
 
 /// The open memory of one covenant key. Only one process has it.
 #[derive(Debug)]
 pub struct SigningHistory {
-    pub(super) record: UnbondingRecord,
+    pub(super) record: SigningRecord,
     pub(super) audit: AuditLog,
 }
 
@@ -20,7 +20,7 @@ pub struct SigningHistory {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// The record of unbonding transactions cannot be used.
+    /// The record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The audit log cannot be used.
@@ -35,8 +35,15 @@ impl SigningHistory {
     /// Opens the memory of `key`; never creates one.
     pub fn open(home: &Home, key: CovenantKey) -> Result<Self, HistoryError> {
         // The record first: its lock keeps other processes away from the log too.
-        let record = UnbondingRecord::open(&home.signing_record(), key)?;
+        let opened = SigningRecord::open(&home.signing_record(), key)?;
         let audit = AuditLog::open(&home.audit_log())?;
+        let record = match opened {
+            Opened::Current(record) => record,
+            Opened::Outdated(outdated) => {
+                let signed = signed(&home.audit_log()).map_err(AuditError::from)?;
+                outdated.complete(signed.map(|signed| signed.map_err(Self::unread)))?
+            }
+        };
         Ok(Self { record, audit })
     }
 
@@ -47,14 +54,14 @@ impl SigningHistory {
         Self::rebuild(home, key, [])
     }
 
-    /// Creates the memory of a key that has signed these unbonding transactions, each for its staking output.
+    /// Creates the memory of a key that has signed these transactions, each for its staking output.
     pub fn rebuild(
         home: &Home,
         key: CovenantKey,
-        signed: impl IntoIterator<Item = (OutPoint, Txid)>,
+        signed: impl IntoIterator<Item = (OutPoint, SignedTransactions)>,
     ) -> Result<Self, HistoryError> {
         std::fs::create_dir_all(home.data())?;
-        let record = UnbondingRecord::create(&home.signing_record(), key, signed)?;
+        let record = SigningRecord::create(&home.signing_record(), key, signed)?;
         let path = home.audit_log();
         let audit = if path.exists() {
             AuditLog::open(&path)?
@@ -62,5 +69,9 @@ impl SigningHistory {
             AuditLog::create(&path)?
         };
         Ok(Self { record, audit })
+    }
+
+    fn unread(error: BrokenChain) -> HistoryError {
+        AuditError::from(error).into()
     }
 }

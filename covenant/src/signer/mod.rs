@@ -6,7 +6,8 @@
 //!
 //! 1. the parameters must be ones that the signer trusts ([`TrustedParams`]);
 //! 2. [`examine`] rebuilds every script and transaction and compares; nothing the sender built is signed as it came;
-//! 3. [`UnbondingRecord`] makes sure, durably, that no other unbonding transaction is ever signed for the same output;
+//! 3. [`SigningRecord`] makes sure, durably, that no other unbonding or slashing transaction is ever signed for the same
+//!    output;
 //! 4. [`CovenantSecret`] signs, which by its types can only be plain signatures of the unbonding path and adaptor
 //!    signatures of the slashing paths;
 //! 5. the audit log has the entry on disk before the answer leaves.
@@ -32,7 +33,10 @@ pub use embedded::{Embedded, SignerStatus};
 pub use examine::examine;
 pub use history::{HistoryError, SigningHistory};
 pub use params::{ConnectedChain, PinnedParams, PinnedParamsError, TrustedParams, fingerprint};
-pub use record::{OtherUnbonding, Permission, RecordError, UnbondingRecord};
+pub use record::{
+    NotPermitted, Opened, OutdatedRecord, Permission, RecordError, SignedTransactions,
+    SigningRecord,
+};
 pub use remote::Remote;
 pub use request::{Origin, SigningRequest};
 pub use secret::{CovenantSecret, SecretError};

@@ -1,16 +1,19 @@
-//! Which unbonding transaction was signed for each staking output, for ever.
+//! Which transactions were signed for each staking output, for ever: the unbonding transaction and both slashing transactions.
 //!
-//! Two different ones would let the staker choose after the fact, and the watchtowers know only the registered one. The
-//! record is durable before a signature exists, the check and the entry are one transaction, and any doubt (a missing,
-//! locked or damaged file, a failed write) means that nothing is signed.
+//! Two different unbonding transactions would let the staker choose after the fact, and the watchtowers know only the
+//! registered one; two different slashing transactions would let it show chains the one that burns less. The record is
+//! durable before a signature exists, the check and the entry are one transaction, and any doubt (a missing, locked or
+//! damaged file, a failed write) means that nothing is signed.
+
+mod outdated;
+mod transactions;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use bitcoin::hashes::Hash;
-use bitcoin::{OutPoint, Txid};
+use bitcoin::OutPoint;
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
@@ -18,45 +21,45 @@ use redb::{
 };
 use staking::keys::CovenantKey;
 
-/// Version of the tables below; another one is refused.
-const FORMAT: &[u8] = &[1];
+pub use outdated::OutdatedRecord;
+pub use transactions::{NotPermitted, SignedTransactions};
+
+/// Version of the tables below; of others only the one before is read.
+const FORMAT: &[u8] = &[2];
 
 /// What the record is about: [`FORMAT_ENTRY`] and [`KEY_ENTRY`].
 const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 const FORMAT_ENTRY: &str = "format";
 const KEY_ENTRY: &str = "covenant key";
 
-/// From an outpoint (txid, then index in little endian) to the id of the unbonding transaction signed for it.
+/// From an outpoint (txid, then index in little endian) to the ids of the transactions signed for it.
+const SIGNED: TableDefinition<'_, [u8; 36], [u8; 96]> = TableDefinition::new("signed");
+
+/// From an outpoint to the id of the unbonding transaction signed for it, where the slashing transactions are not known.
 const UNBONDING: TableDefinition<'_, [u8; 36], [u8; 32]> = TableDefinition::new("unbonding");
 
 /// The record of one covenant key. Only one process can have it open.
 #[derive(Debug)]
-pub struct UnbondingRecord {
+pub struct SigningRecord {
     database: Database,
 }
 
-/// What the record knew about a transaction that may be signed.
+/// What the record knew about transactions that may be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Nothing; it does now, durably.
     New,
-    /// The same transaction was signed before.
+    /// The same transactions were signed before.
     Repeated,
 }
 
-/// Another unbonding transaction was signed for this output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unbonding transaction {recorded} was signed for staking output {staking_output} already; \
-     {refused} is a second one"
-)]
-pub struct OtherUnbonding {
-    /// The staking output.
-    pub staking_output: OutPoint,
-    /// What was signed.
-    pub recorded: Txid,
-    /// What is not signed.
-    pub refused: Txid,
+/// A record as it was found.
+#[derive(Debug)]
+pub enum Opened {
+    /// Ready for use.
+    Current(SigningRecord),
+    /// It must learn first which slashing transactions were signed.
+    Outdated(OutdatedRecord),
 }
 
 /// Why nothing may be signed.
@@ -110,9 +113,9 @@ pub enum RecordError {
     /// It cannot be read or written.
     #[error("the signing record cannot be read or written: {0}")]
     Storage(#[source] Box<redb::Error>),
-    /// See [`OtherUnbonding`].
+    /// See [`NotPermitted`].
     #[error(transparent)]
-    Refused(#[from] OtherUnbonding),
+    Refused(#[from] NotPermitted),
 }
 
 impl<E: Into<redb::Error>> From<E> for RecordError {
@@ -121,15 +124,16 @@ impl<E: Into<redb::Error>> From<E> for RecordError {
     }
 }
 
-impl UnbondingRecord {
-    /// Creates the record of a key that has signed these unbonding transactions (none, for a new key), and opens it.
+impl SigningRecord {
+    /// Creates the record of a key that has signed these transactions (none, for a new key), and opens it.
     ///
-    /// Refuses a path that exists, and two transactions for one staking output. After a crash the record is there whole
-    /// or not at all.
+    /// Refuses a path that exists, and two unbonding transactions for one staking output. Of two slashing transactions,
+    /// which earlier versions of this program could sign, the first stands. After a crash the record is there whole or not
+    /// at all.
     pub fn create(
         path: &Path,
         key: CovenantKey,
-        signed: impl IntoIterator<Item = (OutPoint, Txid)>,
+        signed: impl IntoIterator<Item = (OutPoint, SignedTransactions)>,
     ) -> Result<Self, RecordError> {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AlreadyExists => RecordError::Exists {
@@ -158,10 +162,18 @@ impl UnbondingRecord {
             let mut about = transaction.open_table(ABOUT)?;
             about.insert(FORMAT_ENTRY, FORMAT)?;
             about.insert(KEY_ENTRY, key.to_bytes().as_slice())?;
-            let mut table = transaction.open_table(UNBONDING)?;
-            for (staking_output, unbonding) in signed {
-                permit(&mut table, staking_output, unbonding)?;
+            let mut table = transaction.open_table(SIGNED)?;
+            for (staking_output, signed) in signed {
+                match permit(&mut table, staking_output, signed) {
+                    Err(RecordError::Refused(error @ NotPermitted::OtherSlashing { .. })) => {
+                        tracing::warn!(%error, "the first of them stands");
+                    }
+                    permitted => {
+                        permitted?;
+                    }
+                }
             }
+            transaction.open_table(UNBONDING)?;
         }
         transaction.commit()?;
         drop(database);
@@ -176,11 +188,17 @@ impl UnbondingRecord {
                 .and_then(|directory| directory.sync_all())
                 .map_err(failed)?;
         }
-        Self::open(path, key)
+        match Self::open(path, key)? {
+            Opened::Current(record) => Ok(record),
+            Opened::Outdated(_) => Err(RecordError::Format {
+                path: path.to_owned(),
+                found: outdated::FORMAT.to_vec(),
+            }),
+        }
     }
 
     /// Opens the record of `key`; never creates one.
-    pub fn open(path: &Path, key: CovenantKey) -> Result<Self, RecordError> {
+    pub fn open(path: &Path, key: CovenantKey) -> Result<Opened, RecordError> {
         if !path.exists() {
             return Err(RecordError::Missing {
                 path: path.to_owned(),
@@ -204,7 +222,7 @@ impl UnbondingRecord {
                 .map_or_else(Vec::new, |value| value.value().to_vec()))
         };
         let format = entry(FORMAT_ENTRY)?;
-        if format != FORMAT {
+        if format != FORMAT && format != outdated::FORMAT {
             return Err(RecordError::Format {
                 path: path.to_owned(),
                 found: format,
@@ -218,59 +236,64 @@ impl UnbondingRecord {
                 expected: key,
             });
         }
-        Ok(Self { database })
+        drop((about, transaction));
+        let record = Self { database };
+        Ok(if format == FORMAT {
+            Opened::Current(record)
+        } else {
+            Opened::Outdated(OutdatedRecord(record))
+        })
     }
 
-    /// Says whether `unbonding` may be signed for `staking_output`, after making sure that nothing else ever will be.
+    /// Says whether these may be signed for `staking_output`, after making sure that nothing else ever will be.
     pub fn check_and_record(
         &self,
         staking_output: OutPoint,
-        unbonding: Txid,
+        transactions: SignedTransactions,
     ) -> Result<Permission, RecordError> {
-        let mut transaction = self.database.begin_write()?;
+        let mut write = self.database.begin_write()?;
         // The entries are chosen by stakers; with one phase, crafted ones could survive a crash as a forged commit.
-        transaction.set_two_phase_commit(true);
-        let permission = permit(
-            &mut transaction.open_table(UNBONDING)?,
-            staking_output,
-            unbonding,
-        )?;
+        write.set_two_phase_commit(true);
+        if let Some(unbonding) = write
+            .open_table(UNBONDING)?
+            .get(outpoint_bytes(staking_output))?
+        {
+            return Err(transactions
+                .beside_unbonding(staking_output, unbonding.value())
+                .into());
+        }
+        let permission = permit(&mut write.open_table(SIGNED)?, staking_output, transactions)?;
         match permission {
-            Permission::New => transaction.commit()?,
-            Permission::Repeated => transaction.abort()?,
+            Permission::New => write.commit()?,
+            Permission::Repeated => write.abort()?,
         }
         Ok(permission)
     }
 
-    /// Number of staking outputs for which an unbonding transaction was signed.
+    /// Number of staking outputs for which transactions were signed.
     pub fn signed(&self) -> Result<u64, RecordError> {
-        Ok(self.database.begin_read()?.open_table(UNBONDING)?.len()?)
+        let read = self.database.begin_read()?;
+        let known = read.open_table(SIGNED)?.len()?;
+        Ok(known.saturating_add(read.open_table(UNBONDING)?.len()?))
     }
 }
 
-/// Enters a transaction, unless another one is there.
+/// Enters transactions, unless others are there.
 fn permit(
-    table: &mut Table<'_, [u8; 36], [u8; 32]>,
+    table: &mut Table<'_, [u8; 36], [u8; 96]>,
     staking_output: OutPoint,
-    unbonding: Txid,
+    transactions: SignedTransactions,
 ) -> Result<Permission, RecordError> {
     let key = outpoint_bytes(staking_output);
     let recorded = table
         .get(key)?
-        .map(|txid| Txid::from_byte_array(txid.value()));
-    match recorded {
-        None => {
-            table.insert(key, unbonding.to_byte_array())?;
-            Ok(Permission::New)
-        }
-        Some(recorded) if recorded == unbonding => Ok(Permission::Repeated),
-        Some(recorded) => Err(OtherUnbonding {
-            staking_output,
-            recorded,
-            refused: unbonding,
-        }
-        .into()),
-    }
+        .map(|ids| SignedTransactions::from_bytes(&ids.value()));
+    let Some(recorded) = recorded else {
+        table.insert(key, transactions.to_bytes())?;
+        return Ok(Permission::New);
+    };
+    transactions.check_same(staking_output, &recorded)?;
+    Ok(Permission::Repeated)
 }
 
 fn outpoint_bytes(outpoint: OutPoint) -> [u8; 36] {

@@ -1,14 +1,16 @@
 //! Delegations that a careful client would not send.
 
 use bitcoin::{Amount, ScriptBuf};
-use committee::Delegation;
 use committee::message::delegation_to_proto;
+use committee::{Delegation, MemberError};
 use proto::btcmesh::covenant::v1::CosignDelegationRequest;
 use proto::btcmesh::covenant::v1::committee_member_client::CommitteeMemberClient;
 use proto::btcmesh::covenant::v1::cosign_delegation_response::Outcome;
 use proto::tonic::Code;
 use staking::keys::FinalityProviderKey;
+use staking::params::StakingParams;
 use staking::units::BlockInterval;
+use testenv::programs::{CovenantSettings, StakersSettings};
 
 use super::members::{Committee, Staker, params};
 
@@ -109,4 +111,36 @@ async fn malformed_twins_of_a_good_delegation_are_refused_each_by_its_own_rule()
     let verify = ["audit", "verify"];
     let audit = committee.homes[0].command(&verify).await.unwrap();
     assert_eq!(audit.result().unwrap()["entries"], 2);
+}
+
+#[tokio::test]
+async fn a_stake_that_one_set_slashes_is_never_signed_under_a_milder_one() {
+    let mut committee = Committee::start("").await;
+    let member = &committee.members()[0];
+    let staker = Staker::new("first");
+    member.sign(&staker.request(1, &params(0))).await.unwrap();
+
+    // No configuration has both: the operator writes the second one in the place of the first.
+    let milder = StakingParams {
+        slashing_rate: "0.01".parse().unwrap(),
+        ..params(0)
+    };
+    let stakers = StakersSettings {
+        params: vec![milder.clone()],
+        limits: "",
+    };
+    let settings = CovenantSettings {
+        stakers: Some(stakers),
+        ..CovenantSettings::default()
+    };
+    committee.processes[0].kill_nine();
+    committee.homes[0].configure(None, &settings).unwrap();
+    committee.processes[0].restart().unwrap();
+    committee.wait_until_served(0).await;
+    let error = member.sign(&staker.request(1, &milder)).await.unwrap_err();
+    assert!(
+        matches!(&error, MemberError::Refused(refusal) if refusal.rule == "second-slashing"),
+        "{error}"
+    );
+    member.sign(&staker.request(2, &milder)).await.unwrap();
 }
