@@ -137,6 +137,9 @@ impl Default for HeadersConfig {
 pub struct StakesConfig {
     /// How often to ask the chain for new delegations. Seconds.
     pub discovery_interval_seconds: NonZeroU32,
+    /// How often to ask for all active delegations too: those that were neither pending nor verified when we asked, those
+    /// that somebody else reported, and those whose share is to grow. Seconds.
+    pub full_discovery_interval_seconds: NonZeroU32,
     /// Delegations in one answer of the chain.
     pub page_size: NonZeroU32,
     /// How far below the tip the first start begins to read. Blocks.
@@ -144,11 +147,13 @@ pub struct StakesConfig {
 }
 
 impl Default for StakesConfig {
-    /// Twenty seconds are short against the quarter of an hour in which an unbonding should be reported. A day of blocks
+    /// Twenty seconds are short against the quarter of an hour in which an unbonding should be reported, an hour is against
+    /// the day that a larger share waits. A day of blocks
     /// finds what was staked and spent while nobody looked; older spends are searched for from where they can have been.
     fn default() -> Self {
         Self {
             discovery_interval_seconds: const { NonZeroU32::new(20).unwrap() },
+            full_discovery_interval_seconds: const { NonZeroU32::new(3_600).unwrap() },
             page_size: const { NonZeroU32::new(200).unwrap() },
             first_scan_blocks: 144,
         }
@@ -159,6 +164,11 @@ impl StakesConfig {
     /// [`Self::discovery_interval_seconds`].
     pub fn discovery_interval(&self) -> Duration {
         Duration::from_secs(self.discovery_interval_seconds.get().into())
+    }
+
+    /// [`Self::full_discovery_interval_seconds`].
+    pub fn full_discovery_interval(&self) -> Duration {
+        Duration::from_secs(self.full_discovery_interval_seconds.get().into())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Telling every chain what it does not know yet of a stake and its newest consent.
 
 use bitcoin::Transaction;
-use chain::ChainError;
+use bitcoin_source::{BitcoinSource, SourceError};
 use chain::mesh::{Mesh, SignedConsent, StakeProof, StakeState};
+use chain::{AncestorsError, ChainError, bring_ancestors};
 use futures::future::join_all;
 use staking::inclusion::InclusionProof;
 use staking::units::BitcoinHeight;
@@ -51,7 +52,7 @@ impl Connected {
         let told = plan
             .chains
             .iter()
-            .map(|asked| tell(plan, asked, consent, &inclusion));
+            .map(|asked| tell(plan, asked, consent, &inclusion, &*self.nodes.bitcoin));
         Ok(join_all(told).await)
     }
 
@@ -70,11 +71,12 @@ async fn tell(
     asked: &Asked<'_>,
     consent: &SignedConsent,
     inclusion: &Inclusion,
+    bitcoin: &dyn BitcoinSource,
 ) -> Result<Told, ChainError> {
     let mesh = asked.instance.mesh.as_ref().map_err(Clone::clone)?;
     let look = asked.look.as_ref().map_err(Clone::clone)?;
     let Some(KnownStake { standing, .. }) = &look.known else {
-        return show(plan, asked, mesh, consent, inclusion).await;
+        return show(plan, asked, mesh, consent, inclusion, bitcoin).await;
     };
     if let StakeState::Ended(_) = standing.state {
         return Ok(Told::Ended);
@@ -85,7 +87,7 @@ async fn tell(
     }
     match standing.state {
         // A reorganisation undid its block: inclusion is proven anew.
-        StakeState::Unproven => show(plan, asked, mesh, consent, inclusion).await,
+        StakeState::Unproven => show(plan, asked, mesh, consent, inclusion, bitcoin).await,
         _ if is_newer => Ok(Told::Consent),
         _ => Ok(Told::Nothing),
     }
@@ -97,6 +99,7 @@ async fn show(
     mesh: &Mesh,
     consent: &SignedConsent,
     inclusion: &Inclusion,
+    bitcoin: &dyn BitcoinSource,
 ) -> Result<Told, ChainError> {
     let (Some(set), Some(registered)) = (&asked.covenant_set, &plan.seen.stake.registered) else {
         return Ok(Told::NotConcerned);
@@ -110,6 +113,19 @@ async fn show(
         staker_signatures: &registered.staker_signatures(),
         covenant_signatures: &plan.covenant_signatures,
     };
+    // After four weeks the chain has forgotten the stake's block.
+    let headers = |from, count| bitcoin.headers(from, count);
+    let brought = bring_ancestors(mesh, inclusion.height, headers);
+    brought.await.map_err(not_proven)?;
     mesh.show_stake(&proof, consent).await?;
     Ok(Told::Stake)
+}
+
+fn not_proven(error: AncestorsError<SourceError>) -> ChainError {
+    match error {
+        AncestorsError::Chain(error) => error,
+        error => ChainError::InvalidMessage {
+            reason: error.to_string(),
+        },
+    }
 }

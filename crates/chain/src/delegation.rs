@@ -63,15 +63,17 @@ impl StakingOutput {
     }
 }
 
-/// What a verified delegation waits for before it gives power.
+/// What a delegation waits for before it gives power, or more of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// The proof of its inclusion, deep enough.
     Inclusion,
-    /// This tip of Bitcoin; its inclusion is proven.
+    /// This tip of Bitcoin; its inclusion is proven. Of an active one it is a larger share that waits.
     Tip(BitcoinHeight),
-    /// Somebody who registers it anew: its inclusion was undone.
+    /// Another proof of its inclusion, deep enough: a reorganisation undid the first.
     Registration,
+    /// Nothing: it gives all its power, or none any more.
+    Nothing,
 }
 
 /// What a stake expansion adds to a delegation (spec 1.10).
@@ -124,7 +126,7 @@ pub struct Delegation {
     pub status: DelegationStatus,
     /// Bitcoin heights of inclusion and of the timelock's end; `None` before the inclusion proof.
     pub bitcoin_span: Option<(BitcoinHeight, BitcoinHeight)>,
-    /// What it waits for where it is verified.
+    /// What it waits for.
     pub awaits: Awaited,
     /// Present where this stake expands another.
     pub expansion: Option<StakeExpansion>,

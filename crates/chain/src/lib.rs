@@ -6,6 +6,7 @@
 //! it. What chains of the Cosmos SDK have in common is in
 //! [`cosmos`], what speaks to contracts in [`wasm`]. Nothing outside this crate sees protobuf or the contracts' JSON.
 
+mod ancestors;
 pub mod babylon;
 pub mod cosmos;
 mod delegation;
@@ -28,6 +29,7 @@ use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use staking::units::{BitcoinHeight, ChainHeight};
 
+pub use ancestors::{AncestorsError, bring_ancestors};
 pub use delegation::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
     InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput, TooFewSignatures,
@@ -37,7 +39,9 @@ pub use finality::{
     CommitStart, DoubleVote, EffectiveCommit, Evidence, FinalityBlock, FinalityParams,
     FinalityProvider, PublicRandomnessCommit, SigningInfo,
 };
-pub use light_client::{LightClientHeader, LightClientParams, SpendRules};
+pub use light_client::{
+    LightClientHeader, LightClientParams, SpendLimits, SpendRules, Unreportable,
+};
 pub use message::{
     AddCovenantSignatures, AddFinalityVote, AddInclusionProof, CommitPublicRandomness,
     CreateDelegation, CreateFinalityProvider, Message, Receipt, ReportSpend,
@@ -77,6 +81,16 @@ pub trait Chain: Send + Sync {
         height: BitcoinHeight,
         hash: &BlockHash,
     ) -> Result<bool, ChainError>;
+
+    /// The lowest height from this one on of which the light client has the header; `None` above its newest. A light
+    /// client that forgets nothing has it at the height itself.
+    async fn header_kept_from(
+        &self,
+        height: BitcoinHeight,
+    ) -> Result<Option<BitcoinHeight>, ChainError> {
+        let tip = self.light_client_tip().await?.height;
+        Ok((height <= tip).then_some(height))
+    }
 
     /// Confirmation depth and what else the chain asks of Bitcoin.
     async fn light_client_params(&self) -> Result<LightClientParams, ChainError>;

@@ -150,8 +150,10 @@ pub enum Message {
     CreateDelegation(Box<CreateDelegation>),
     /// Hands in a committee member's signatures.
     AddCovenantSignatures(AddCovenantSignatures),
-    /// Proves a staking transaction's inclusion.
+    /// Proves a staking transaction's inclusion; on a partner chain that of a stake whose block a reorganisation undid.
     AddInclusionProof(AddInclusionProof),
+    /// Lets a stake count whose inclusion is proven, or more of it, once it waited (partner chains).
+    Activate(OutPoint),
     /// Reports a spent staking output.
     ReportSpend(Box<ReportSpend>),
     /// Reveals a finality provider's key that came out on Bitcoin.
@@ -167,6 +169,13 @@ pub enum Message {
         /// Height of the first header.
         from: BitcoinHeight,
         /// Oldest first.
+        headers: Vec<Header>,
+    },
+    /// Leads the Bitcoin light client down to a block that it has forgotten (partner chains).
+    InsertAncestors {
+        /// Height of the header that it has, the parent of which is the first.
+        child: BitcoinHeight,
+        /// Newest first.
         headers: Vec<Header>,
     },
     /// Reports a checkpoint's two transactions in Bitcoin, part 0 first.

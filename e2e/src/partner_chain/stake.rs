@@ -57,7 +57,11 @@ impl Stake {
     }
 
     /// What a staker has made, with the signatures of the committee's first members.
-    pub(super) fn cosigned(
+    ///
+    /// # Errors
+    ///
+    /// Never for a committee that has a quorum of members.
+    pub fn cosigned(
         committee: &Committee,
         staker: SecretKey,
         delegation: ValidDelegation,

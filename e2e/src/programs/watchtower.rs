@@ -48,7 +48,19 @@ impl WatchtowerProgram {
         babylond: &Babylond,
         roles: &[&str],
     ) -> anyhow::Result<Self> {
-        let program = Self::on(bitcoind, &babylon(babylond), roles).await?;
+        Self::with_partners(bitcoind, babylond, "", roles).await
+    }
+
+    /// Makes a home with a seed for Babylon and these partner chains, as the configuration file has them; its account has
+    /// coins for fees on Babylon.
+    pub async fn with_partners(
+        bitcoind: &Bitcoind,
+        babylond: &Babylond,
+        chains: &str,
+        roles: &[&str],
+    ) -> anyhow::Result<Self> {
+        let chains = babylon(babylond) + chains;
+        let program = Self::on(bitcoind, &chains, roles).await?;
         babylond.fund(&program.account, ACCOUNT_FUNDS).await?;
         Ok(program)
     }
@@ -189,7 +201,7 @@ fn configure(
     let text = format!(
         "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
          {chains}[keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
-         [stakes]\ndiscovery_interval_seconds = 1\npage_size = 10\n\
+         [stakes]\ndiscovery_interval_seconds = 1\nfull_discovery_interval_seconds = 5\npage_size = 10\n\
          [checkpoints]\ncheck_interval_seconds = 1\n\
          [upkeep]\ncheck_interval_seconds = 1\n[slashing]\ncheck_interval_seconds = 1\nfinal_confirmations = 3\n\
          [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,watchtower=debug\"\n",

@@ -4,7 +4,7 @@ mod checkpoints;
 mod refusals;
 mod slashing;
 mod stakes;
-mod support;
+pub(crate) mod support;
 
 use std::time::Duration;
 

@@ -1,27 +1,36 @@
 //! `watchtower` on partner chains: one process serves two of them, beside a third that does not answer. Whatever anybody may
 //! do is done by it alone; the test stakes, votes, mines and governs.
 
+mod babylon;
+mod old_blocks;
+mod outage;
+mod share;
+mod side;
+mod unbonding;
+mod undone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
 use bitcoin::{Amount, Transaction};
-use bitcoincore_rpc::RpcApi as _;
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Provider, Stake, bitcoin_with_coins, params,
-};
+use testenv::Bitcoind;
+use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins};
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::Committee;
-use testenv::{Bitcoind, poll_until};
+
+use side::{Side, confirm, random_key, spent};
 
 /// Of each stake, in sat.
 const VALUE: u64 = 1 << 20;
 
 /// What slashing burns of it, sat: a tenth, rounded up.
 const PENALTY: u64 = VALUE.div_ceil(10);
+
+/// Timelock of each stake, blocks.
+const TIMELOCK: u16 = 1_000;
 
 /// Half of each stake counts on either chain.
 const SHARE: u16 = 5_000;
@@ -46,123 +55,6 @@ fn absent() -> String {
     )
 }
 
-/// One chain with its instance and everybody's part there.
-struct Side<'a> {
-    chain: &'a PartnerChain,
-    mesh: Mesh<'a>,
-    providers: Vec<Provider>,
-    rewards: AccountAddress,
-}
-
-async fn accepted(mesh: &Mesh<'_>, messages: &[Value]) -> anyhow::Result<()> {
-    for answer in mesh.execute_all(messages).await {
-        answer?;
-    }
-    Ok(())
-}
-
-impl<'a> Side<'a> {
-    async fn begin(chain: &'a PartnerChain, keys: &[SecretKey]) -> anyhow::Result<Self> {
-        let mesh = chain.begin_mesh(&params(), &Committee::of_three()).await?;
-        let providers = keys
-            .iter()
-            .map(|key| Provider::new(mesh.domain(), key.clone()))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let operator = chain.fresh_address()?;
-        let mut messages = Vec::new();
-        for provider in &providers {
-            messages.push(provider.registration(1, operator.text(), 1_000)?);
-            messages.push(provider.commit(1)?);
-        }
-        accepted(&mesh, &messages).await?;
-        Ok(Self {
-            chain,
-            mesh,
-            providers,
-            rewards: chain.fresh_address()?,
-        })
-    }
-
-    /// Waits until the chain knows Bitcoin's tip, which nobody but the watchtower tells it.
-    async fn headers_arrive(&self) -> anyhow::Result<()> {
-        poll_until(DEADLINE, "the headers to arrive", || async {
-            let tip = self.chain.bitcoind.rpc().get_best_block_hash()?.to_string();
-            let known = self.chain.ask_light(&json!({ "tip": {} })).await?;
-            ensure!(known["hash"] == tip.as_str(), "{known}, not {tip}");
-            anyhow::Ok(())
-        })
-        .await
-    }
-
-    /// Waits for a status of a stake.
-    async fn stake_becomes(&self, stake: &Stake, status: &str) -> anyhow::Result<()> {
-        let question = json!({ "stake": { "outpoint": stake.outpoint().to_string() } });
-        poll_until(DEADLINE, &format!("a stake to be {status}"), || async {
-            let known = self.mesh.query(question.clone()).await?;
-            ensure!(known["status"].get(status).is_some(), "{known}");
-            anyhow::Ok(())
-        })
-        .await
-    }
-
-    async fn number(&self, name: &str) -> anyhow::Result<u64> {
-        let status = self.mesh.status().await?;
-        status[name].as_u64().with_context(|| name.to_owned())
-    }
-
-    /// All providers make the next checkpoint final.
-    async fn finalise_next(&self) -> anyhow::Result<()> {
-        let next = self.number("next").await?;
-        let checkpoint = self.mesh.checkpoint(next).await?;
-        let votes = self
-            .providers
-            .iter()
-            .map(|provider| provider.vote(&checkpoint))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let votes = json!({ "votes": { "items": votes } });
-        self.mesh.execute(votes).await?;
-        ensure!(self.number("next").await? == next + 1, "not final");
-        Ok(())
-    }
-
-    /// Brings the second table into force, which the watchtower has made.
-    async fn finish_the_epoch(&self) -> anyhow::Result<()> {
-        let (epoch, last) = (self.number("epoch").await?, self.number("last").await?);
-        while self.number("next").await? < last {
-            self.finalise_next().await?;
-        }
-        poll_until(DEADLINE, "the next table to be made", || async {
-            let status = self.mesh.status().await?;
-            ensure!(status["next_table_ready"] == true, "{status}");
-            anyhow::Ok(())
-        })
-        .await?;
-        self.finalise_next().await?;
-        ensure!(self.number("epoch").await? == epoch + 1, "no hand-over");
-        Ok(())
-    }
-
-    /// Waits until the providers' rewards are credited.
-    async fn rewards_are_settled(&self) -> anyhow::Result<()> {
-        poll_until(DEADLINE, "the epoch to be settled", || async {
-            let rewards = self.mesh.query(json!({ "rewards": {} })).await?;
-            ensure!(rewards["owed"] != "0", "{rewards}");
-            anyhow::Ok(())
-        })
-        .await
-    }
-
-    /// Waits until the chain knows a provider's key.
-    async fn knows_the_key(&self, provider: usize) -> anyhow::Result<()> {
-        let provider = &self.providers[provider];
-        let question = json!({ "slashed": { "pk": provider.public_key().to_string() } });
-        poll_until(DEADLINE, "the key to be known", || async {
-            self.mesh.query(question.clone()).await.map(|_| ())
-        })
-        .await
-    }
-}
-
 /// Two chains and stakes that both count.
 struct Life<'a> {
     bitcoind: Arc<Bitcoind>,
@@ -172,16 +64,14 @@ struct Life<'a> {
 
 impl<'a> Life<'a> {
     async fn begin(x: &'a PartnerChain, y: &'a PartnerChain) -> anyhow::Result<Self> {
-        let keys: Vec<_> = (0..3)
-            .map(|_| SecretKey::from_bytes(&rand::random()))
-            .collect::<Result<_, _>>()?;
+        let keys: Vec<SecretKey> = (0..3).map(|_| random_key()).collect::<Result<_, _>>()?;
         let sides = [Side::begin(x, &keys).await?, Side::begin(y, &keys).await?];
         let bitcoind = Arc::clone(&x.bitcoind);
         let committee = Committee::of_three();
         let value = Amount::from_sat(VALUE);
         let stakes = keys
             .iter()
-            .map(|key| Stake::sign(&bitcoind, &committee, &key.public_key(), value, 1_000))
+            .map(|key| Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK))
             .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             bitcoind,
@@ -190,12 +80,8 @@ impl<'a> Life<'a> {
         })
     }
 
-    fn confirm(&self, transactions: &[&Transaction], depth: u64) -> anyhow::Result<()> {
-        for transaction in transactions {
-            self.bitcoind.rpc().send_raw_transaction(*transaction)?;
-        }
-        self.bitcoind.mine(1 + depth)?;
-        Ok(())
+    fn confirm(&self, transactions: &[&Transaction]) -> anyhow::Result<()> {
+        confirm(&self.bitcoind, transactions)
     }
 
     async fn headers_arrive(&self) -> anyhow::Result<()> {
@@ -218,51 +104,18 @@ impl<'a> Life<'a> {
             .sides
             .each_ref()
             .map(|side| (side.mesh.domain(), SHARE, &side.rewards));
+        let stakes: Vec<_> = self.stakes.iter().collect();
         for side in &self.sides {
-            let shown = self
-                .stakes
-                .iter()
-                .map(|stake| {
-                    let inclusion = side.chain.inclusion(stake.transaction.compute_txid())?;
-                    stake.message(&inclusion, &stake.consent(1, &shares)?)
-                })
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            accepted(&side.mesh, &shown).await?;
+            side.show(&stakes, &shares).await?;
         }
-        Ok(())
-    }
-
-    /// The first provider votes for two blocks at one checkpoint of the first chain.
-    async fn equivocate(&self) -> anyhow::Result<()> {
-        let side = &self.sides[0];
-        let provider = &side.providers[0];
-        let checkpoint = side.mesh.checkpoint(side.number("next").await?).await?;
-        let items = [
-            provider.vote(&checkpoint)?,
-            provider.vote_for(&checkpoint, &[0xab; 32])?,
-        ];
-        side.mesh
-            .execute(json!({ "votes": { "items": items } }))
-            .await?;
         Ok(())
     }
 
     /// Waits until the first stake's slashing transaction is on the network, and has it mined.
     async fn the_stake_is_burnt(&self) -> anyhow::Result<()> {
-        let slashing = self.stakes[0].delegation.slashing_tx().compute_txid();
-        poll_until(DEADLINE, "the slashing transaction", || async {
-            let mempool = self.bitcoind.rpc().get_raw_mempool()?;
-            ensure!(mempool.contains(&slashing), "{mempool:?}");
-            anyhow::Ok(())
-        })
-        .await?;
-        self.bitcoind.mine(1 + DEPTH)?;
-        let rpc = self.bitcoind.rpc();
-        let mined = rpc.get_raw_transaction_info(&slashing, None)?;
-        ensure!(mined.confirmations > Some(0), "it is in no block");
-        let burnt = mined.transaction()?.output.into_iter().next();
-        let burnt = burnt.context("no output")?;
-        ensure!(burnt.value == Amount::from_sat(PENALTY), "{burnt:?}");
+        let slashing = self.stakes[0].delegation.slashing_tx();
+        let mined = spent(&self.bitcoind, slashing).await?;
+        assert_eq!(mined.output[0].value, Amount::from_sat(PENALTY));
         Ok(())
     }
 }
@@ -293,7 +146,7 @@ async fn one_process_looks_after_two_chains_while_a_third_is_down() {
 
     // Headers, and stakes that count after their challenge.
     let staked: Vec<_> = life.stakes.iter().map(|stake| &stake.transaction).collect();
-    life.confirm(&staked, DEPTH).unwrap();
+    life.confirm(&staked).unwrap();
     life.headers_arrive().await.unwrap();
     life.show_stakes().await.unwrap();
     bitcoind.mine(CHALLENGE - 1).unwrap();
@@ -318,11 +171,11 @@ async fn one_process_looks_after_two_chains_while_a_third_is_down() {
 
     // A spend.
     let unbonding = life.stakes[1].unbonding().unwrap();
-    life.confirm(&[&unbonding], DEPTH).unwrap();
+    life.confirm(&[&unbonding]).unwrap();
     life.becomes(1, "ended").await.unwrap();
 
     // Scenarios 13 and 14: a key that comes out on X is shown to Y, and burns the stake from the slash kit alone.
-    life.equivocate().await.unwrap();
+    side.equivocate(0).await.unwrap();
     for side in &life.sides {
         side.knows_the_key(0).await.unwrap();
     }
@@ -346,6 +199,41 @@ async fn one_process_looks_after_two_chains_while_a_third_is_down() {
     assert_eq!(names, ["absent", "x", "y"], "{status}");
     assert_eq!(status["chains"][2]["keys"]["shown"], 1, "{status}");
     assert_eq!(status["parked"], 0, "{status}");
+    what_is_slashed_by_hand_is_shown_of_every_chain(&program, &culprit, &life).await;
     let stopped = daemon.terminate(Duration::from_mins(1)).await.unwrap();
     assert!(stopped.success());
+}
+
+/// Beside the service, and with one chain that does not answer.
+async fn what_is_slashed_by_hand_is_shown_of_every_chain(
+    program: &WatchtowerProgram,
+    culprit: &str,
+    life: &Life<'_>,
+) {
+    let finished = program.command(&["slash", culprit]).await.unwrap();
+    assert_eq!(finished.status().code(), Some(8));
+    let shown: Value = serde_json::from_str(&finished.stdout()).unwrap();
+    let slashing = life.stakes[0].delegation.slashing_tx().compute_txid();
+    let outcomes = shown["result"]["delegations"].as_array().unwrap();
+    let of_chains: Vec<_> = outcomes.iter().map(|it| it["chain"].clone()).collect();
+    assert_eq!(of_chains, ["x", "y"], "{shown}");
+    for outcome in outcomes {
+        let staked = life.stakes[0].outpoint();
+        assert_eq!(outcome["staking_txid"], staked.txid.to_string(), "{shown}");
+        assert_eq!(outcome["staking_output_index"], staked.vout, "{shown}");
+        assert_eq!(outcome["slashing_txid"], slashing.to_string(), "{shown}");
+    }
+    let silent = &shown["result"]["unanswered"];
+    assert_eq!(silent.as_array().unwrap().len(), 1, "{shown}");
+    assert_eq!(silent[0]["chain"], "absent", "{shown}");
+
+    let honest = life.sides[0].providers[1].public_key().to_string();
+    let finished = program.command(&["slash", &honest]).await.unwrap();
+    assert_eq!(finished.status().code(), Some(4));
+    let error = finished.error().unwrap();
+    assert_eq!(error["code"], "no-evidence");
+    assert!(
+        error["message"].as_str().unwrap().contains("absent"),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Activation: proves that the staking transactions of verified delegations are on Bitcoin.
+//! Activation: proves that the staking transactions of verified delegations are on Bitcoin, and lets what has waited count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message};
 use daemon::attempts::{Attempts, Reason};
 use staking::units::{BitcoinHeight, BlockInterval};
 
-use super::book::{Book, Inclusion};
+use super::book::{Book, Inclusion, Stake};
 use super::watch::note_status;
 use crate::metrics;
 use crate::role::{Role, RoundError};
@@ -24,41 +24,79 @@ const INCLUDED_TOO_EARLY: &str = "btcstaking-1124";
 /// What to do about a stake that is on Bitcoin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// It is not deep enough yet.
+    /// It is not deep enough yet, or has to wait.
     Wait,
-    /// Prove it.
-    Prove,
+    /// Prove it, or let it count where it is proven.
+    Activate,
     /// The timelock ends before the stake could count (spec 2.7).
     TooLate,
 }
 
-/// A stake whose inclusion is to be proven.
+/// A stake that is to count, or more of it.
 #[derive(Debug, Clone)]
 struct Candidate {
     output: OutPoint,
-    inclusion: Inclusion,
+    included: BitcoinHeight,
+    /// What proves it; a stake that waits for nothing but a tip of Bitcoin needs none.
+    inclusion: Option<Inclusion>,
     awaits: Awaited,
     staking_time: BlockInterval,
     unbonding_time: BlockInterval,
 }
 
 impl Candidate {
+    /// Of a stake in the book, if our node knows what is needed of it. What was given up on is marked so.
+    fn of(stake: &mut Stake, given_up: bool) -> Option<Self> {
+        if !stake.is_to_activate() {
+            return None;
+        }
+        if let Some(inclusion) = &mut stake.inclusion {
+            inclusion.given_up = given_up;
+        }
+        let is_proven = matches!(stake.awaits, Awaited::Tip(_));
+        let included = match stake.status {
+            // It counts already, so its place is the chain's to say.
+            DelegationStatus::Active => stake.proven_at?,
+            _ => stake.inclusion.as_ref()?.block.height,
+        };
+        (!given_up).then(|| Self {
+            output: stake.outpoint,
+            included,
+            inclusion: stake.inclusion.clone().filter(|_| !is_proven),
+            awaits: stake.awaits,
+            staking_time: stake.staking_time,
+            unbonding_time: stake.unbonding_time,
+        })
+    }
+
+    /// The message, if there is something to say.
+    fn message(&self) -> Message {
+        match &self.inclusion {
+            Some(inclusion) => Message::AddInclusionProof(AddInclusionProof {
+                staking_output: self.output,
+                inclusion_proof: inclusion.proof.clone(),
+                block_height: inclusion.block.height,
+            }),
+            None => Message::Activate(self.output),
+        }
+    }
+
     fn decide(&self, light_client_tip: BitcoinHeight, confirmation_depth: u32) -> Decision {
-        let included = self.inclusion.block.height;
+        let included = self.included;
         let deep = included
             .depth_below(light_client_tip)
             .is_some_and(|depth| depth >= confirmation_depth);
         let awaited = match self.awaits {
-            Awaited::Inclusion => true,
+            Awaited::Inclusion | Awaited::Registration => true,
             Awaited::Tip(height) => height <= light_client_tip,
-            Awaited::Registration => false,
+            Awaited::Nothing => false,
         };
         let end = u64::from(included.0) + u64::from(self.staking_time.blocks());
         let too_late =
             u64::from(light_client_tip.0) + u64::from(self.unbonding_time.blocks()) >= end;
         match (deep && awaited, too_late) {
             (false, _) => Decision::Wait,
-            (true, false) => Decision::Prove,
+            (true, false) => Decision::Activate,
             (true, true) => Decision::TooLate,
         }
     }
@@ -94,25 +132,12 @@ impl Activation {
         }
     }
 
-    /// The stakes that are on Bitcoin and do not count yet. What was given up on is marked so in the book.
+    /// The stakes that are on Bitcoin and do not count yet, or not in full.
     fn candidates(&mut self) -> Vec<Candidate> {
         let attempts = &self.attempts;
         self.book.update(|book| {
             book.stakes_mut()
-                .filter(|(_, stake)| stake.is_to_activate())
-                .filter_map(|(output, stake)| {
-                    let awaits = stake.awaits;
-                    let (staking_time, unbonding_time) = (stake.staking_time, stake.unbonding_time);
-                    let inclusion = stake.inclusion.as_mut()?;
-                    inclusion.given_up = attempts.is_parked(output);
-                    (!inclusion.given_up).then(|| Candidate {
-                        output: *output,
-                        inclusion: inclusion.clone(),
-                        awaits,
-                        staking_time,
-                        unbonding_time,
-                    })
-                })
+                .filter_map(|(output, stake)| Candidate::of(stake, attempts.is_parked(output)))
                 .collect()
         })
     }
@@ -131,20 +156,23 @@ impl Activation {
                 Decision::TooLate => {
                     let message = format!(
                         "included at height {}, staked for {} blocks: too little is left at height {tip}",
-                        candidate.inclusion.block.height, candidate.staking_time
+                        candidate.included, candidate.staking_time
                     );
                     self.attempts.park(
                         candidate.output,
                         &Reason::new("staked-too-long-ago", message),
                     )?;
                 }
-                Decision::Prove => {
-                    let block = candidate.inclusion.block;
-                    if self
-                        .chain
-                        .contains_header(block.height, &block.hash)
-                        .await?
-                    {
+                Decision::Activate => {
+                    let known = match &candidate.inclusion {
+                        Some(Inclusion { block, .. }) => {
+                            self.chain
+                                .contains_header(block.height, &block.hash)
+                                .await?
+                        }
+                        None => true,
+                    };
+                    if known {
                         ready.push(candidate);
                     }
                 }
@@ -153,21 +181,22 @@ impl Activation {
         Ok(ready)
     }
 
-    async fn prove(&mut self, batch: &[Candidate]) -> Result<(), RoundError> {
-        let messages = batch
-            .iter()
-            .map(|candidate| {
-                Message::AddInclusionProof(AddInclusionProof {
-                    staking_output: candidate.output,
-                    inclusion_proof: candidate.inclusion.proof.clone(),
-                    block_height: candidate.inclusion.block.height,
-                })
-            })
-            .collect();
+    async fn activate(&mut self, batch: &[Candidate]) -> Result<(), RoundError> {
+        let messages = batch.iter().map(Candidate::message).collect();
         let outcomes = self.chain.submit(messages).await;
         for (candidate, outcome) in batch.iter().zip(outcomes) {
             let output = candidate.output;
             match outcome.map_err(Reason::of_message) {
+                Ok(receipt) if candidate.awaits == Awaited::Registration => {
+                    let (block, tx) = (candidate.included, receipt.tx_hash);
+                    tracing::info!(%output, %block, tx, "proved a stake anew whose block bitcoin had left");
+                    self.attempts.finished(&output);
+                    self.book.update(|book| {
+                        if let Some(stake) = book.get_mut(&output) {
+                            stake.awaits = Awaited::Nothing;
+                        }
+                    });
+                }
                 Ok(receipt) => {
                     tracing::info!(%output, tx = receipt.tx_hash, "a stake counts on the chain from now on");
                     metrics::ACTIVATED.increment_for(&self.name);
@@ -176,6 +205,8 @@ impl Activation {
                     self.book.update(|book| {
                         if let Some(stake) = book.get_mut(&output) {
                             stake.status = DelegationStatus::Active;
+                            // Whatever else it waits for the chain tells when it is asked next.
+                            stake.awaits = Awaited::Nothing;
                         }
                     });
                 }
@@ -186,13 +217,15 @@ impl Activation {
         Ok(())
     }
 
-    /// A refusal of a stake that is not verified any more only says that somebody else was faster.
+    /// A refusal of a stake that does not wait any more only says that somebody else was faster.
     async fn refused(&mut self, output: OutPoint, reason: &Reason) -> Result<(), RoundError> {
         let delegation = self.chain.delegation_at(output).await?;
-        self.book
-            .update(|book| note_status(book, &output, delegation.as_ref()));
-        let status = delegation.map(|delegation| delegation.status);
-        if status != Some(DelegationStatus::Verified) {
+        let waits = self.book.update(|book| {
+            note_status(book, &output, delegation.as_ref());
+            book.get(&output).is_some_and(Stake::is_to_activate)
+        });
+        if !waits {
+            let status = delegation.map(|delegation| delegation.status);
             tracing::debug!(%output, ?status, "somebody else has proved or ended the stake");
             self.attempts.finished(&output);
         } else if reason.rule == INCLUDED_TOO_EARLY {
@@ -220,7 +253,7 @@ impl Role for Activation {
         }
         let ready = self.ready(candidates).await?;
         for batch in ready.chunks(BATCH) {
-            self.prove(batch).await?;
+            self.activate(batch).await?;
         }
         Ok(())
     }
@@ -237,21 +270,11 @@ mod tests {
 
     #[test]
     fn a_stake_is_proved_once_it_is_deep_and_while_it_can_still_count() {
-        let txid = Txid::all_zeros();
-        let (height, hash) = (BitcoinHeight(100), BlockHash::all_zeros());
         let mut candidate = Candidate {
             awaits: Awaited::Inclusion,
-            output: OutPoint { txid, vout: 0 },
-            inclusion: Inclusion {
-                block: BlockId { height, hash },
-                proof: InclusionProof {
-                    index: 1,
-                    txid,
-                    siblings: Vec::new(),
-                    block_hash: hash,
-                },
-                given_up: false,
-            },
+            output: OutPoint::new(Txid::all_zeros(), 0),
+            included: BitcoinHeight(100),
+            inclusion: None,
             staking_time: BlockInterval::new(50).unwrap(),
             unbonding_time: BlockInterval::new(10).unwrap(),
         };
@@ -259,8 +282,8 @@ mod tests {
             (99, Decision::Wait),
             (100, Decision::Wait),
             (101, Decision::Wait),
-            (102, Decision::Prove),
-            (139, Decision::Prove),
+            (102, Decision::Activate),
+            (139, Decision::Activate),
             (140, Decision::TooLate),
             (u32::MAX, Decision::TooLate),
         ] {
@@ -268,14 +291,74 @@ mod tests {
         }
         for (awaits, tip, expected) in [
             (Awaited::Tip(BitcoinHeight(110)), 109, Decision::Wait),
-            (Awaited::Tip(BitcoinHeight(110)), 110, Decision::Prove),
+            (Awaited::Tip(BitcoinHeight(110)), 110, Decision::Activate),
             (Awaited::Tip(BitcoinHeight(110)), 140, Decision::TooLate),
             (Awaited::Tip(BitcoinHeight(90)), 101, Decision::Wait),
-            (Awaited::Registration, 130, Decision::Wait),
+            (Awaited::Registration, 101, Decision::Wait),
+            (Awaited::Registration, 102, Decision::Activate),
+            (Awaited::Nothing, 130, Decision::Wait),
         ] {
             candidate.awaits = awaits;
             let decision = candidate.decide(BitcoinHeight(tip), 2);
             assert_eq!(decision, expected, "{awaits:?} at {tip}");
         }
+    }
+
+    #[test]
+    fn what_is_proven_already_is_activated_without_a_proof() {
+        let outpoint = OutPoint::new(Txid::all_zeros(), 0);
+        let (height, hash) = (BitcoinHeight(100), BlockHash::all_zeros());
+        let inclusion = Inclusion {
+            block: BlockId { height, hash },
+            proof: InclusionProof {
+                index: 1,
+                txid: outpoint.txid,
+                siblings: Vec::new(),
+                block_hash: hash,
+            },
+            given_up: false,
+        };
+        let stake = |status, awaits, inclusion, proven_at| Stake {
+            outpoint,
+            status,
+            awaits,
+            proven_at,
+            staking_time: BlockInterval::new(50).unwrap(),
+            unbonding_time: BlockInterval::new(10).unwrap(),
+            is_expansion: false,
+            inclusion,
+            spend: None,
+            missed_from: None,
+        };
+        let (verified, active) = (DelegationStatus::Verified, DelegationStatus::Active);
+        let tip = Awaited::Tip(BitcoinHeight(110));
+        let message = |mut stake: Stake| {
+            let candidate = Candidate::of(&mut stake, false)?;
+            assert!(Candidate::of(&mut stake, true).is_none(), "given up on");
+            assert_eq!(candidate.included, height);
+            Some(candidate.message())
+        };
+        let included = || Some(inclusion.clone());
+        for awaits in [Awaited::Inclusion, Awaited::Registration, tip] {
+            // Our own node has not seen it.
+            assert!(message(stake(verified, awaits, None, Some(height))).is_none());
+        }
+        for awaits in [Awaited::Inclusion, Awaited::Registration] {
+            assert!(matches!(
+                message(stake(verified, awaits, included(), None)),
+                Some(Message::AddInclusionProof(_))
+            ));
+        }
+        for waiting in [
+            stake(verified, tip, included(), Some(height)),
+            // A larger share of one that counts.
+            stake(active, tip, None, Some(height)),
+            stake(active, tip, included(), Some(height)),
+        ] {
+            assert!(
+                matches!(message(waiting), Some(Message::Activate(output)) if output == outpoint)
+            );
+        }
+        assert!(message(stake(active, Awaited::Nothing, included(), Some(height))).is_none());
     }
 }

@@ -18,8 +18,10 @@ pub struct Stake {
     pub outpoint: OutPoint,
     /// Where the chain has the delegation in its life, when it was asked last.
     pub status: DelegationStatus,
-    /// What it waits for where it is verified.
+    /// What it waits for.
     pub awaits: Awaited,
+    /// Height of its inclusion, where the chain has seen it proven.
+    pub proven_at: Option<BitcoinHeight>,
     /// Timelock of the staking output.
     pub staking_time: BlockInterval,
     /// Timelock of the unbonding output.
@@ -65,6 +67,7 @@ impl Stake {
             outpoint: delegation.staking_outpoint(),
             awaits: delegation.awaits,
             status: delegation.status,
+            proven_at: delegation.bitcoin_span.map(|(included, _)| included),
             staking_time: delegation.staking_time,
             unbonding_time: delegation.unbonding_time,
             is_expansion: delegation.expansion.is_some(),
@@ -74,9 +77,28 @@ impl Stake {
         }
     }
 
-    /// Whether its inclusion is to be proven.
+    /// Notes what the chain says of it now.
+    pub fn note(&mut self, delegation: &Delegation) {
+        self.status = delegation.status;
+        self.awaits = delegation.awaits;
+        self.proven_at = delegation.bitcoin_span.map(|(included, _)| included);
+    }
+
+    /// Whether it, or more of it, is to be activated.
     pub fn is_to_activate(&self) -> bool {
-        self.status == DelegationStatus::Verified && !self.is_expansion && self.spend.is_none()
+        let waits = match self.status {
+            DelegationStatus::Verified => true,
+            DelegationStatus::Active => matches!(self.awaits, Awaited::Tip(_)),
+            DelegationStatus::Pending | DelegationStatus::Unbonded | DelegationStatus::Expired => {
+                false
+            }
+        };
+        waits && !self.is_expansion && self.spend.is_none()
+    }
+
+    /// Whether what it waits for rests on the block of its inclusion. A larger share of one that counts does not.
+    fn needs_inclusion(&self) -> bool {
+        self.is_to_activate() && self.status == DelegationStatus::Verified
     }
 
     /// Lowest height whose block is needed to finish what was concluded from it.
@@ -84,7 +106,7 @@ impl Stake {
         let inclusion = self
             .inclusion
             .as_ref()
-            .filter(|inclusion| self.is_to_activate() && !inclusion.given_up);
+            .filter(|inclusion| self.needs_inclusion() && !inclusion.given_up);
         let spend = self.spend.as_ref().filter(|spend| !spend.given_up);
         let inclusion = inclusion.map(|inclusion| inclusion.block.height);
         let spend = spend.map(|spend| spend.block.height);
@@ -275,6 +297,7 @@ mod tests {
             outpoint: OutPoint::new(staking_tx.compute_txid(), 0),
             status: DelegationStatus::Verified,
             awaits: Awaited::Inclusion,
+            proven_at: None,
             staking_time: BlockInterval::new(1_000).unwrap(),
             unbonding_time: BlockInterval::new(10).unwrap(),
             is_expansion: false,
@@ -326,6 +349,31 @@ mod tests {
         let inclusion = book.get_mut(&output).unwrap().inclusion.as_mut();
         inclusion.unwrap().given_up = true;
         assert_eq!(book.unsettled_from(), None);
+    }
+
+    #[test]
+    fn a_larger_share_waits_without_holding_blocks_back() {
+        let (mut stake, staking_tx) = stake(1);
+        let output = stake.outpoint;
+        stake.status = DelegationStatus::Active;
+        for (awaits, expected) in [
+            (Awaited::Nothing, false),
+            (Awaited::Inclusion, false),
+            (Awaited::Tip(BitcoinHeight(9)), true),
+        ] {
+            stake.awaits = awaits;
+            assert_eq!(stake.is_to_activate(), expected, "{awaits:?}");
+        }
+        let mut book = Book::default();
+        book.insert(stake);
+        let (staked, its_block) = block(7, &[&staking_tx]);
+        book.connect(staked, &its_block).unwrap();
+        assert_eq!(book.unsettled_from(), None);
+        // Once it is spent there is nothing left to let count.
+        let (spent, its_block) = block(8, &[&transaction(&[output], 2)]);
+        book.connect(spent, &its_block).unwrap();
+        assert!(!book.get(&output).unwrap().is_to_activate());
+        assert_eq!(book.unsettled_from(), Some(spent.height));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod activation;
 mod book;
 mod discovery;
+mod known_block;
 mod unbonding;
 mod watch;
 

@@ -1,14 +1,16 @@
 //! Unbonding: reports staking outputs that were spent, by whichever of their scripts (spec 2.11).
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::{OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
-use chain::{Chain, DelegationStatus, Message, ReportSpend};
+use chain::{Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable};
 use daemon::attempts::{Attempts, Reason};
 
 use super::book::{Book, Spend};
+use super::known_block::{Knowledge, know};
 use super::watch::note_status;
 use crate::metrics;
 use crate::role::{Role, RoundError};
@@ -36,8 +38,10 @@ enum Report {
     Ready(Box<ReportSpend>),
     /// Later: the chain does not know the block, or an expansion is not deep enough.
     Wait,
-    /// A transaction whose output is spent beside the stake cannot be found.
-    ParentUnknown(Txid),
+    /// Not now, and perhaps never.
+    Failed(Reason),
+    /// Never: the chain does not take it in any form.
+    Impossible(Reason),
 }
 
 impl Unbonding {
@@ -75,12 +79,10 @@ impl Unbonding {
     }
 
     async fn prepare(&self, staking_output: OutPoint, spend: Spend) -> Result<Report, RoundError> {
-        if !self
-            .chain
-            .contains_header(spend.block.height, &spend.block.hash)
-            .await?
-        {
-            return Ok(Report::Wait);
+        match know(&*self.bitcoin, &*self.chain, spend.block).await? {
+            Knowledge::Known => {}
+            Knowledge::Unknown => return Ok(Report::Wait),
+            Knowledge::Refused(reason) => return Ok(Report::Failed(reason)),
         }
         let params = self.chain.light_client_params().await?;
         let mut required = params.spends.depth;
@@ -96,13 +98,18 @@ impl Unbonding {
                 return Ok(Report::Wait);
             }
         }
+        if let Some(limits) = params.spends.limits
+            && let Some(report) = self.limited(&spend, limits).await?
+        {
+            return Ok(report);
+        }
         let mut funding_txs = Vec::new();
         let asked_for = params.spends.with_funding;
         for input in spend.transaction.input.iter().filter(|_| asked_for) {
             let parent = input.previous_output.txid;
             match self.parent(parent).await? {
                 Some(transaction) => funding_txs.push(transaction),
-                None => return Ok(Report::ParentUnknown(parent)),
+                None => return Ok(parent_unknown(parent)),
             }
         }
         Ok(Report::Ready(Box::new(ReportSpend {
@@ -112,6 +119,23 @@ impl Unbonding {
             block_height: spend.block.height,
             funding_txs,
         })))
+    }
+
+    /// What becomes of the report of a spend where the chain does not take all of them; `None` where it takes this one.
+    async fn limited(
+        &self,
+        spend: &Spend,
+        limits: SpendLimits,
+    ) -> Result<Option<Report>, RoundError> {
+        let headers = self.bitcoin.headers(spend.block.height, NonZeroU16::MIN);
+        let header = headers.await?.into_iter().next();
+        let Some(header) = header.filter(|header| header.block_hash() == spend.block.hash) else {
+            // The block has left the best chain.
+            return Ok(Some(Report::Wait));
+        };
+        let checked = limits.check(&spend.transaction, &spend.proof, &header);
+        let never = |error: Unreportable| Reason::new("unreportable", error.to_string());
+        Ok(checked.err().map(never).map(Report::Impossible))
     }
 
     /// A transaction whose output is spent: a stake of the chain, or one that the node finds.
@@ -189,14 +213,8 @@ impl Role for Unbonding {
             match self.prepare(staking_output, spend).await? {
                 Report::Ready(report) => ready.push(*report),
                 Report::Wait => {}
-                Report::ParentUnknown(parent) => {
-                    let message = format!(
-                        "the spending transaction also spends an output of {parent}, which the bitcoin node cannot find; \
-                         run bitcoind with txindex=1"
-                    );
-                    self.attempts
-                        .failed(staking_output, &Reason::new("parent-unknown", message))?;
-                }
+                Report::Failed(reason) => self.attempts.failed(staking_output, &reason)?,
+                Report::Impossible(reason) => self.attempts.park(staking_output, &reason)?,
             }
         }
         for batch in ready.chunks(BATCH) {
@@ -204,4 +222,12 @@ impl Role for Unbonding {
         }
         Ok(())
     }
+}
+
+fn parent_unknown(parent: Txid) -> Report {
+    let message = format!(
+        "the spending transaction also spends an output of {parent}, which the bitcoin node cannot find; run bitcoind with \
+         txindex=1"
+    );
+    Report::Failed(Reason::new("parent-unknown", message))
 }

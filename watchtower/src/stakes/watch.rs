@@ -29,10 +29,6 @@ const CURSOR: &[u8] = b"cursor";
 /// How many blocks the cursor holds: the deepest reorg during a downtime.
 const CURSOR_BLOCKS: usize = 144;
 
-/// How often to ask for all active delegations: those that were neither pending nor verified when we asked, and those
-/// that somebody else reported.
-const FULL_DISCOVERY_INTERVAL: Duration = Duration::from_hours(1);
-
 /// Follows both chains for the book.
 pub struct Watch {
     bitcoin: Arc<dyn BitcoinSource>,
@@ -108,7 +104,7 @@ impl Watch {
             .await?;
         self.asked_at = asked_at;
         if full {
-            self.full_discovery = Some(now + FULL_DISCOVERY_INTERVAL);
+            self.full_discovery = Some(now + self.config.full_discovery_interval());
         }
         Ok(())
     }
@@ -123,8 +119,7 @@ impl Watch {
                     listed.insert(output);
                     match book.get_mut(&output) {
                         Some(stake) => {
-                            stake.status = delegation.status;
-                            stake.awaits = delegation.awaits;
+                            stake.note(delegation);
                             false
                         }
                         None => true,
@@ -307,16 +302,19 @@ impl Role for Watch {
 
 /// Notes what the chain says of a stake; one that is over is not watched any more.
 pub(super) fn note_status(book: &mut Book, output: &OutPoint, delegation: Option<&Delegation>) {
-    match delegation.map(|delegation| (delegation.status, delegation.awaits)) {
-        None | Some((DelegationStatus::Unbonded | DelegationStatus::Expired, _)) => {
-            book.remove(output);
-        }
-        Some((status, awaits)) => {
+    let is_over = |status| {
+        matches!(
+            status,
+            DelegationStatus::Unbonded | DelegationStatus::Expired
+        )
+    };
+    match delegation {
+        Some(delegation) if !is_over(delegation.status) => {
             if let Some(stake) = book.get_mut(output) {
-                stake.status = status;
-                stake.awaits = awaits;
+                stake.note(delegation);
             }
         }
+        _ => book.remove(output),
     }
 }
 

@@ -77,7 +77,8 @@ pub fn decide(view: &View<'_>) -> Option<Task> {
     let standing = view.standing;
     let due = is_roll_due(standing);
     [
-        (standing.unwinding && is_alive(standing)).then_some(Task::Unwind),
+        // Before the first table, too: nothing is activated until it is done.
+        (standing.unwinding && !standing.closed).then_some(Task::Unwind),
         (view.has_quorum && may_poke(standing)).then_some(Task::Poke),
         epoch_to_settle(view).map(Task::Settle),
         (due && view.has_expired).then_some(Task::Expire),
@@ -195,6 +196,15 @@ mod tests {
                 Task::Roll
             ]
         );
+    }
+
+    #[test]
+    fn a_reorganisation_is_dealt_with_before_the_first_table_too() {
+        let rest = Rest::default();
+        let unwinding = |it: &mut Standing| (it.started, it.unwinding) = (false, true);
+        assert_eq!(decided(unwinding, &rest), Some(Task::Unwind));
+        let closed = |it: &mut Standing| (it.closed, it.unwinding) = (true, true);
+        assert_ne!(decided(closed, &rest), Some(Task::Unwind));
     }
 
     #[test]

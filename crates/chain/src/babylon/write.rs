@@ -72,6 +72,12 @@ fn encode_fields(
             fp_btc_pk: key.to_bytes().to_vec(),
         }),
         Message::InsertHeaders { headers, .. } => refunded(&insert_headers(headers, signer)?),
+        Message::Activate(_) => {
+            return Err(FieldError::new("outpoint", "babylon activates by a proof"));
+        }
+        Message::InsertAncestors { .. } => {
+            return Err(FieldError::new("headers", "babylon forgets no header"));
+        }
         Message::InsertCheckpointProof(parts) => refunded(&MsgInsertBtcSpvProof {
             submitter: signer,
             proofs: parts.iter().map(checkpoint_part).collect(),

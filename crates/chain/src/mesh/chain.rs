@@ -19,9 +19,15 @@ use crate::cosmos::Decimal;
 use crate::{
     Chain, ChainError, CommitStart, Delegation, DelegationStatus, EffectiveCommit, Evidence,
     FinalityBlock, FinalityParams, FinalityProvider, LightClientHeader, LightClientParams, Message,
-    Page, PageKey, PublicRandomnessCommit, Receipt, Reward, SigningInfo, SpendRules, VoteContent,
-    VotingDomain,
+    Page, PageKey, PublicRandomnessCommit, Receipt, Reward, SigningInfo, SpendLimits, SpendRules,
+    VoteContent, VotingDomain,
 };
+
+/// Headers that a chain is asked for in search of one that it has: those of twenty years.
+const MOST_ASKED: usize = 7_500;
+
+/// Longest spending transaction that `btc-mesh` reads, bytes.
+const MAX_SPEND: usize = 400_000;
 
 /// The kind of stakeholder that earns commissions, as the trait's other chains call it.
 pub(super) const PROVIDER_REWARDS: &str = "finality_provider";
@@ -78,6 +84,28 @@ impl Chain for Mesh {
         }
     }
 
+    /// After four weeks every 144th is left, and what somebody brought again.
+    async fn header_kept_from(
+        &self,
+        height: BitcoinHeight,
+    ) -> Result<Option<BitcoinHeight>, ChainError> {
+        let tip = self.light_tip().await?.height;
+        let base = self.light_base().await?;
+        let kept = kept_heights_from(height).take(MOST_ASKED);
+        let heights = std::iter::once(height).chain(kept);
+        for candidate in heights
+            .take_while(|candidate| *candidate <= tip)
+            .chain([base])
+        {
+            match self.light_header(candidate).await {
+                Ok(_) => return Ok((candidate >= height).then_some(candidate)),
+                Err(ChainError::Rejected(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// An instance puts no checkpoints on Bitcoin.
     async fn light_client_params(&self) -> Result<LightClientParams, ChainError> {
         Ok(LightClientParams {
@@ -88,6 +116,9 @@ impl Chain for Mesh {
             spends: SpendRules {
                 depth: self.params.depth_min,
                 with_funding: false,
+                limits: Some(SpendLimits {
+                    transaction_bytes: MAX_SPEND,
+                }),
             },
         })
     }
@@ -369,14 +400,22 @@ impl Mesh {
     }
 }
 
+/// Every so many headers one is kept.
+const SPACING: u32 = 144;
+
 /// The lowest height from this one on whose header `btc-light` keeps for good.
 fn kept_from(height: BitcoinHeight) -> Option<BitcoinHeight> {
-    /// Every so many headers one is kept.
-    const SPACING: u32 = 144;
     height
         .0
         .checked_next_multiple_of(SPACING)
         .map(BitcoinHeight)
+}
+
+/// The heights from this one on whose headers `btc-light` keeps for good, if it ever had them.
+fn kept_heights_from(height: BitcoinHeight) -> impl Iterator<Item = BitcoinHeight> {
+    std::iter::successors(kept_from(height), |kept| {
+        kept.0.checked_add(SPACING).map(BitcoinHeight)
+    })
 }
 
 /// A provider's key.
@@ -406,5 +445,7 @@ mod tests {
         assert_eq!(kept(824_531), Some(824_544));
         assert_eq!(kept(824_544), Some(824_544));
         assert_eq!(kept(u32::MAX), None);
+        let heights = kept_heights_from(BitcoinHeight(824_531)).map(|kept| kept.0);
+        assert_eq!(heights.take(2).collect::<Vec<_>>(), [824_544, 824_688]);
     }
 }

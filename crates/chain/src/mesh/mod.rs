@@ -11,6 +11,7 @@ mod covenant;
 mod finality;
 mod query;
 mod restake;
+mod shown_again;
 mod stake;
 mod stakes;
 mod submit;

@@ -151,6 +151,25 @@ impl Stake {
         }
     }
 
+    /// What it waits for, where a stake that nobody knew waits for `challenge` blocks.
+    fn awaits(&self, challenge: u32) -> Awaited {
+        let larger = self.increase.map(|increase| increase.height);
+        match self.status {
+            StakeStatus::Pending { since } => {
+                let challenged = since.saturating_add(challenge);
+                // Without a share that counts at once there is nothing to activate before the increase.
+                let granted = larger.filter(|_| self.basis_points == 0);
+                let from = granted.map_or(challenged, |granted| challenged.max(granted));
+                Awaited::Tip(BitcoinHeight(from))
+            }
+            StakeStatus::Unproven {} => Awaited::Registration,
+            StakeStatus::Active {} => larger.map_or(Awaited::Nothing, |height| {
+                Awaited::Tip(BitcoinHeight(height))
+            }),
+            StakeStatus::Ended { .. } => Awaited::Nothing,
+        }
+    }
+
     /// The stake with what burns it.
     ///
     /// # Errors
@@ -162,13 +181,7 @@ impl Stake {
         {
             return Err("the slash kit is another stake's".to_owned());
         }
-        let awaits = match self.status {
-            StakeStatus::Pending { since } => {
-                Awaited::Tip(BitcoinHeight(since.saturating_add(challenge)))
-            }
-            StakeStatus::Unproven {} => Awaited::Registration,
-            StakeStatus::Active {} | StakeStatus::Ended { .. } => Awaited::Inclusion,
-        };
+        let awaits = self.awaits(challenge);
         let span = (BitcoinHeight(self.start), BitcoinHeight(self.end));
         let proven = !matches!(self.status, StakeStatus::Unproven {});
         let signatures = kit.covenant_signatures.iter();
@@ -314,6 +327,37 @@ mod tests {
             assert_eq!(stake.delegation_status(), expected, "{status}");
             assert_eq!(stake.has_expired(1_000), may_expire, "{status}");
             assert!(!stake.has_expired(999), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_a_stake_waits_for_is_said_of_its_share_too() {
+        let tip = |height| Awaited::Tip(BitcoinHeight(height));
+        let pending = json!({ "pending": { "since": 110 } });
+        let active = json!({ "active": {} });
+        let unproven = json!({ "unproven": {} });
+        let ended = json!({ "ended": { "reason": { "expired": {} } } });
+        for (status, basis_points, increase, expected) in [
+            (&pending, 10_000, None, tip(113)),
+            (&pending, 5_000, Some(150), tip(113)),
+            (&pending, 0, Some(150), tip(150)),
+            (&pending, 0, Some(100), tip(113)),
+            (&unproven, 10_000, None, Awaited::Registration),
+            (&active, 10_000, None, Awaited::Nothing),
+            (&active, 0, Some(150), tip(150)),
+            (&ended, 0, Some(150), Awaited::Nothing),
+        ] {
+            let mut stake = stake(status);
+            stake.basis_points = basis_points;
+            stake.increase = increase.map(|height| Increase {
+                basis_points: 7_000,
+                height,
+            });
+            assert_eq!(
+                stake.awaits(3),
+                expected,
+                "{status} {basis_points} {increase:?}"
+            );
         }
     }
 }

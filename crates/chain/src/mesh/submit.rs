@@ -84,13 +84,19 @@ impl Mesh {
             Some(Message::UnjailFinalityProvider(key)) => self.to_mesh(&MeshMessage::Unjail {
                 pk: key.to_string(),
             }),
-            Some(Message::AddInclusionProof(proof)) => self.to_mesh(&MeshMessage::Activate {
-                outpoint: proof.staking_output,
+            Some(Message::AddInclusionProof(proof)) => {
+                self.to_mesh(&self.shown_again(proof).await?)
+            }
+            Some(Message::Activate(outpoint)) => self.to_mesh(&MeshMessage::Activate {
+                outpoint: *outpoint,
             }),
             Some(Message::ReportSpend(spend)) => self.to_mesh(&write::report_spend(spend)?),
             Some(Message::SelectiveSlashingEvidence(secret)) => self.to_mesh(&write::slash(secret)),
             Some(Message::InsertHeaders { from, headers }) => {
                 Execution::new(self.light.clone(), &write::headers(*from, headers)?)
+            }
+            Some(Message::InsertAncestors { child, headers }) => {
+                Execution::new(self.light.clone(), &write::ancestors(*child, headers))
             }
             Some(Message::WithdrawReward { kind }) if kind == PROVIDER_REWARDS => {
                 let operated = self.operated().await?;

@@ -22,6 +22,7 @@ pub(super) const MAX_VOTES: usize = 64;
 #[serde(rename_all = "snake_case")]
 pub(super) enum LightMessage {
     Headers { parent_height: u32, raw: String },
+    Ancestor { child_height: u32, raw: String },
 }
 
 /// What `btc-mesh` is told.
@@ -112,6 +113,14 @@ pub(super) fn headers(
     })
 }
 
+/// Headers below one that is known, newest first.
+pub(super) fn ancestors(child: BitcoinHeight, headers: &[bitcoin::block::Header]) -> LightMessage {
+    LightMessage::Ancestor {
+        child_height: child.0,
+        raw: encoded(headers.iter().flat_map(serialize).collect::<Vec<_>>()),
+    }
+}
+
 /// A provider's registration.
 pub(super) fn register(registration: &Registration) -> MeshMessage {
     MeshMessage::RegisterProvider {
@@ -156,10 +165,19 @@ pub(super) fn report_spend(spend: &ReportSpend) -> Result<MeshMessage, ChainErro
         .ok_or_else(|| invalid("`spending_tx`: it does not spend the staking output"))?;
     Ok(MeshMessage::ReportSpend {
         outpoint: spend.staking_output,
-        tx: encoded(serialize(&spend.spending_tx)),
+        // Witnesses say nothing about what is spent, and may be longer than a contract reads.
+        tx: encoded(serialize(&without_witness(&spend.spending_tx))),
         vin,
         inclusion: inclusion(spend.block_height, &spend.inclusion_proof),
     })
+}
+
+fn without_witness(transaction: &Transaction) -> Transaction {
+    let mut stripped = transaction.clone();
+    for input in &mut stripped.input {
+        input.witness.clear();
+    }
+    stripped
 }
 
 fn position(spend: &Transaction, output: OutPoint) -> Option<u32> {

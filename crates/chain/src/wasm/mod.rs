@@ -148,6 +148,29 @@ impl Contracts {
         self.node.raw(contract, key).await
     }
 
+    /// What a contract was told in transactions in which it said `event` of something, with this attribute: the oldest few
+    /// of those that the node has in its index, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::InvalidMessage`] for a value that no question can hold.
+    pub async fn told(
+        &self,
+        contract: &AccountAddress,
+        event: &str,
+        (name, value): (&str, &str),
+    ) -> Result<Vec<Vec<u8>>, ChainError> {
+        let address = contract.text();
+        if [event, name, value].iter().any(|text| text.contains('\'')) {
+            return Err(ChainError::InvalidMessage {
+                reason: format!("`{event}.{name}`: a quotation mark in `{value}`"),
+            });
+        }
+        let query =
+            format!("wasm-{event}.{name}='{value}' AND wasm-{event}._contract_address='{address}'");
+        self.node.told(contract, query).await
+    }
+
     /// What became of a transaction after [`ChainError::Timeout`]; `None` while it is in no block.
     pub async fn transaction(
         &self,

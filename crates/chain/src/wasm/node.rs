@@ -1,5 +1,6 @@
 //! Questions that only nodes of CosmWasm chains answer.
 
+use proto::cosmos::tx::v1beta1::GetTxsEventRequest;
 use proto::cosmwasm::wasm::v1::{
     QueryContractInfoRequest, QueryRawContractStateRequest, QuerySmartContractStateRequest,
 };
@@ -13,6 +14,9 @@ use crate::cosmos::node::{Node, client, invalid};
 
 /// Error code of [`MODULE`] for an address without contract.
 const NO_SUCH_CONTRACT: u32 = 22;
+
+/// Transactions that are looked at for one question.
+const MOST_TRANSACTIONS: u64 = 10;
 
 /// Largest answer of a contract that is read.
 const MAX_CONTRACT_ANSWER_BYTES: usize = 4 << 20;
@@ -72,5 +76,31 @@ impl Node {
             .map_err(|failure| self.error("RawContractState", failure))?;
         // No contract can store an empty value.
         Ok(Some(answer.data).filter(|data| !data.is_empty()))
+    }
+
+    /// What `contract` was told in the oldest transactions of the node's index that match a query.
+    pub(super) async fn told(
+        &self,
+        contract: &AccountAddress,
+        query: String,
+    ) -> Result<Vec<Vec<u8>>, ChainError> {
+        const QUERY: &str = "GetTxsEvent";
+        let mut client = client!(self, cosmos::tx::v1beta1::service_client::ServiceClient)
+            .max_decoding_message_size(MAX_CONTRACT_ANSWER_BYTES);
+        let request = GetTxsEventRequest {
+            page: 1,
+            limit: MOST_TRANSACTIONS,
+            query,
+        };
+        let answer = self
+            .ask(client.get_txs_event(request))
+            .await
+            .map_err(|failure| self.error(QUERY, failure))?;
+        let messages = answer
+            .txs
+            .into_iter()
+            .filter_map(|transaction| transaction.body)
+            .flat_map(|body| body.messages);
+        read::told(contract, messages).map_err(invalid(QUERY))
     }
 }

@@ -3,9 +3,12 @@
 //! Everything here is hostile, contracts' JSON among it: an error names the field.
 
 use proto::cosmwasm::wasm::v1::{
-    ContractInfo as WireContractInfo, MsgInstantiateContractResponse, MsgStoreCodeResponse,
+    ContractInfo as WireContractInfo, MsgExecuteContract, MsgInstantiateContractResponse,
+    MsgStoreCodeResponse,
 };
 use proto::field::{self, FieldError};
+use proto::prost::{Message as _, Name as _};
+use proto::prost_types::Any;
 use serde::de::DeserializeOwned;
 use staking::proof_of_possession::AccountAddress;
 
@@ -63,6 +66,26 @@ fn read_contract(answer: WireContractInfo) -> Result<ContractInfo, FieldError> {
         },
         label: answer.label,
     })
+}
+
+/// What `contract` is told by those of the messages that are for it.
+pub(super) fn told(
+    contract: &AccountAddress,
+    messages: impl IntoIterator<Item = Any>,
+) -> Result<Vec<Vec<u8>>, FieldError> {
+    let type_url = MsgExecuteContract::type_url();
+    let mut told = Vec::new();
+    for message in messages {
+        if message.type_url != type_url {
+            continue;
+        }
+        let execute = MsgExecuteContract::decode(message.value.as_slice())
+            .map_err(|error| FieldError::new("txs.body.messages", error))?;
+        if execute.contract == contract.text() {
+            told.push(execute.msg);
+        }
+    }
+    Ok(told)
 }
 
 fn code(name: &str, number: u64) -> Result<CodeId, FieldError> {

@@ -61,7 +61,10 @@ async fn w19_w20_every_stake_of_an_equivocating_provider_is_slashed() {
     let refused = program.command(&["slash", &key]).await.unwrap();
     assert_eq!(refused.error().unwrap()["code"], "no-evidence");
 
-    provider.equivocate(&stage, committed_from).await.unwrap();
+    provider
+        .equivocate(&stage.chain, committed_from)
+        .await
+        .unwrap();
     // The staker tries to get away.
     let escape = unbonding_tx(&stage, &staker, &unbonding).unwrap();
     stage.bitcoind.rpc().send_raw_transaction(&escape).unwrap();

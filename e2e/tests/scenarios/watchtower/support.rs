@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use bitcoin::Transaction;
 use bitcoin::secp256k1::{Keypair, SECP256K1};
+use chain::babylon::Babylon;
 use chain::{
     AddFinalityVote, Chain as _, CommitPublicRandomness, CreateFinalityProvider, Message,
     VoteContent,
@@ -75,7 +76,7 @@ impl Provider {
     /// Commits to public randomness from the next height on.
     pub(crate) async fn commit(&self, stage: &Stage) -> anyhow::Result<ChainHeight> {
         let start = ChainHeight(stage.chain.height().await?.0 + 2);
-        let commitment = self.tree(stage, start)?.commitment();
+        let commitment = self.tree(&stage.chain, start)?.commitment();
         let digest = digest(start.0, COMMITTED, &commitment);
         stage
             .submit(Message::CommitPublicRandomness(CommitPublicRandomness {
@@ -93,25 +94,26 @@ impl Provider {
     /// Votes for the chain's block and for another one at a height at which it has power.
     pub(crate) async fn equivocate(
         &self,
-        stage: &Stage,
+        chain: &Babylon,
         committed_from: ChainHeight,
     ) -> anyhow::Result<()> {
         let height = poll_until(DEADLINE, "voting power", || async {
-            let height = stage.chain.height().await?;
-            let power = stage.chain.voting_power(&self.key, height).await?;
+            let height = chain.height().await?;
+            let power = chain.voting_power(&self.key, height).await?;
             ensure!(power > 0, "none at {height}");
             anyhow::Ok(height)
         })
         .await?;
         let block = poll_until(DEADLINE, "the block to be open for votes", || async {
-            let block = stage.chain.finality_block(height).await?;
+            let block = chain.finality_block(height).await?;
             block.context("not indexed yet")
         })
         .await?;
         let canonical = block.content.app_hash().context("no app hash")?;
         for app_hash in [canonical, [0xee; 32]] {
-            let vote = self.vote(stage, committed_from, height, app_hash)?;
-            stage.submit(vote).await?;
+            let vote = self.vote(chain, committed_from, height, app_hash)?;
+            let mut outcomes = chain.submit(vec![vote]).await;
+            outcomes.pop().context("no outcome")??;
         }
         Ok(())
     }
@@ -122,13 +124,13 @@ impl Provider {
     )]
     fn vote(
         &self,
-        stage: &Stage,
+        chain: &Babylon,
         committed_from: ChainHeight,
         height: ChainHeight,
         app_hash: [u8; 32],
     ) -> anyhow::Result<Message> {
-        let chain_id = stage.chain.chain_id();
-        let tree = self.tree(stage, committed_from)?;
+        let chain_id = chain.chain_id();
+        let tree = self.tree(chain, committed_from)?;
         let index = height.0 - committed_from.0;
         let range = tree.block_of(index)?;
         let block: Vec<_> = public_range(
@@ -149,8 +151,8 @@ impl Provider {
         }))
     }
 
-    fn tree(&self, stage: &Stage, start: ChainHeight) -> anyhow::Result<Tree> {
-        let leaves = public_range(&self.secret, stage.chain.chain_id(), start.0, COMMITTED);
+    fn tree(&self, chain: &Babylon, start: ChainHeight) -> anyhow::Result<Tree> {
+        let leaves = public_range(&self.secret, chain.chain_id(), start.0, COMMITTED);
         Ok(Tree::from_leaves(leaves)?)
     }
 }

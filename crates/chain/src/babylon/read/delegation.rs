@@ -55,6 +55,7 @@ pub(in crate::babylon) fn delegation(
         .map(|answer| expansion(answer).map_err(|error| error.inside("stk_exp")))
         .transpose()?;
     let staker = StakerKey::from_slice(&answer.btc_pk);
+    let status = status("status_desc", &answer.status_desc)?;
     Ok(Delegation {
         staker_address: answer.staker_addr.clone(),
         staker: staker.map_err(|error| FieldError::new("btc_pk", error))?,
@@ -80,12 +81,17 @@ pub(in crate::babylon) fn delegation(
         staker_unbonding_slashing_signature: unbonding.staker_slashing_signature,
         covenant_unbonding_slashing_signatures: unbonding.covenant_slashing_signatures,
         params_version: answer.params_version,
-        status: status("status_desc", &answer.status_desc)?,
+        status,
         bitcoin_span: match (answer.start_height, answer.end_height) {
             (0, 0) => None,
             (start, end) => Some((BitcoinHeight(start), BitcoinHeight(end))),
         },
-        awaits: Awaited::Inclusion,
+        awaits: match status {
+            DelegationStatus::Pending | DelegationStatus::Verified => Awaited::Inclusion,
+            DelegationStatus::Active | DelegationStatus::Unbonded | DelegationStatus::Expired => {
+                Awaited::Nothing
+            }
+        },
         expansion,
     })
 }

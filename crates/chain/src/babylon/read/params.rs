@@ -65,6 +65,7 @@ pub(in crate::babylon) fn light_client_params(
         spends: SpendRules {
             depth: 0,
             with_funding: true,
+            limits: None,
         },
     })
 }

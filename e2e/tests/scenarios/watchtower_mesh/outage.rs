@@ -1,0 +1,106 @@
+//! Scenario 6: whoever brings headers stops for a while. The instance's limits are seconds here, not hours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use bitcoin::Amount;
+use serde_json::json;
+use testenv::partner_chain::{
+    CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins, params,
+};
+use testenv::poll_until;
+use testenv::scenario::Committee;
+
+use super::side::{Side, confirm, random_key};
+use super::{ROLES, TIMELOCK, VALUE};
+
+/// Seconds behind the chain's clock from which on Bitcoin is too old to activate stakes.
+const MAX_LAG: u64 = 40;
+
+/// The same to make anything final.
+const MAX_STALE: u64 = 70;
+
+impl Side<'_> {
+    /// Waits until Bitcoin, as the chain knows it, is so many seconds behind the chain's clock.
+    async fn lags(&self, seconds: u64) -> anyhow::Result<()> {
+        let deadline = Duration::from_secs(seconds) + DEADLINE;
+        poll_until(deadline, "Bitcoin to be old", || async {
+            let health = self.chain.ask_light(&json!({ "health": {} })).await?;
+            ensure!(health["lag"].as_u64() > Some(seconds), "{health}");
+            anyhow::Ok(())
+        })
+        .await
+    }
+
+    /// Brings the votes of all providers for the next checkpoint, whatever comes of it.
+    async fn vote_for_next(&self) -> anyhow::Result<u64> {
+        let next = self.number("next").await?;
+        let checkpoint = self.mesh.checkpoint(next).await?;
+        let votes = self
+            .providers
+            .iter()
+            .map(|provider| provider.vote(&checkpoint))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let votes = json!({ "votes": { "items": votes } });
+        self.mesh.execute(votes).await?;
+        Ok(next)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_themselves() {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    let chain = PartnerChain::launch(Arc::clone(&bitcoind)).await.unwrap();
+    let key = random_key().unwrap();
+    let mut numbers = params();
+    numbers["max_lag"] = MAX_LAG.into();
+    numbers["max_stale"] = MAX_STALE.into();
+    let committee = Committee::of_three();
+    let mesh = chain.begin_mesh(&numbers, &committee).await.unwrap();
+    let side = Side::with(&chain, mesh, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let value = Amount::from_sat(VALUE);
+    let [counting, waiting] = [(); 2]
+        .map(|()| Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap());
+    let program = side.watchtower(&ROLES).await.unwrap();
+    let mut daemon = program.start().unwrap();
+    confirm(&bitcoind, &[&counting.transaction, &waiting.transaction]).unwrap();
+    side.headers_arrive().await.unwrap();
+    let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
+    side.show(&[&counting], &shares).await.unwrap();
+    bitcoind.mine(CHALLENGE).unwrap();
+    side.stake_becomes(&counting, "active").await.unwrap();
+    side.mesh.govern(json!({ "start": {} })).await.unwrap();
+    side.show(&[&waiting], &shares).await.unwrap();
+
+    // The relayer stops when the second stake is about to count.
+    daemon.kill_nine();
+    chain.mine(CHALLENGE).await.unwrap();
+    side.lags(MAX_LAG).await.unwrap();
+    let refused = side.mesh.execute(waiting.activation()).await.unwrap_err();
+    assert!(refused.to_string().contains("behind"), "{refused}");
+    let final_now = side.vote_for_next().await.unwrap();
+    assert_eq!(side.number("next").await.unwrap(), final_now + 1);
+
+    side.lags(MAX_STALE).await.unwrap();
+    let voted = side.vote_for_next().await.unwrap();
+    let status = side.mesh.status().await.unwrap();
+    assert_eq!(status["next"], voted, "{status}");
+    assert!(status["halted"].is_string(), "{status}");
+
+    // Nobody governs: headers come again, and the votes that are there count.
+    bitcoind.mine(1).unwrap();
+    daemon.restart().unwrap();
+    side.headers_arrive().await.unwrap();
+    poll_until(DEADLINE, "what has a quorum to be final", || async {
+        let status = side.mesh.status().await?;
+        ensure!(status["next"] == voted + 1, "{status}");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+    side.stake_becomes(&waiting, "active").await.unwrap();
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}

@@ -1,0 +1,68 @@
+//! A share that grows: its holder shows the new list, and the watchtower lets it count.
+
+use bitcoin::Amount;
+use serde_json::json;
+use testenv::partner_chain::{
+    CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain, Stake, bitcoin_with_coins,
+};
+use testenv::poll_until;
+use testenv::scenario::Committee;
+
+use super::side::{Side, confirm, random_key};
+use super::{TIMELOCK, VALUE};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_larger_share_counts_once_it_has_waited_without_its_holder() {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let key = random_key().unwrap();
+    let side = Side::begin(&chain, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let value = Amount::from_sat(VALUE);
+    let committee = Committee::of_three();
+    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let program = side.watchtower(&["headers", "activation"]).await.unwrap();
+    let mut daemon = program.start().unwrap();
+    confirm(&bitcoind, &[&stake.transaction]).unwrap();
+    side.headers_arrive().await.unwrap();
+    let share = |basis_points| [(side.mesh.domain(), basis_points, &side.rewards)];
+    side.show(&[&stake], &share(2_500)).await.unwrap();
+    bitcoind.mine(CHALLENGE).unwrap();
+    side.stake_becomes(&stake, "active").await.unwrap();
+
+    let larger = stake.consent(2, &share(5_000)).unwrap();
+    let shown = json!({ "outpoint": stake.outpoint().to_string(), "consent": larger });
+    side.mesh
+        .execute(json!({ "consent": shown }))
+        .await
+        .unwrap();
+    program
+        .wait_for_status("the increase to be known", DEADLINE, |status| {
+            status["chains"][0]["stakes"]["to_activate"] == 1
+        })
+        .await
+        .unwrap();
+    daemon.kill_nine();
+    bitcoind.mine(CONSENT_DELAY - 1).unwrap();
+    daemon.restart().unwrap();
+    side.headers_arrive().await.unwrap();
+    let known = side.stake(&stake).await.unwrap();
+    assert_eq!(known["weight"], VALUE / 4, "{known}");
+    bitcoind.mine(1).unwrap();
+    poll_until(DEADLINE, "the larger share to count", || async {
+        let known = side.stake(&stake).await?;
+        anyhow::ensure!(known["weight"] == VALUE / 2, "{known}");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+    let status = program
+        .wait_for_status("nothing to be left", DEADLINE, |status| {
+            status["chains"][0]["stakes"]["to_activate"] == 0
+        })
+        .await
+        .unwrap();
+    assert_eq!(status["parked"], 0, "{status}");
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}

@@ -1,0 +1,77 @@
+//! A stake whose block a reorganisation undoes: it is proven anew and counts again without its holder.
+
+use bitcoin::Amount;
+use bitcoincore_rpc::RpcApi as _;
+use serde_json::json;
+use testenv::partner_chain::{
+    CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, THAW, bitcoin_with_coins,
+};
+use testenv::scenario::Committee;
+
+use super::side::{Side, confirm, random_key};
+use super::{TIMELOCK, VALUE};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let key = random_key().unwrap();
+    let side = Side::begin(&chain, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let value = Amount::from_sat(VALUE);
+    let committee = Committee::of_three();
+    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let program = side
+        .watchtower(&["headers", "activation", "unbonding", "upkeep"])
+        .await
+        .unwrap();
+    let mut daemon = program.start().unwrap();
+    confirm(&bitcoind, &[&stake.transaction]).unwrap();
+    side.headers_arrive().await.unwrap();
+    let shares = [(side.mesh.domain(), 4_000, &side.rewards)];
+    side.show(&[&stake], &shares).await.unwrap();
+    // Newer than what was shown first, and in force when the stake is proven anew.
+    let smaller = stake
+        .consent(2, &[(side.mesh.domain(), 2_500, &side.rewards)])
+        .unwrap();
+    let shown = json!({ "outpoint": stake.outpoint().to_string(), "consent": smaller });
+    side.mesh
+        .execute(json!({ "consent": shown }))
+        .await
+        .unwrap();
+    bitcoind.mine(CHALLENGE).unwrap();
+    side.stake_becomes(&stake, "active").await.unwrap();
+    let before = side.stake(&stake).await.unwrap();
+
+    // Its block and all above are replaced; it is mined again in a higher one.
+    bitcoind.reorganise(1 + DEPTH + CHALLENGE).unwrap();
+    side.headers_arrive().await.unwrap();
+    side.stake_becomes(&stake, "unproven").await.unwrap();
+    daemon.kill_nine();
+    let mempool = bitcoind.rpc().get_raw_mempool().unwrap();
+    assert!(mempool.contains(&stake.outpoint().txid), "{mempool:?}");
+    bitcoind.mine(1 + DEPTH).unwrap();
+    daemon.restart().unwrap();
+    daemon
+        .wait_for_line("proved a stake anew", DEADLINE)
+        .await
+        .unwrap();
+    daemon.kill_nine();
+    side.stake_becomes(&stake, "pending").await.unwrap();
+    daemon.restart().unwrap();
+    bitcoind.mine(THAW + CHALLENGE).unwrap();
+    side.stake_becomes(&stake, "active").await.unwrap();
+    let again = side.stake(&stake).await.unwrap();
+    assert!(
+        again["start"].as_u64() > before["start"].as_u64(),
+        "{again}"
+    );
+    for field in ["weight", "basis_points", "consent_seq", "reward_address"] {
+        assert_eq!(again[field], before[field], "{field}: {again}");
+    }
+    assert_eq!(again["weight"], VALUE / 4, "{again}");
+    let status = program.command(&["status"]).await.unwrap();
+    assert_eq!(status.result().unwrap()["parked"], 0);
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
