@@ -11,6 +11,7 @@
 
 #![allow(clippy::print_stdout, missing_docs)]
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -42,6 +43,8 @@ impl Audience for Nobody {
     fn progress(&mut self, _: &str) {}
 
     fn fact(&mut self, _: &dyn Fact) {}
+
+    fn table(&mut self, _: &dyn Display) {}
 }
 
 /// One line of the table.
@@ -113,7 +116,7 @@ fn print(lines: &[Line]) {
 
 /// Stakes, and returns the command's largest resident size in KiB.
 async fn stake(network: &Network) -> anyhow::Result<u64> {
-    let [provider, _] = &network.providers;
+    let provider = network.providers.first().context("no provider")?;
     let arguments = [
         "stake",
         "--amount",

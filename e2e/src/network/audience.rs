@@ -21,6 +21,9 @@ pub trait Audience {
 
     /// Something has happened.
     fn fact(&mut self, fact: &dyn Fact);
+
+    /// What stands at the end, in lines that belong together.
+    fn table(&mut self, table: &dyn Display);
 }
 
 /// Something that happened, as told to a person.

@@ -3,12 +3,15 @@
 //! [`Network::launch`] starts everything with a fresh chain id and fresh keys and leaves it running:
 //! blocks of both chains come by themselves, the watchtower carries headers and checkpoints, the
 //! committee looks for delegations, the finality providers have committed public randomness. Then
-//! [`life_of_a_stake`] and [`equivocation`] play on it, telling an [`Audience`] what happens. The
-//! command `cargo localnet` prints that to a person; a test checks every fact of it with the nodes.
+//! [`life_of_a_stake`] and [`equivocation`] play on it, telling an [`Audience`] what happens. With
+//! [`Settings::mesh`] there are partner chains beside Babylon, served by the same processes, and
+//! [`one_stake_three_chains`] plays. The command `cargo localnet` prints that to a person; tests check
+//! every fact of it with the nodes.
 
 mod audience;
 mod launch;
 mod miner;
+mod partner;
 mod story;
 mod witness;
 
@@ -16,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use chain::babylon::Babylon;
 use eots::SecretKey;
 use staking::keys::FinalityProviderKey;
@@ -24,27 +28,51 @@ use self::miner::Miner;
 use crate::programs::{
     BtcStakerProgram, CovenantProgram, FinalityProviderProgram, WatchtowerProgram,
 };
-use crate::{Babylond, Bitcoind, Daemon};
+use crate::{Babylond, Bitcoind, Daemon, Wasmd};
 
 pub use self::audience::{Audience, Fact};
+pub use self::partner::Partner;
 pub use self::story::{
-    Activated, Broadcast, Burnt, Cosigned, Equivocated, EquivocationStory, Finalized, LifeOfAStake,
-    Registered, Slashed, Stake, StakeTerms, Timestamped, Unbonded, Voted, Withdrawn, equivocation,
-    life_of_a_stake,
+    Activated, Broadcast, BurnSent, Burnt, Checkpoints, Claimed, Cosigned, DoubleVoted,
+    Equivocated, EquivocationStory, Finalized, LifeOfAStake, MeshStory, Outcome, Powered,
+    Powerless, Registered, Restaked, Row, Slashed, Stake, StakeTerms, Timestamped, Unbonded, Voted,
+    Withdrawn, equivocation, life_of_a_stake, one_stake_three_chains,
 };
 pub use self::witness::{ChainTransaction, Mined};
 
-/// What can be chosen about a network.
+/// What can be chosen about a network. The default is Bitcoin and Babylon alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Rest between two Bitcoin blocks.
     pub bitcoin_block_interval: Duration,
+    /// How long an unbonding or slashed stake stays locked, in Bitcoin blocks.
+    pub unbonding_time: u16,
+    /// The finality providers, as their configuration names them.
+    pub providers: &'static [&'static str],
+    /// The partner chains, as the programs' configurations name them.
+    pub partners: &'static [&'static str],
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             bitcoin_block_interval: Duration::from_secs(2),
+            unbonding_time: 5,
+            providers: &["provider-1", "provider-2"],
+            partners: &[],
+        }
+    }
+}
+
+impl Settings {
+    /// Two partner chains beside Babylon. There are four providers, so that with equal stakes blocks go on becoming final
+    /// without one of them; and unbonding takes as long as the partner chains need to slash.
+    pub fn mesh() -> Self {
+        Self {
+            unbonding_time: 144,
+            providers: &["provider-1", "provider-2", "provider-3", "provider-4"],
+            partners: &["x", "y"],
+            ..Self::default()
         }
     }
 }
@@ -53,22 +81,28 @@ impl Default for Settings {
 pub struct Network {
     // Fields are dropped in this order: programs before the nodes that they talk to.
     _miner: Miner,
+    /// What was chosen.
+    pub settings: Settings,
     /// The covenant committee: three members, two of whom are a quorum.
     pub committee: Vec<Running<CovenantProgram>>,
-    /// Both finality providers, in one process.
+    /// All finality providers, in one process.
     pub finality_provider: Running<FinalityProviderProgram>,
-    /// The finality providers' keys.
-    pub providers: [Provider; 2],
+    /// The finality providers' keys, in the order of [`Settings::providers`].
+    pub providers: Vec<Provider>,
     /// One watchtower with all roles.
     pub watchtower: Running<WatchtowerProgram>,
     /// A holder with coins.
     pub staker: BtcStakerProgram,
     /// An account of nobody's, to ask the chain and to misbehave with.
     pub chain: Arc<Babylon>,
+    /// The partner chains, in the order of [`Settings::partners`].
+    pub partners: Vec<Partner>,
+    /// Nodes of partner chains that were stopped.
+    stopped: Vec<Wasmd>,
     /// The Babylon node.
     pub babylond: Babylond,
-    /// The Bitcoin node.
-    pub bitcoind: Bitcoind,
+    /// The Bitcoin node, which partner chains hold, too.
+    pub bitcoind: Arc<Bitcoind>,
 }
 
 /// A program's home with the process that runs on it.
@@ -89,7 +123,8 @@ pub struct Provider {
 }
 
 impl Network {
-    /// Asks every program to stop, and the nodes after them. The files stay until the network is dropped.
+    /// Asks every program to stop, and the nodes after them. The files stay until the network is dropped; partner chains
+    /// are forgotten.
     ///
     /// # Errors
     ///
@@ -104,8 +139,23 @@ impl Network {
         for daemon in others.into_iter().chain(members) {
             daemon.terminate(PATIENCE).await?;
         }
+        // They hold the Bitcoin node, too.
+        for partner in self.partners.drain(..) {
+            let mut node = partner.chain.wasmd;
+            node.stop().await?;
+            self.stopped.push(node);
+        }
         self.babylond.stop().await?;
-        self.bitcoind.stop().await
+        self.bitcoind_alone()?.stop().await
+    }
+
+    /// The Bitcoin node, to stop and start it.
+    ///
+    /// # Errors
+    ///
+    /// When partner chains hold it.
+    pub fn bitcoind_alone(&mut self) -> anyhow::Result<&mut Bitcoind> {
+        Arc::get_mut(&mut self.bitcoind).context("partner chains hold the Bitcoin node")
     }
 
     /// Every process of ours by name, with its log.
@@ -125,6 +175,10 @@ impl Network {
             ("bitcoind".to_owned(), self.bitcoind.log()),
             ("babylond".to_owned(), self.babylond.log()),
         ];
-        nodes.into_iter().chain(programs).collect()
+        let partners = self.partners.iter();
+        let partners =
+            partners.map(|partner| (format!("wasmd {}", partner.name), partner.chain.wasmd.log()));
+        let nodes = nodes.into_iter().chain(partners);
+        nodes.chain(programs).collect()
     }
 }

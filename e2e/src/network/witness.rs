@@ -30,7 +30,7 @@ pub struct Mined {
     pub fee: Amount,
 }
 
-/// A transaction in a block of Babylon.
+/// A transaction in a block of Babylon or of a partner chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainTransaction {
     /// Its hash.
@@ -186,15 +186,30 @@ impl Network {
     ) -> anyhow::Result<ChainTransaction> {
         let query = format!("babylon.btcstaking.v1.{event}.{attribute}='\"{value}\"'");
         let answer = self.babylond.query(&["txs", "--query", &query]).await?;
-        let found = answer
-            .pointer("/txs/0")
-            .with_context(|| format!("no {event}"))?;
-        Ok(ChainTransaction {
-            hash: text(found, "/txhash")?,
-            height: ChainHeight(text(found, "/height")?.parse()?),
-            sender: fee_payer(found).context("nobody paid for it")?,
-        })
+        transaction(&answer).with_context(|| format!("no {event}"))
     }
+
+    /// The first transaction that showed babylond a key which came out on another chain.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn key_shown(&self) -> anyhow::Result<ChainTransaction> {
+        let message = "/babylon.btcstaking.v1.MsgSelectiveSlashingEvidence";
+        let query = format!("message.action='{message}'");
+        let answer = self.babylond.query(&["txs", "--query", &query]).await?;
+        transaction(&answer).context("nobody has shown a key")
+    }
+}
+
+/// The first of the transactions that a node's command line found.
+pub(super) fn transaction(found: &Value) -> anyhow::Result<ChainTransaction> {
+    let found = found.pointer("/txs/0").context("no such transaction")?;
+    Ok(ChainTransaction {
+        hash: text(found, "/txhash")?,
+        height: ChainHeight(text(found, "/height")?.parse()?),
+        sender: fee_payer(found).context("nobody paid for it")?,
+    })
 }
 
 /// The account that the transaction's events name as the payer of its fee.
@@ -211,6 +226,6 @@ fn fee_payer(transaction: &Value) -> Option<String> {
 fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
     Ok(found
-        .with_context(|| format!("babylond's answer has no {pointer}"))?
+        .with_context(|| format!("the node's answer has no {pointer}"))?
         .to_owned())
 }

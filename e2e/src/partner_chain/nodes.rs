@@ -23,6 +23,9 @@ use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
 /// Coins that can be staked, and blocks for the pace that instances ask for.
 const FIRST_BLOCKS: u64 = 140;
 
+/// Rest between two blocks, which makes scenarios short.
+const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
+
 /// A `wasmd` with the contracts' code and a `btc-light` that follows a `bitcoind`.
 pub struct PartnerChain {
     /// The Bitcoin that is followed.
@@ -59,9 +62,21 @@ impl PartnerChain {
     ///
     /// When the node does not come up, the contracts cannot be built, or the chain refuses them.
     pub async fn launch(bitcoind: Arc<Bitcoind>) -> anyhow::Result<Self> {
+        Self::launch_at(bitcoind, BLOCK_INTERVAL).await
+    }
+
+    /// The same at a pace: with this rest between two blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`].
+    pub async fn launch_at(
+        bitcoind: Arc<Bitcoind>,
+        block_interval: Duration,
+    ) -> anyhow::Result<Self> {
         let settings = WasmdSettings {
             funded_accounts: 3,
-            block_interval: Duration::from_millis(200),
+            block_interval,
             ..WasmdSettings::default()
         };
         let (wasmd, folder) = tokio::try_join!(Wasmd::launch(&settings), async {

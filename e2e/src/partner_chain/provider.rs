@@ -1,5 +1,8 @@
 //! A finality provider as one instance sees it.
 
+use std::ops::Range;
+
+use anyhow::Context as _;
 use bitcoin::hex::DisplayHex as _;
 use eots::commitment::Tree;
 use eots::randomness::derive_for_checkpoint;
@@ -11,7 +14,7 @@ use serde_json::{Value, json};
 use super::encoding::base64;
 use super::mesh::Checkpoint;
 
-/// How many checkpoints a commit covers, from the first on: one block of its tree.
+/// How many checkpoints the commits of scenarios cover, from the first on.
 const CHECKPOINTS: u64 = 64;
 
 /// A finality provider as one instance sees it. Nothing keeps it from voting twice.
@@ -21,6 +24,8 @@ pub struct Provider {
     domain: Domain,
     /// Where the randomness is derived from: honestly the instance's domain.
     nonces: Domain,
+    /// First checkpoint that is committed to.
+    start: u64,
     randomness: Vec<PublicRandomness>,
     tree: Tree,
 }
@@ -45,12 +50,39 @@ impl Provider {
         secret: SecretKey,
         nonces: Domain,
     ) -> anyhow::Result<Self> {
+        Self::with_range(domain, secret, nonces, 0..CHECKPOINTS)
+    }
+
+    /// A provider with a commitment that its program has made.
+    ///
+    /// # Errors
+    ///
+    /// When the commitment is not to this key's randomness.
+    pub fn committed(domain: Domain, secret: SecretKey, commit: &Commit) -> anyhow::Result<Self> {
+        let end = commit.start().checked_add(commit.checkpoints());
+        let range = commit.start()..end.context("a commitment beyond all checkpoints")?;
+        let provider = Self::with_range(domain, secret, domain, range)?;
+        anyhow::ensure!(
+            provider.tree.commitment() == *commit.root(),
+            "another key's randomness was committed to"
+        );
+        Ok(provider)
+    }
+
+    fn with_range(
+        domain: Domain,
+        secret: SecretKey,
+        nonces: Domain,
+        checkpoints: Range<u64>,
+    ) -> anyhow::Result<Self> {
         let nonce = |checkpoint| derive_for_checkpoint(&secret, nonces.as_bytes(), checkpoint);
-        let randomness: Vec<_> = (0..CHECKPOINTS)
+        let start = checkpoints.start;
+        let randomness: Vec<_> = checkpoints
             .map(|checkpoint| nonce(checkpoint).public())
             .collect();
         Ok(Self {
             tree: Tree::from_leaves(randomness.iter().copied())?,
+            start,
             randomness,
             secret,
             domain,
@@ -93,12 +125,13 @@ impl Provider {
     pub fn commit(&self, seq: u64) -> anyhow::Result<Value> {
         let pk = self.public_key();
         let root = self.tree.commitment();
-        let commit = Commit::new(0, CHECKPOINTS, root)?;
+        let checkpoints = self.tree.total();
+        let commit = Commit::new(self.start, checkpoints, root)?;
         Ok(json!({ "commit": {
             "pk": pk.to_string(),
             "seq": seq,
-            "start": 0,
-            "num": CHECKPOINTS,
+            "start": self.start,
+            "num": checkpoints,
             "root": root.to_string(),
             "signature": self.sign(&commit.digest(&self.domain, &pk, seq)),
         }}))
@@ -140,7 +173,11 @@ impl Provider {
         let nonce = self.nonce(number);
         let randomness = nonce.public();
         let signature = eots::sign(&self.secret, nonce, message)?;
-        let proof = self.tree.prove(number, &self.randomness)?;
+        let index = number.checked_sub(self.start).context("not committed to")?;
+        let leaves = self.tree.block_of(index)?;
+        let leaves = usize::try_from(leaves.start)?..usize::try_from(leaves.end)?;
+        let leaves = self.randomness.get(leaves).context("not committed to")?;
+        let proof = self.tree.prove(index, leaves)?;
         Ok(json!({
             "pk": self.public_key().to_string(),
             "k": number,

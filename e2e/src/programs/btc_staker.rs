@@ -84,6 +84,12 @@ impl BtcStakerProgram {
         Ok(address.require_network(Network::Regtest)?)
     }
 
+    /// The account that pays for gas on Babylon; its bytes are the account's on every other chain, too.
+    pub async fn account(&self) -> anyhow::Result<String> {
+        let shown = self.command(&["wallet", "address"]).await?.result()?;
+        Ok(text(&shown, "account")?.to_owned())
+    }
+
     /// Runs one command to its end.
     pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
         self.program()?

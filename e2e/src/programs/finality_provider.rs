@@ -29,7 +29,16 @@ impl FinalityProviderProgram {
     ///
     /// Runways are short, so that a scenario sees several commitments.
     pub fn new(babylond: &Babylond, providers: &[&str]) -> anyhow::Result<Self> {
-        Self::on(&Self::babylon(babylond), providers)
+        Self::serving(babylond, "", providers)
+    }
+
+    /// The same with partner chains beside Babylon, as the configuration file has them.
+    pub fn serving(
+        babylond: &Babylond,
+        partners: &str,
+        providers: &[&str],
+    ) -> anyhow::Result<Self> {
+        Self::on(&(Self::babylon(babylond) + partners), providers)
     }
 
     /// Makes a home whose providers vote on these chains, as the configuration file has them.

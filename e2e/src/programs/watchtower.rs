@@ -48,19 +48,17 @@ impl WatchtowerProgram {
         babylond: &Babylond,
         roles: &[&str],
     ) -> anyhow::Result<Self> {
-        Self::with_partners(bitcoind, babylond, "", roles).await
+        Self::serving(bitcoind, babylond, "", roles).await
     }
 
-    /// Makes a home with a seed for Babylon and these partner chains, as the configuration file has them; its account has
-    /// coins for fees on Babylon.
-    pub async fn with_partners(
+    /// The same with partner chains beside Babylon, as the configuration file has them; the account has no coins there.
+    pub async fn serving(
         bitcoind: &Bitcoind,
         babylond: &Babylond,
-        chains: &str,
+        partners: &str,
         roles: &[&str],
     ) -> anyhow::Result<Self> {
-        let chains = babylon(babylond) + chains;
-        let program = Self::on(bitcoind, &chains, roles).await?;
+        let program = Self::on(bitcoind, &(babylon(babylond) + partners), roles).await?;
         babylond.fund(&program.account, ACCOUNT_FUNDS).await?;
         Ok(program)
     }
@@ -96,13 +94,18 @@ impl WatchtowerProgram {
         babylond: &Babylond,
         roles: &[&str],
     ) -> anyhow::Result<Self> {
-        const COIN: Amount = Amount::from_sat(1_000_000);
         let program = Self::new(bitcoind, babylond, roles).await?;
-        for _ in 0..10 {
-            bitcoind.send(&program.address, COIN)?;
-        }
-        bitcoind.mine(1)?;
+        program.fund_wallet(bitcoind)?;
         Ok(program)
+    }
+
+    /// Sends the wallet ten coins of a hundredth of a bitcoin, in a block.
+    pub fn fund_wallet(&self, bitcoind: &Bitcoind) -> anyhow::Result<()> {
+        const COIN: Amount = Amount::from_sat(1_000_000);
+        for _ in 0..10 {
+            bitcoind.send(&self.address, COIN)?;
+        }
+        bitcoind.mine(1).map(drop)
     }
 
     /// Writes the configuration again, for example with other roles. The watchtower reads it when it starts.

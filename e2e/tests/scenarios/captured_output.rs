@@ -1,5 +1,7 @@
 //! What happens on a network, in the output that is shown when a test fails.
 
+use std::fmt::Display;
+
 use testenv::network::{Audience, Fact};
 
 /// Prints everything.
@@ -16,5 +18,9 @@ impl Audience for CapturedOutput {
 
     fn fact(&mut self, fact: &dyn Fact) {
         println!("* {}: {:?}", fact.headline(), fact.details());
+    }
+
+    fn table(&mut self, table: &dyn Display) {
+        println!("{table}");
     }
 }

@@ -19,6 +19,7 @@ mod contracts;
 mod covenant;
 mod finality;
 mod fork_mesh;
+mod mesh_network;
 mod network;
 mod nodes;
 mod partner_chain;

@@ -71,7 +71,10 @@ async fn the_first_stake_came_and_went(
 }
 
 /// Before Bitcoin it was pending, from its proof on it was active, and every member's signature is of the committee.
-async fn the_stake_became_active(network: &Network, stake: &Stake) -> anyhow::Result<()> {
+pub(crate) async fn the_stake_became_active(
+    network: &Network,
+    stake: &Stake,
+) -> anyhow::Result<()> {
     let txid = stake.txid();
     let amount = stake.registered.terms.amount;
     let registered = &stake.registered.transaction;
@@ -251,7 +254,7 @@ fn the_coins_came_back(
     Ok(())
 }
 
-async fn blocks_are_final(network: &Network, blocks: Finalized) -> anyhow::Result<()> {
+pub(crate) async fn blocks_are_final(network: &Network, blocks: Finalized) -> anyhow::Result<()> {
     for height in blocks.first.0..=blocks.last.0 {
         let answer = network
             .babylond
@@ -265,7 +268,7 @@ async fn blocks_are_final(network: &Network, blocks: Finalized) -> anyhow::Resul
     Ok(())
 }
 
-async fn voters(network: &Network, height: ChainHeight) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn voters(network: &Network, height: ChainHeight) -> anyhow::Result<Vec<String>> {
     let answer = network
         .babylond
         .query(&["finality", "votes-at-height", &height.to_string()])
@@ -298,7 +301,7 @@ async fn new_state(
 }
 
 /// A transaction that bitcoind has in a block.
-fn mined(network: &Network, txid: Txid) -> anyhow::Result<Transaction> {
+pub(crate) fn mined(network: &Network, txid: Txid) -> anyhow::Result<Transaction> {
     let found = network
         .bitcoind
         .rpc()
@@ -320,7 +323,7 @@ async fn balance(network: &Network) -> anyhow::Result<Amount> {
     Ok(Amount::from_sat(confirmed.context("no balance")?))
 }
 
-fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
+pub(crate) fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
     Ok(found
         .with_context(|| format!("no {pointer} in {value}"))?

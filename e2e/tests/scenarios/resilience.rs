@@ -106,12 +106,12 @@ async fn active_through_outages(network: &mut Network) -> anyhow::Result<Txid> {
     let (mut staker, txid) = begin_to_stake(network, 1).await?;
     let before = processes(network);
 
-    network.bitcoind.stop().await?;
+    network.bitcoind_alone()?.stop().await?;
     tokio::time::sleep(OUTAGE).await;
     // Votes do not need Bitcoin.
     let height = ChainHeight(network.babylond.height()?);
     wait_until_final(network, height).await?;
-    network.bitcoind.start().await?;
+    network.bitcoind_alone()?.start().await?;
     poll_until(DEADLINE, "the staking transaction in a block", || async {
         network.mined(txid)
     })

@@ -1,6 +1,6 @@
 //! The story on a terminal.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -50,6 +50,10 @@ impl Audience for Console {
             let _ = writeln!(lines, "      {name:<NAMES$} {value}");
         }
         show(&lines);
+    }
+
+    fn table(&mut self, table: &dyn Display) {
+        show(&format!("\n=== In the end: {table}\n"));
     }
 }
 

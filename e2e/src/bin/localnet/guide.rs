@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use testenv::network::{Network, Stake};
 use testenv::{Program, provision};
 
@@ -22,18 +23,33 @@ pub(crate) fn print(network: &Network, stake: &Stake) -> anyhow::Result<()> {
 
 fn nodes(network: &Network) -> String {
     let (bitcoind, babylond) = (&network.bitcoind, &network.babylond);
-    let lines = [
-        ("bitcoind RPC", bitcoind.url()),
-        (
+    let named = |name: &str, value: String| (name.to_owned(), value);
+    let mut lines = vec![
+        named("bitcoind RPC", bitcoind.url()),
+        named(
             "bitcoind cookie",
             bitcoind.cookie_file().display().to_string(),
         ),
-        ("babylond chain id", babylond.chain_id().to_owned()),
-        ("babylond gRPC", babylond.grpc_url()),
-        ("babylond RPC", babylond.rpc_url()),
-        ("babylond REST", babylond.rest_url()),
-        ("babylond home", babylond.home().display().to_string()),
+        named("babylond chain id", babylond.chain_id().to_owned()),
+        named("babylond gRPC", babylond.grpc_url()),
+        named("babylond RPC", babylond.rpc_url()),
+        named("babylond REST", babylond.rest_url()),
+        named("babylond home", babylond.home().display().to_string()),
     ];
+    for partner in &network.partners {
+        let (name, wasmd) = (partner.name, &partner.chain.wasmd);
+        lines.extend([
+            (format!("{name} chain id"), wasmd.chain_id().to_owned()),
+            (format!("{name} gRPC"), wasmd.grpc_url()),
+            (format!("{name} RPC"), wasmd.rpc_url()),
+            (format!("{name} REST"), wasmd.rest_url()),
+            (format!("{name} home"), wasmd.home().display().to_string()),
+            (
+                format!("{name} btc-mesh"),
+                partner.contract().text().to_owned(),
+            ),
+        ]);
+    }
     lines.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "  {name:<22} {value}");
         text
@@ -94,13 +110,13 @@ fn status_page(address: &str) -> String {
 
 fn commands(network: &Network, stake: &Stake) -> anyhow::Result<String> {
     let staker = at_home("btc-staker", network.staker.home())?;
-    let provider = network.providers[0].key;
+    let provider = network.providers.first().context("no provider")?.key;
     let txid = stake.txid();
     let babylond = provision::BABYLOND.locate()?;
     let node = network.babylond.rpc_url().replace("http", "tcp");
     let mut lines = vec![
         ("the staker's coins", format!("{staker} wallet balance")),
-        ("its stakes: one is active", format!("{staker} list")),
+        ("its stakes", format!("{staker} list")),
         (
             "stake some more",
             format!(
@@ -108,7 +124,10 @@ fn commands(network: &Network, stake: &Stake) -> anyhow::Result<String> {
             ),
         ),
         ("end the active stake", format!("{staker} unbond {txid}")),
-        ("and five blocks later", format!("{staker} withdraw {txid}")),
+        (
+            "and once the unbonding time is over",
+            format!("{staker} withdraw {txid}"),
+        ),
         (
             "what a committee member does",
             format!(
@@ -152,10 +171,46 @@ fn commands(network: &Network, stake: &Stake) -> anyhow::Result<String> {
             format!("{} -datadir={folder} -generate 1", bitcoin_cli.display()),
         ));
     }
+    lines.extend(of_partners(network, &staker)?);
     Ok(lines.iter().fold(String::new(), |mut text, (what, line)| {
         let _ = write!(text, "\n  # {what}\n  {line}\n");
         text
     }))
+}
+
+/// What there is to try with partner chains.
+fn of_partners(network: &Network, staker: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let Some(partner) = network.partners.first() else {
+        return Ok(Vec::new());
+    };
+    let wasmd = provision::WASMD.locate()?;
+    let (name, contract) = (partner.name, partner.contract().text());
+    let node = partner.chain.wasmd.rpc_url().replace("http", "tcp");
+    let ask = |question: &str| {
+        let wasmd = wasmd.display();
+        format!(
+            "{wasmd} query wasm contract-state smart {contract} '{question}' --output json --node {node}"
+        )
+    };
+    Ok(vec![
+        (
+            "where the stakes count, and what is at risk",
+            format!("{staker} exposure"),
+        ),
+        (
+            "what the partner chains owe, and have it paid",
+            format!("{staker} rewards --claim"),
+        ),
+        (
+            "where finality stands on a partner chain",
+            ask(r#"{"status":{}}"#),
+        ),
+        ("who votes there", ask(r#"{"providers":{}}"#)),
+        (
+            "show a stake made just now to one partner chain alone",
+            format!("{staker} restake <STAKING TXID> --share {name}=100%"),
+        ),
+    ])
 }
 
 fn at_home(program: &str, home: &Path) -> anyhow::Result<String> {

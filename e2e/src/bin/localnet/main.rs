@@ -1,6 +1,6 @@
 //! `cargo localnet`: the whole product on one machine, with real nodes, telling what it does.
 //!
-//! It starts a [`Network`], plays the stories of [`testenv::network`] on it and prints each fact as the nodes confirm
+//! It starts a [`Network`], plays a story of [`testenv::network`] on it and prints each fact as the nodes confirm
 //! it; then it stays up for people to try things, until Ctrl-C. What happened goes to standard output, what is being
 //! waited for to standard error. Files of a network that failed are kept, all others are removed.
 
@@ -12,9 +12,12 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Parser;
 use testenv::Scratch;
-use testenv::network::{Network, Settings, equivocation, life_of_a_stake};
+use testenv::network::{
+    Network, Settings, Stake, equivocation, life_of_a_stake, one_stake_three_chains,
+};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,9 +27,13 @@ use self::console::Console;
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo localnet",
-    after_help = "Example:\n  cargo localnet --story"
+    after_help = "Examples:\n  cargo localnet --story\n  cargo localnet --mesh --story"
 )]
 struct Options {
+    /// With two partner chains beside Babylon, which the same stakes secure, and a story about them
+    #[arg(long)]
+    mesh: bool,
+
     /// End after the story: exit code 0 if all of it came true, 1 with the reason otherwise
     #[arg(long)]
     story: bool,
@@ -70,19 +77,34 @@ async fn run_until_stopped(options: &Options) -> anyhow::Result<()> {
 /// Plays the story; returns the network when it is over and stopped.
 async fn run(options: &Options) -> anyhow::Result<Option<Network>> {
     let mut console = Console::new();
+    let chains = if options.mesh {
+        Settings::mesh()
+    } else {
+        Settings::default()
+    };
     let settings = Settings {
         bitcoin_block_interval: Duration::from_secs(options.block_interval),
+        ..chains
     };
     let mut network = Network::launch(settings, &mut console).await?;
-    life_of_a_stake(&network, &mut console).await?;
-    let betrayal = equivocation(&network, &mut console).await?;
+    let stake = play(&network, &mut console).await?;
     if options.story {
         console.end("The story is over: every line of it was confirmed by the nodes.");
         network.stop().await?;
         return Ok(Some(network));
     }
-    guide::print(&network, &betrayal.honest)?;
+    guide::print(&network, &stake)?;
     std::future::pending().await
+}
+
+/// Plays what there is to show on the network; returns a stake that is active at the end.
+async fn play(network: &Network, console: &mut Console) -> anyhow::Result<Stake> {
+    if network.partners.is_empty() {
+        life_of_a_stake(network, console).await?;
+        return Ok(equivocation(network, console).await?.honest);
+    }
+    let story = one_stake_three_chains(network, console).await?;
+    story.stakes.into_iter().next().context("no stake is left")
 }
 
 /// Waits for Ctrl-C or for a request to end.

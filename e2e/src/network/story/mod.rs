@@ -1,16 +1,19 @@
-//! What is shown on a network: one whole life of a stake, and what becomes of a provider that votes twice.
+//! What is shown on a network: one whole life of a stake, what becomes of a provider that votes twice, and stakes that secure
+//! partner chains, too.
 //!
 //! Each step does or waits for one thing, asks the nodes about it, and returns what they said.
 
 mod ending;
 mod equivocation;
 mod errand;
+mod mesh;
 mod slashing;
 mod stake;
 mod votes;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bitcoin::Amount;
 use staking::units::BlockInterval;
 
@@ -18,6 +21,10 @@ use super::{Audience, Network, Provider};
 
 pub use ending::{Unbonded, Withdrawn};
 pub use equivocation::{Equivocated, Slashed};
+pub use mesh::{
+    BurnSent, Checkpoints, Claimed, DoubleVoted, MeshStory, Outcome, Powered, Powerless, Restaked,
+    Row, one_stake_three_chains,
+};
 pub use slashing::Burnt;
 pub use stake::{Activated, Broadcast, Cosigned, Registered, Stake, StakeTerms};
 pub use votes::{Finalized, Timestamped, Voted};
@@ -80,7 +87,7 @@ pub async fn life_of_a_stake(
     network: &Network,
     audience: &mut dyn Audience,
 ) -> anyhow::Result<LifeOfAStake> {
-    let provider = &network.providers[0];
+    let provider = network.providers.first().context("no provider")?;
     audience.chapter("A stake: from the wallet to final blocks, and back to the wallet");
     let begun = network
         .register_stake(terms(provider, AMOUNT)?, audience)
@@ -114,7 +121,9 @@ pub async fn equivocation(
     network: &Network,
     audience: &mut dyn Audience,
 ) -> anyhow::Result<EquivocationStory> {
-    let [honest, equivocator] = &network.providers;
+    let [honest, equivocator] = network.providers.as_slice() else {
+        anyhow::bail!("the story is about two providers");
+    };
     audience.chapter("Equivocation: a provider votes for two blocks at one height");
     let first = network
         .register_stake(terms(honest, AMOUNT)?, audience)

@@ -89,7 +89,7 @@ async fn s13_a_key_that_is_out_on_babylon_or_on_a_partner_chain_ends_its_provide
     let keys = providers.each_ref().map(|provider| provider.secret.clone());
     let side = Side::with(&x, mesh, &keys).await.unwrap();
     let chains = side.mesh.configuration("x");
-    let program = WatchtowerProgram::with_partners(&bitcoind, &babylond, &chains, &ROLES)
+    let program = WatchtowerProgram::serving(&bitcoind, &babylond, &chains, &ROLES)
         .await
         .unwrap();
     let account: AccountAddress = program.account().parse().unwrap();
