@@ -205,15 +205,21 @@ fn count(
 }
 
 /// What is voted for at a checkpoint that is not final, and by whom: at most one for each provider of a table.
+///
+/// Keys and values in one pass: a node that simulates while it makes a block shows what it is asked first as of the block
+/// before, and what it is asked next as of the new one.
 pub fn choices(
     storage: &dyn Storage,
     checkpoint: u64,
 ) -> Result<Vec<(Vec<u8>, Count)>, ContractError> {
-    keys(storage, checkpoint)
-        .into_iter()
-        .map(|choice| {
-            let count = count(storage, checkpoint, &choice)?;
-            Ok((choice, count.ok_or(ContractError::CorruptVote(checkpoint))?))
+    let from = TALLIES.key((checkpoint, &[]));
+    let to = TALLIES.key((checkpoint.saturating_add(1), &[]));
+    storage
+        .range(Some(&from), Some(&to), Order::Ascending)
+        .map(|(key, count)| {
+            let choice = key.strip_prefix(&from[..]);
+            let tally = choice.map(<[u8]>::to_vec).zip(Count::parse(&count));
+            tally.ok_or(ContractError::CorruptVote(checkpoint))
         })
         .collect()
 }
