@@ -21,11 +21,13 @@ use crate::staking::absent;
 /// Of each stake, in sat.
 const VALUE: Amount = Amount::from_sat(1 << 20);
 
-/// The provider, two instances on which it is registered, and a third chain that is down.
+/// The provider, the instances on which it is registered, and a chain that is down.
 struct Life<'a> {
     chain: &'a PartnerChain,
     x: Mesh<'a>,
     y: Mesh<'a>,
+    /// Of another committee, so that it takes none of the stakes.
+    z: Mesh<'a>,
     program: FinalityProviderProgram,
     key: SecretKey,
     rewards: AccountAddress,
@@ -36,10 +38,13 @@ impl<'a> Life<'a> {
         let committee = Committee::of_three();
         let x = chain.begin_mesh(&params(), &committee).await?;
         let y = chain.begin_mesh(&params(), &committee).await?;
+        let others = Committee::of(4, 3);
+        let z = chain.begin_mesh(&params(), &others).await?;
         let sections = [
             absent(),
             x.configuration("x"),
             y.configuration("y"),
+            z.configuration("z"),
             FinalityProviderProgram::reporting(&chain.bitcoind),
         ];
         let program = FinalityProviderProgram::on(&sections.concat(), &["main"])?;
@@ -47,7 +52,7 @@ impl<'a> Life<'a> {
         let (_, account) = program.import_key("main", &key).await?;
         let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;
         chain.anybody.send(&account, 1_000_000).await?;
-        for name in ["x", "y"] {
+        for name in ["x", "y", "z"] {
             program.register_on(name, "main").await?;
         }
         let rewards = chain.fresh_address()?;
@@ -55,14 +60,15 @@ impl<'a> Life<'a> {
             chain,
             x,
             y,
+            z,
             program,
             key,
             rewards,
         })
     }
 
-    /// Makes stakes that X is shown, half of each for either instance; the rewards of the one at `bad` would go to no
-    /// address of Y's.
+    /// Makes stakes that X is shown: half of each is X's, a quarter each Y's and Z's. The rewards of the one at `bad` would
+    /// go to no address of Y's.
     async fn show_to_x(&self, count: usize, bad: usize) -> anyhow::Result<Vec<Stake>> {
         let (bitcoind, committee) = (&self.chain.bitcoind, Committee::of_three());
         let provider = self.key.public_key();
@@ -80,13 +86,20 @@ impl<'a> Life<'a> {
             };
             let shares = [
                 (self.x.domain(), 5_000, &self.rewards),
-                (self.y.domain(), 5_000, on_y),
+                (self.y.domain(), 2_500, on_y),
+                (self.z.domain(), 2_500, &self.rewards),
             ];
             let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
             let message = stake.message(&inclusion, &stake.consent(1, &shares)?)?;
             self.x.execute(message).await?;
         }
         Ok(stakes)
+    }
+
+    /// What was given up on.
+    async fn parked(&self) -> anyhow::Result<Vec<Value>> {
+        let listed = self.program.command(&["parked", "list"]).await?.result()?;
+        listed["parked"].as_array().cloned().context("no list")
     }
 
     /// Waits until Y says this of a stake.
@@ -138,14 +151,15 @@ async fn what_was_shown_to_one_chain_is_brought_to_the_other_beside_one_that_is_
     assert!(known(&life.y, refused).await.is_err());
 
     chain.mine(CHALLENGE).await.unwrap();
-    for mesh in [&life.x, &life.y] {
+    for (mesh, part) in [(&life.x, 2), (&life.y, 4)] {
         for stake in good {
             let activate = json!({ "activate": { "outpoint": stake.to_string() } });
             mesh.execute(activate).await.unwrap();
             let weight = known(mesh, stake).await.unwrap()["weight"].clone();
-            assert_eq!(weight, VALUE.to_sat() / 2);
+            assert_eq!(weight, VALUE.to_sat() / part);
         }
     }
+    what_a_chain_could_never_take_is_not_sent(&life).await;
     what_is_refused_is_given_up_on_until_its_staker_mends_it(&life, &stakes[2]).await;
     a_newer_list_reaches_whom_it_was_not_shown(&life, &stakes[0]).await;
 
@@ -155,17 +169,33 @@ async fn what_was_shown_to_one_chain_is_brought_to_the_other_beside_one_that_is_
     daemon.terminate(Duration::from_secs(30)).await.unwrap();
 }
 
-async fn what_is_refused_is_given_up_on_until_its_staker_mends_it(life: &Life<'_>, bad: &Stake) {
-    let item = poll_until(DEADLINE, "the refused stake to be parked", || async {
-        let listed = life.program.command(&["parked", "list"]).await?.result()?;
-        let parked = listed["parked"].as_array().context("no list")?;
-        parked.first().cloned().context("nothing parked")
+/// No account of a stake has the signatures of Z's committee.
+async fn what_a_chain_could_never_take_is_not_sent(life: &Life<'_>) {
+    poll_until(DEADLINE, "what Z cannot take to be parked", || async {
+        let parked = life.parked().await?;
+        let of_z = parked.iter().filter(|item| {
+            let id = item["id"].as_str().unwrap_or_default();
+            id.starts_with("stake-main-z-") && item["rule"] == "no-covenant-set"
+        });
+        ensure!(of_z.count() == 5, "{parked:?}");
+        anyhow::Ok(())
     })
     .await
     .unwrap();
+    let status = life.program.status_of("main@z").await.unwrap();
+    assert_eq!(status["reporting"]["shown"], 0, "{status}");
+}
+
+async fn what_is_refused_is_given_up_on_until_its_staker_mends_it(life: &Life<'_>, bad: &Stake) {
     let outpoint = bad.outpoint();
     let id = format!("stake-main-y-{}-{}", outpoint.txid, outpoint.vout);
-    assert_eq!(item["id"], id, "{item}");
+    let item = poll_until(DEADLINE, "the refused stake to be parked", || async {
+        let parked = life.parked().await?;
+        let item = parked.iter().find(|item| item["id"] == id);
+        item.cloned().context("not parked")
+    })
+    .await
+    .unwrap();
     assert!(item["message"].as_str().unwrap().contains("osmo"), "{item}");
     let status = poll_until(DEADLINE, "the status to say so", || async {
         let status = life.program.status_of("main@y").await?;
@@ -187,7 +217,7 @@ async fn what_is_refused_is_given_up_on_until_its_staker_mends_it(life: &Life<'_
     // Its staker sends the rewards elsewhere, by a list that X is shown.
     let shares = [
         (life.x.domain(), 5_000, &life.rewards),
-        (life.y.domain(), 5_000, &life.rewards),
+        (life.y.domain(), 2_500, &life.rewards),
     ];
     let consent = bad.consent(2, &shares).unwrap();
     show_consent(&life.x, outpoint, &consent).await;

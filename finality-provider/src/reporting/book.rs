@@ -147,7 +147,11 @@ impl Entry {
         match &mut self.consent {
             Some(known) if known.signed.number > signed.number => {}
             Some(known) if known.signed.number == signed.number => {
-                known.contradicted |= known.signed.shares != signed.shares;
+                if !known.contradicted && known.signed.shares != signed.shares {
+                    let number = signed.number;
+                    tracing::warn!(%outpoint, number, "a staker signed two lists under one number");
+                    known.contradicted = true;
+                }
             }
             consent => {
                 *consent = Some(Consent {
