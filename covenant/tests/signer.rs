@@ -190,8 +190,12 @@ async fn a_second_unbonding_transaction_is_refused_even_after_a_restart() {
 async fn a_stake_that_two_sets_of_parameters_fit_is_slashed_by_one_of_them_only() {
     // Such sets may be Babylon's own version and one for stakers, which no configuration compares.
     let changes: [fn(&mut staking::params::StakingParams); 3] = [
-        |params| params.slashing_rate = "0.001".parse().unwrap(),
-        |params| params.slashing_script = ScriptBuf::from_bytes(vec![0x6a]),
+        |params| params.slashing_rate = "0.05".parse().unwrap(),
+        |params| {
+            let hash = bitcoin::hashes::Hash::from_byte_array([9; 20]);
+            let hash = bitcoin::WPubkeyHash::from_raw_hash(hash);
+            params.slashing_script = ScriptBuf::new_p2wpkh(&hash);
+        },
         |params| params.min_slashing_fee += Amount::ONE_SAT,
     ];
     for change in changes {

@@ -8,7 +8,7 @@ use bitcoin::{Amount, ScriptBuf, Transaction, TxIn, TxOut, WPubkeyHash};
 use eots::bip340;
 use staking::delegation::DelegationPlan;
 use staking::keys::CovenantKey;
-use staking::quorum::CovenantSignature;
+use staking::quorum::{CovenantSignature, QuorumSignatures};
 use staking::{expansion, sighash, witness};
 
 use super::{Stake, terms};
@@ -38,6 +38,48 @@ impl Stake {
         Ok(self
             .delegation
             .signed_unbonding_tx(&staker.into(), &covenant)?)
+    }
+
+    /// A transaction of 64 bytes that takes everything at once, signed by the staker and the whole committee behind
+    /// everybody's back: no proof of inclusion is taken for it. Nodes do not relay it, but a miner may have it.
+    ///
+    /// # Errors
+    ///
+    /// Never for a stake of this committee's that is worth more than the fee.
+    pub fn hidden_exit(&self, committee: &Committee) -> anyhow::Result<Transaction> {
+        let staked = self.delegation.staking_output();
+        let value = staked.value().checked_sub(FEE);
+        let mut transaction = Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: vec![TxIn {
+                previous_output: self.delegation.staking_outpoint(),
+                ..TxIn::default()
+            }],
+            output: vec![TxOut {
+                value: value.context("worth less than the fee")?,
+                // Four bytes, which make it as long as an inner node of a Merkle tree.
+                script_pubkey: ScriptBuf::from_bytes(vec![0x51; 4]),
+            }],
+        };
+        let sighash = sighash::unbonding(&transaction, staked)?;
+        let sign = |secret| bip340::sign(secret, &sighash.to_bytes(), &rand::random());
+        let covenant = committee
+            .secrets()
+            .iter()
+            .map(|secret| {
+                Ok(CovenantSignature {
+                    key: CovenantKey::from_slice(secret.public_key().as_bytes())?,
+                    signature: sign(secret).into(),
+                })
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let keys = self.delegation.keys();
+        let quorum = QuorumSignatures::choose(keys.covenant(), sighash, &covenant)?;
+        let witness = witness::unbonding_path(staked, &quorum, &sign(&self.staker).into());
+        let input = transaction.input.first_mut().context("no input")?;
+        input.witness = witness;
+        Ok(transaction)
     }
 
     /// The transaction that takes what [`Self::unbonding`] left, once that is as deep as the unbonding time.

@@ -290,6 +290,10 @@ mod tests {
         (BlockId { height, hash }, block)
     }
 
+    fn block_with_spend_of(output: OutPoint) -> (BlockId, Block) {
+        block(12, &[&transaction(&[output], 2)])
+    }
+
     /// A verified stake and its staking transaction.
     fn stake(salt: u32) -> (Stake, Transaction) {
         let staking_tx = transaction(&[], salt);
@@ -348,6 +352,13 @@ mod tests {
         assert_eq!(book.unsettled_from(), Some(id.height));
         let inclusion = book.get_mut(&output).unwrap().inclusion.as_mut();
         inclusion.unwrap().given_up = true;
+        assert_eq!(book.unsettled_from(), None);
+
+        let (spent, block) = block_with_spend_of(output);
+        book.connect(spent, &block).unwrap();
+        assert_eq!(book.unsettled_from(), Some(spent.height));
+        let spend = book.get_mut(&output).unwrap().spend.as_mut();
+        spend.unwrap().given_up = true;
         assert_eq!(book.unsettled_from(), None);
     }
 

@@ -45,8 +45,8 @@ async fn a_spend_of_more_than_four_weeks_ago_is_reported_all_the_same() {
     bitcoind.rpc().send_raw_transaction(&unbonding).unwrap();
     chain.mine(1).await.unwrap();
     let spent_at = bitcoind.height().unwrap();
-    for _ in 0..=KEPT / PORTION {
-        chain.mine(PORTION - 1).await.unwrap();
+    for _ in 0..KEPT / PORTION {
+        chain.mine(PORTION).await.unwrap();
     }
     let question = json!({ "header": { "height": spent_at } });
     let forgotten = chain.ask_light(&question).await.unwrap_err().to_string();

@@ -1,10 +1,10 @@
-//! Scenario 15: a key that comes out while the stake is unbonding.
+//! Stakes that leave: scenario 15, a key that comes out while the stake is unbonding; and a spend that no contract can be shown.
 
 use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, PartnerChain, Stake, UNBONDING, bitcoin_with_coins,
+    CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, UNBONDING, bitcoin_with_coins,
 };
 use testenv::scenario::Committee;
 
@@ -76,5 +76,59 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
         })
         .await
         .unwrap();
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spend_that_cannot_be_proven_is_parked_with_its_reason_and_stops_no_other() {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let key = random_key().unwrap();
+    let side = Side::begin(&chain, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let committee = Committee::of_three();
+    let [hidden, honest] = [(); 2].map(|()| {
+        let value = Amount::from_sat(VALUE);
+        Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap()
+    });
+    let program = side
+        .watchtower(&["headers", "activation", "unbonding"])
+        .await
+        .unwrap();
+    let mut daemon = program.start().unwrap();
+    confirm(&bitcoind, &[&hidden.transaction, &honest.transaction]).unwrap();
+    side.headers_arrive().await.unwrap();
+    let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
+    side.show(&[&hidden, &honest], &shares).await.unwrap();
+    bitcoind.mine(CHALLENGE).unwrap();
+    for stake in [&hidden, &honest] {
+        side.stake_becomes(stake, "active").await.unwrap();
+    }
+
+    let exit = hidden.hidden_exit(&committee).unwrap();
+    bitcoind.mine_only(&[exit]).unwrap();
+    bitcoind.mine(DEPTH).unwrap();
+    let nothing_is_left =
+        |status: &Value| status["parked"] == 1 && status["chains"][0]["stakes"]["to_report"] == 0;
+    program
+        .wait_for_status("the spend to be given up on", DEADLINE, nothing_is_left)
+        .await
+        .unwrap();
+    let listed = program.command(&["parked", "list"]).await.unwrap();
+    let listed = listed.stdout();
+    assert!(listed.contains("unreportable"), "{listed}");
+    assert!(listed.contains("64 bytes"), "{listed}");
+    daemon.kill_nine();
+    daemon.restart().unwrap();
+    let unbonding = honest.unbonding().unwrap();
+    confirm(&bitcoind, &[&unbonding]).unwrap();
+    side.stake_becomes(&honest, "ended").await.unwrap();
+    program
+        .wait_for_status("nothing else to be given up on", DEADLINE, nothing_is_left)
+        .await
+        .unwrap();
+    // It counts on until its time is over, as the manual says.
+    side.stake_becomes(&hidden, "active").await.unwrap();
     assert!(daemon.terminate(DEADLINE).await.unwrap().success());
 }

@@ -55,6 +55,34 @@ fn code_and_contract_are_what_the_chain_gave_back() {
 }
 
 #[test]
+fn what_a_contract_was_told_is_what_was_sent_to_it() {
+    let contract: AccountAddress = CONTRACT.parse().unwrap();
+    let other = AccountAddress::new("wasm", &[7; 32]).unwrap();
+    let execute = |contract: &AccountAddress, msg: &str| {
+        pack(&MsgExecuteContract {
+            sender: String::new(),
+            contract: contract.text().to_owned(),
+            msg: msg.as_bytes().to_vec(),
+            funds: Vec::new(),
+        })
+    };
+    let messages = [
+        execute(&contract, "{}"),
+        execute(&other, "{\"not\":1}"),
+        pack(&MsgStoreCodeResponse { code_id: 3 }),
+        execute(&contract, "{\"stake\":1}"),
+    ];
+    let heard = told(&contract, messages).unwrap();
+    assert_eq!(heard, [b"{}".to_vec(), b"{\"stake\":1}".to_vec()]);
+    let broken = Any {
+        type_url: MsgExecuteContract::type_url(),
+        value: vec![0xff],
+    };
+    let error = told(&contract, [broken]).unwrap_err();
+    assert_eq!(error.path(), "txs.body.messages");
+}
+
+#[test]
 fn an_unreadable_effect_names_the_transaction_and_the_field() {
     let expected = format!(
         "transaction {} took effect at height 7, but the node's account of it is unreadable: field `gas_used`: -1 is \
