@@ -31,6 +31,7 @@ pub use follower::{
 };
 pub use rejection::{Rejection, RejectionKind};
 pub use source::{
-    BitcoinSource, FoundTransaction, Location, MempoolAcceptance, NodeStatus, UnspentOutput,
+    BitcoinSource, ConfirmedOutput, FoundTransaction, Location, MempoolAcceptance, NodeStatus,
+    UnspentOutput,
 };
 pub use spend_index::{Spend, SpendIndex};

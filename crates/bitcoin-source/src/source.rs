@@ -69,6 +69,15 @@ pub struct UnspentOutput {
     pub coinbase: bool,
 }
 
+/// An output that blocks have and do not spend, whatever waits in the mempool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfirmedOutput {
+    /// Its value.
+    pub value: Amount,
+    /// Number of blocks that confirm it: 1 in the tip.
+    pub confirmations: u32,
+}
+
 /// What a transaction would pay if it was sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MempoolAcceptance {
@@ -126,6 +135,12 @@ pub trait BitcoinSource: Send + Sync {
         &self,
         outpoint: OutPoint,
     ) -> Result<Option<UnspentOutput>, SourceError>;
+
+    /// For each outpoint, the output if a block has it and none spends it. The mempool is not looked at.
+    async fn confirmed_outputs(
+        &self,
+        outpoints: &[OutPoint],
+    ) -> Result<Vec<Option<ConfirmedOutput>>, SourceError>;
 
     /// For each outpoint, the mempool transaction that spends it.
     async fn mempool_spenders(

@@ -13,9 +13,9 @@ use bitcoin::{
     Amount, Block, BlockHash, CompactTarget, Network, OutPoint, Transaction, TxMerkleNode, Txid,
 };
 use bitcoin_source::{
-    BitcoinSource, BlockId, ChainEvent, Checkpoints, FeeEstimate, FollowError, Follower,
-    FollowerConfig, FoundTransaction, MempoolAcceptance, NodeStatus, Rejection, SourceError, Start,
-    UnspentOutput,
+    BitcoinSource, BlockId, ChainEvent, Checkpoints, ConfirmedOutput, FeeEstimate, FollowError,
+    Follower, FollowerConfig, FoundTransaction, MempoolAcceptance, NodeStatus, Rejection,
+    SourceError, Start, UnspentOutput,
 };
 use staking::units::BitcoinHeight;
 
@@ -147,6 +147,13 @@ impl BitcoinSource for MemoryChain {
     }
 
     async fn unspent_output(&self, _: OutPoint) -> Result<Option<UnspentOutput>, SourceError> {
+        not_served()
+    }
+
+    async fn confirmed_outputs(
+        &self,
+        _: &[OutPoint],
+    ) -> Result<Vec<Option<ConfirmedOutput>>, SourceError> {
         not_served()
     }
 

@@ -10,8 +10,8 @@ use bitcoin::{
     Txid, absolute, transaction,
 };
 use bitcoin_source::{
-    BitcoinSource, Bitcoind as Source, BlockId, ChainEvent, Checkpoints, Config, FeeOrigin,
-    Follower, FollowerConfig, Location, RejectionKind, SourceError, SpendIndex, Start,
+    BitcoinSource, Bitcoind as Source, BlockId, ChainEvent, Checkpoints, Config, ConfirmedOutput,
+    FeeOrigin, Follower, FollowerConfig, Location, RejectionKind, SourceError, SpendIndex, Start,
 };
 use bitcoincore_rpc::RpcApi as _;
 use bitcoincore_rpc::json::AddressType;
@@ -389,6 +389,33 @@ async fn an_unspent_output_tells_its_block_without_an_index() {
         .unwrap()
         .expect("in the mempool");
     assert_eq!(unspent.location.confirmations(), 0);
+}
+
+#[tokio::test]
+async fn confirmed_outputs_are_those_of_blocks_whatever_the_mempool_spends() {
+    let (node, source) = node_with_coins().await;
+    let (coin, address) = miner_coin(&node);
+    node.mine(4).unwrap();
+    let spending = spend(&node, coin, Sequence::MAX, pay_back(&address, FEE));
+    let txid = source.broadcast(&spending, Amount::ZERO).await.unwrap();
+    let next = OutPoint::new(txid, 0);
+
+    // More than one request takes.
+    let mut asked = vec![next; 250];
+    asked.push(coin);
+    let confirmed = source.confirmed_outputs(&asked).await.unwrap();
+    let output = |value, confirmations| ConfirmedOutput {
+        value,
+        confirmations,
+    };
+    assert_eq!(confirmed.len(), asked.len());
+    assert!(confirmed[..250].iter().all(Option::is_none));
+    assert_eq!(confirmed[250], Some(output(COIN, 5)));
+
+    node.mine(1).unwrap();
+    let confirmed = source.confirmed_outputs(&[coin, next]).await.unwrap();
+    assert_eq!(confirmed, [None, Some(output(COIN - FEE, 1))]);
+    assert_eq!(source.confirmed_outputs(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]

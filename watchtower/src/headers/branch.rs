@@ -44,8 +44,8 @@ mod tests {
     use bitcoin::hashes::Hash as _;
     use bitcoin::{Amount, Block, BlockHash, Network, OutPoint, Transaction, Txid};
     use bitcoin_source::{
-        BlockId, FeeEstimate, FoundTransaction, MempoolAcceptance, NodeStatus, Rejection,
-        SourceError, UnspentOutput,
+        BlockId, ConfirmedOutput, FeeEstimate, FoundTransaction, MempoolAcceptance, NodeStatus,
+        Rejection, SourceError, UnspentOutput,
     };
 
     use super::*;
@@ -108,6 +108,13 @@ mod tests {
         }
 
         async fn unspent_output(&self, _: OutPoint) -> Result<Option<UnspentOutput>, SourceError> {
+            unasked()
+        }
+
+        async fn confirmed_outputs(
+            &self,
+            _: &[OutPoint],
+        ) -> Result<Vec<Option<ConfirmedOutput>>, SourceError> {
             unasked()
         }
 

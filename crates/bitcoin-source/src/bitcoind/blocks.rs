@@ -37,7 +37,7 @@ impl RpcClient {
     }
 
     /// Asks the same about several things; the first refusal is the answer.
-    fn ask_all<T: DeserializeOwned>(
+    pub(super) fn ask_all<T: DeserializeOwned>(
         &self,
         question: &str,
         method: &str,

@@ -27,8 +27,11 @@ use crate::error::SourceError;
 use crate::fees::{FeeEstimate, FeePolicy};
 use crate::rejection::Rejection;
 use crate::source::{
-    BitcoinSource, FoundTransaction, MempoolAcceptance, NodeStatus, UnspentOutput,
+    BitcoinSource, ConfirmedOutput, FoundTransaction, MempoolAcceptance, NodeStatus, UnspentOutput,
 };
+
+/// Outputs that one request asks for: some 60 kB each way.
+const OUTPUTS_AT_ONCE: usize = 200;
 
 /// A bitcoind that is asked over JSON-RPC; needs neither its wallet nor `txindex`.
 ///
@@ -145,6 +148,18 @@ impl BitcoinSource for Bitcoind {
         outpoint: OutPoint,
     ) -> Result<Option<UnspentOutput>, SourceError> {
         self.ask(move |rpc| rpc.unspent_output(outpoint)).await
+    }
+
+    async fn confirmed_outputs(
+        &self,
+        outpoints: &[OutPoint],
+    ) -> Result<Vec<Option<ConfirmedOutput>>, SourceError> {
+        let mut outputs = Vec::with_capacity(outpoints.len());
+        for portion in outpoints.chunks(OUTPUTS_AT_ONCE) {
+            let portion = portion.to_vec();
+            outputs.extend(self.ask(move |rpc| rpc.confirmed_outputs(&portion)).await?);
+        }
+        Ok(outputs)
     }
 
     async fn mempool_spenders(

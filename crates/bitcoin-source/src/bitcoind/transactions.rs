@@ -10,7 +10,9 @@ use super::rpc::RpcClient;
 use crate::block_id::BlockId;
 use crate::error::SourceError;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::source::{FoundTransaction, Location, MempoolAcceptance, UnspentOutput};
+use crate::source::{
+    ConfirmedOutput, FoundTransaction, Location, MempoolAcceptance, UnspentOutput,
+};
 use staking::units::BitcoinHeight;
 
 /// Bitcoin Core's `RPC_VERIFY_REJECTED`: what a broadcast fails with where `testmempoolaccept` only gives a reason.
@@ -94,6 +96,26 @@ impl RpcClient {
                 })
             }))
         })
+    }
+
+    pub(super) fn confirmed_outputs(
+        &self,
+        outpoints: &[OutPoint],
+    ) -> Result<Vec<Option<ConfirmedOutput>>, SourceError> {
+        let arguments: Vec<_> = outpoints
+            .iter()
+            .map(|outpoint| vec![json!(outpoint.txid), json!(outpoint.vout), json!(false)])
+            .collect();
+        let outputs: Vec<Option<OutputInfo>> =
+            self.ask_all("confirmed outputs", "gettxout", &arguments)?;
+        let confirmed = |output: OutputInfo| ConfirmedOutput {
+            value: output.value,
+            confirmations: output.confirmations,
+        };
+        Ok(outputs
+            .into_iter()
+            .map(|output| output.map(confirmed))
+            .collect())
     }
 
     pub(super) fn mempool_spenders(
