@@ -22,6 +22,14 @@ pub enum ChainError {
         /// What is wrong, with the field's name.
         reason: String,
     },
+    /// The node is not where its chain is: wait until it has caught up.
+    #[error("chain node {endpoint} is behind: {reason}")]
+    Behind {
+        /// Where it was asked.
+        endpoint: String,
+        /// How that shows.
+        reason: String,
+    },
     /// The node belongs to another chain.
     #[error("the node serves chain `{actual}`, the configuration says `{expected}`")]
     WrongChain {

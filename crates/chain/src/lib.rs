@@ -139,6 +139,10 @@ pub trait Chain: Send + Sync {
     async fn votable_height(&self) -> Result<Option<ChainHeight>, ChainError>;
 
     /// The newest height for which a vote may have been signed by now, wherever its key is; `None` before the first.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Behind`] where the node is not as far as its chain, so that nobody can say.
     async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError>;
 
     /// All registered finality providers.

@@ -34,6 +34,14 @@ impl VoteContent {
             Self::Checkpoint(_) => None,
         }
     }
+
+    /// Root of the table that a vote on a partner chain hands over to, if it does.
+    pub fn next_table(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Checkpoint(vote) if vote.next_root != [0; 32] => Some(vote.next_root),
+            Self::Checkpoint(_) | Self::AppHash(_) => None,
+        }
+    }
 }
 
 /// A vote that no chain of this domain takes.

@@ -214,7 +214,8 @@ impl Chain for Babylon {
     }
 
     async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
-        self.height().await.map(Some)
+        let head = self.node.current_head().await?;
+        Ok(Some(head.height))
     }
 
     async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError> {

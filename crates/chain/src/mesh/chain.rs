@@ -13,7 +13,7 @@ use staking::units::{BitcoinHeight, ChainHeight};
 
 use super::Mesh;
 use super::answer::{CommitInfo, Provider, ProviderStatus};
-use super::finality::Polls;
+use super::finality::{Polls, unseen};
 use super::stake::Stake;
 use crate::cosmos::Decimal;
 use crate::{
@@ -177,10 +177,10 @@ impl Chain for Mesh {
     }
 
     async fn signable_height(&self) -> Result<Option<ChainHeight>, ChainError> {
-        let head = self.height().await?;
+        let head = self.contracts.node().current_head().await?;
         let polls = self.polls().await?;
         Ok(polls
-            .and_then(|polls| polls.signable(head.0))
+            .and_then(|polls| polls.signable(head.height.0, unseen(head.age)))
             .map(ChainHeight))
     }
 

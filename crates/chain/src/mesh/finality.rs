@@ -1,6 +1,7 @@
 //! What may be voted for, from the contract's state and the heights of its chain. No I/O.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use eots::PublicKey;
 use mesh_core::table::{Entry, Table};
@@ -8,10 +9,22 @@ use mesh_core::vote::CheckpointVote;
 use staking::units::ChainHeight;
 
 use super::answer::Status;
+use super::tables::HandedOver;
 use crate::{EffectiveCommit, PublicRandomnessCommit};
 
-/// How far another node of the chain may be ahead of ours, blocks.
+/// How far another node of the chain may be ahead of one that keeps up with it, blocks.
 const AHEAD: u64 = 10;
+
+/// More blocks than any chain makes in a second.
+const BLOCKS_PER_SECOND: u64 = 5;
+
+/// How many blocks there may be that a node with a newest block of this age has not seen.
+pub(super) fn unseen(age: Duration) -> u64 {
+    let seconds = age.as_secs().saturating_add(1);
+    seconds
+        .saturating_mul(BLOCKS_PER_SECOND)
+        .saturating_add(AHEAD)
+}
 
 /// Where finality stands: the table in force, and those before and after it where they are known. All are of one era.
 #[derive(Debug, Clone)]
@@ -58,19 +71,34 @@ impl Polls {
         }
     }
 
-    /// The newest checkpoint for which a vote may exist: of those that known tables are for, the newest whose block may be
-    /// there on any copy of the chain, if this one's newest is at `head`.
-    pub(super) fn signable(&self, head: u64) -> Option<u64> {
+    /// The newest checkpoint for which a vote may exist: the newest whose block may be there on any copy of the chain, if
+    /// this one's newest block is at `head` and so many are there that it has not seen (rule S3).
+    pub(super) fn signable(&self, head: u64, unseen: u64) -> Option<u64> {
+        let newest = self.newest().head().term.epoch;
         let passed = |table: &Table| {
             let term = &table.head().term;
-            let begun = head.saturating_add(AHEAD).checked_sub(term.first_height)?;
+            let begun = head.saturating_add(unseen).checked_sub(term.first_height)?;
             let checkpoints = begun.checked_div(term.interval.into())?;
             let passed = term.first_checkpoint.saturating_add(checkpoints);
-            // Above a table's last there is nothing that it could be voted for with.
-            Some(passed.min(term.last_checkpoint()?))
+            // Above a table's last there is nothing to vote with, unless one was made in the blocks that were not seen: in
+            // each of them an honest provider may sign one checkpoint more.
+            let beyond = if term.epoch == newest { unseen } else { 0 };
+            Some(passed.min(term.last_checkpoint()?.saturating_add(beyond)))
         };
         let passed = self.tables().filter_map(passed).max();
         passed.max(self.status.next.checked_sub(1))
+    }
+
+    fn newest(&self) -> &Table {
+        self.ready.as_ref().unwrap_or(&self.in_force)
+    }
+
+    /// The tables that votes for checkpoints of known tables name as the next.
+    pub(super) fn handed_over(self) -> HandedOver {
+        HandedOver {
+            in_force: self.before.is_some().then_some(self.in_force),
+            ready: self.ready,
+        }
     }
 
     /// A vote for the block with this hash at a checkpoint; `None` where a table that it names is not there.
@@ -91,8 +119,7 @@ impl Polls {
 
     /// The first checkpoint that no table is made for.
     pub(super) fn first_open(&self) -> Option<u64> {
-        let newest = self.ready.as_ref().unwrap_or(&self.in_force);
-        newest.head().term.last_checkpoint()?.checked_add(1)
+        self.newest().head().term.last_checkpoint()?.checked_add(1)
     }
 
     /// The commitments that the tables name for a provider.
@@ -186,15 +213,41 @@ mod tests {
         assert_eq!(polls.votable(126, None), Some(5));
         // However far the chain is, nothing is signed before the one below is final.
         assert_eq!(polls.votable(900, None), Some(5));
-        // Of another node, which may be ten blocks ahead.
-        assert_eq!(polls.signable(114), Some(4));
-        assert_eq!(polls.signable(115), Some(5));
-        assert_eq!(polls.signable(125), Some(7));
-        // No table, no vote, however long finality has stood still.
-        assert_eq!(polls.signable(90_000), Some(7));
-        assert_eq!(self::polls(5, true).signable(90_000), Some(11));
+        // On another node, which may be ten blocks ahead.
+        assert_eq!(polls.signable(114, 10), Some(4));
+        assert_eq!(polls.signable(115, 10), Some(5));
+        assert_eq!(polls.signable(125, 10), Some(7));
+        // No table, no vote, however long finality has stood still, but for what may have begun unseen.
+        assert_eq!(polls.signable(90_000, 0), Some(7));
+        assert_eq!(polls.signable(90_000, 10), Some(17));
+        assert_eq!(self::polls(5, true).signable(90_000, 0), Some(11));
+        assert_eq!(self::polls(5, true).signable(90_000, 3), Some(14));
         // Right after a hand-over the table's first block may be far ahead.
-        assert_eq!(self::polls(4, false).signable(50), Some(3));
+        assert_eq!(self::polls(4, false).signable(50, 10), Some(3));
+    }
+
+    #[test]
+    fn the_older_the_newest_block_the_more_may_be_unseen() {
+        assert_eq!(unseen(Duration::ZERO), 15);
+        assert_eq!(unseen(Duration::from_millis(6_999)), 45);
+        assert_eq!(unseen(Duration::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn votes_hand_over_to_the_table_in_force_and_the_one_that_is_ready() {
+        let epochs = |polls: Polls| {
+            let HandedOver { in_force, ready } = polls.handed_over();
+            [in_force, ready].map(|table| table.map(|table| table.head().term.epoch))
+        };
+        assert_eq!(epochs(polls(5, true)), [Some(1), Some(2)]);
+        assert_eq!(epochs(polls(5, false)), [Some(1), None]);
+        // Nobody signs the first table, or the first after a resume.
+        let begun = |ready| Polls {
+            before: None,
+            ..polls(5, ready)
+        };
+        assert_eq!(epochs(begun(false)), [None, None]);
+        assert_eq!(epochs(begun(true)), [None, Some(2)]);
     }
 
     #[test]

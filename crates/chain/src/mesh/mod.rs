@@ -15,6 +15,7 @@ mod shown_again;
 mod stake;
 mod stakes;
 mod submit;
+mod tables;
 mod upkeep;
 mod write;
 
@@ -31,6 +32,7 @@ pub use restake::{
     CovenantSet, Exposure, HandedConsent, HandedError, InstanceTerms, InvalidConsent, MAX_CLAIMS,
     ShareIncrease, SignedConsent, StakeEnd, StakeProof, StakeStanding, StakeState, Standings,
 };
+pub use tables::{HandedOver, ListedStake, UnbondingOutput};
 pub use upkeep::{Settlement, Standing};
 
 use crate::cosmos::AccountKey;

@@ -43,13 +43,14 @@ pub(super) struct Stake {
     pub(super) outpoint: OutPoint,
     pub(super) provider: Bytes32,
     covenant: u32,
+    pub(super) value: u64,
     pub(super) weight: u64,
     pub(super) basis_points: u16,
     pub(super) increase: Option<Increase>,
     pub(super) consent_seq: u32,
     pub(super) reward_address: String,
-    start: u32,
-    end: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
     pub(super) expires: u32,
     pub(super) status: StakeStatus,
     pub(super) unvested: LargeAmount,
@@ -231,6 +232,26 @@ impl Stake {
             awaits,
             expansion: None,
         })
+    }
+}
+
+impl SlashKit {
+    /// The unbonding output of `stake`, and its timelock.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot be read, or refuses the kit of another stake.
+    pub(super) fn unbonding(&self, stake: OutPoint) -> Result<(OutPoint, BlockInterval), String> {
+        if self.outpoint != stake {
+            return Err("the slash kit is another stake's".to_owned());
+        }
+        let transaction = transaction("unbonding_tx", &self.unbonding_tx)?;
+        let timelock = interval(
+            "covenant_set.unbonding_time",
+            self.covenant_set.unbonding_time,
+        )?;
+        // It has one output.
+        Ok((OutPoint::new(transaction.compute_txid(), 0), timelock))
     }
 }
 

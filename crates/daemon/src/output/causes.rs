@@ -38,6 +38,7 @@ impl From<ChainError> for CommandError {
     fn from(error: ChainError) -> Self {
         let (exit, code) = match error {
             ChainError::Unreachable { .. } => (Exit::Unreachable, "chain-unreachable"),
+            ChainError::Behind { .. } => (Exit::Unreachable, "chain-behind"),
             ChainError::WrongChain { .. } => (Exit::Configuration, "wrong-chain"),
             ChainError::Rejected(_) => (Exit::Failed, "refused-by-chain"),
             ChainError::InsufficientFunds { .. } => (Exit::Failed, "insufficient-funds"),

@@ -4,6 +4,7 @@
 //! question and remade after it broke. What only one chain answers is asked there, by further methods of [`Node`].
 
 mod account;
+mod head;
 mod refusal;
 mod transaction;
 

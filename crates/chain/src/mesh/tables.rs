@@ -1,0 +1,114 @@
+//! The tables that votes hand over to, and the stakes that stand behind them.
+
+use bitcoin::{Amount, OutPoint};
+use eots::PublicKey;
+use mesh_core::table::Table;
+use serde_json::json;
+use staking::units::{BitcoinHeight, BlockInterval};
+
+use super::finality::Polls;
+use super::query::PAGE;
+use super::stake::{SlashKit, Stake};
+use super::{Mesh, StakeStanding};
+use crate::ChainError;
+
+/// The tables that votes for open checkpoints hand over to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandedOver {
+    /// The one in force, which late votes for the last checkpoint before it name.
+    pub in_force: Option<Table>,
+    /// The one that is ready to follow.
+    pub ready: Option<Table>,
+}
+
+/// A stake that an instance lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedStake {
+    /// The staking output.
+    pub outpoint: OutPoint,
+    /// Its provider.
+    pub provider: PublicKey,
+    /// Value of the output.
+    pub value: Amount,
+    /// Height of its block.
+    pub start: BitcoinHeight,
+    /// Height at which its timelock is over.
+    pub end: BitcoinHeight,
+    /// Where it stands.
+    pub standing: StakeStanding,
+}
+
+/// The output of a stake's unbonding transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnbondingOutput {
+    /// Which one.
+    pub outpoint: OutPoint,
+    /// How long it stays locked once it is in a block, and can be burnt.
+    pub timelock: BlockInterval,
+}
+
+impl Mesh {
+    /// The tables that votes for open checkpoints hand over to.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, its answer cannot be read, or the era is not the pinned one.
+    pub async fn handed_over(&self) -> Result<HandedOver, ChainError> {
+        let polls = self.polls().await?;
+        Ok(polls.map(Polls::handed_over).unwrap_or_default())
+    }
+
+    /// All stakes that the instance lists, whatever their standing.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or its answer cannot be read.
+    pub async fn listed_stakes(&self) -> Result<Vec<ListedStake>, ChainError> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.stakes_after(after, PAGE).await?;
+            after = page.last().map(|stake| stake.outpoint);
+            let is_last = page.len() < PAGE;
+            all.extend(page.into_iter().map(ListedStake::from));
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What a stake's unbonding transaction leaves; `None` where the instance does not keep it any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::listed_stakes`].
+    pub async fn unbonding_output(
+        &self,
+        stake: OutPoint,
+    ) -> Result<Option<UnbondingOutput>, ChainError> {
+        let question = json!({ "slash_kit": { "outpoint": stake } });
+        let kit: SlashKit = match self.ask(question).await {
+            Ok(kit) => kit,
+            Err(ChainError::Rejected(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (outpoint, timelock) = kit.unbonding(stake).map_err(|reason| {
+            let query = "slash_kit";
+            ChainError::InvalidAnswer { query, reason }
+        })?;
+        Ok(Some(UnbondingOutput { outpoint, timelock }))
+    }
+}
+
+impl From<Stake> for ListedStake {
+    fn from(stake: Stake) -> Self {
+        Self {
+            outpoint: stake.outpoint,
+            provider: PublicKey::from_checked_bytes(stake.provider.0),
+            value: Amount::from_sat(stake.value),
+            start: BitcoinHeight(stake.start),
+            end: BitcoinHeight(stake.end),
+            standing: stake.into(),
+        }
+    }
+}
