@@ -35,7 +35,8 @@ pub struct Config {
     /// The partner chains that are voted on.
     #[serde(default, rename = "chain")]
     pub chains: Vec<chain::mesh::Config>,
-    /// Our own Bitcoin node; without it no stake is reported.
+    /// Our own Bitcoin node: what stakes are reported by, and what the tables of partner chains are compared with; needed where
+    /// there are any.
     pub bitcoin: Option<bitcoin_source::Config>,
     /// Whether and how often stakes are shown to partner chains.
     #[serde(default)]
@@ -210,9 +211,7 @@ impl Settings for Config {
             broken.push(BrokenRule::new("babylon.chain_id", error.to_string()));
         }
         broken.extend(self.broken_rules_of_chains());
-        if let Some(Err(error)) = self.bitcoin.as_ref().map(bitcoin_source::Config::validate) {
-            broken.push(BrokenRule::new("bitcoin", error.to_string()));
-        }
+        broken.extend(self.broken_rule_of_bitcoin());
         if self.randomness.commit_count.get() > MOST_COMMITTED {
             broken.push(BrokenRule::new(
                 "randomness.commit_count",
@@ -228,13 +227,23 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// The Bitcoin node, with relative paths below `home`.
+    /// The Bitcoin node, its files taken as below `home`.
     pub fn bitcoin_below(&self, home: &Path) -> Option<bitcoin_source::Config> {
         let mut bitcoin = self.bitcoin.clone()?;
-        let resolve = |path: &mut PathBuf| *path = home.join(&path);
-        bitcoin.cookie_file.iter_mut().for_each(resolve);
-        bitcoin.rpc_password_file.iter_mut().for_each(resolve);
+        let files = [&mut bitcoin.cookie_file, &mut bitcoin.rpc_password_file];
+        for file in files.into_iter().flatten() {
+            *file = home.join(&file);
+        }
         Some(bitcoin)
+    }
+
+    fn broken_rule_of_bitcoin(&self) -> Option<BrokenRule> {
+        let text = match &self.bitcoin {
+            Some(bitcoin) => bitcoin.validate().err()?.to_string(),
+            None if self.chains.is_empty() => return None,
+            None => "is missing: a provider on a [[chain]] compares each table with a Bitcoin node of its own".to_owned(),
+        };
+        Some(BrokenRule::new("bitcoin", text))
     }
 
     fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
@@ -316,6 +325,8 @@ mod tests {
     const BABYLON: &str =
         "[babylon]\nchain_id = \"bbn-test-1\"\ngrpc_url = \"http://127.0.0.1:1\"\n";
 
+    const BITCOIN: &str = "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"http://127.0.0.1:1\"\ncookie_file = \"cookie\"\n";
+
     fn loaded(text: &str) -> Result<Config, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("finality-provider.toml");
@@ -368,7 +379,7 @@ mod tests {
                 domain.repeat(32),
             )
         };
-        let text = |chains: [String; 2]| chains.concat();
+        let text = |chains: [String; 2]| [BITCOIN, &chains.concat()].concat();
         assert!(loaded(&text([chain("x", "01"), chain("y", "02")])).is_ok());
         for (chains, named) in [
             ([chain("x", "01"), chain("x", "02")], "chain.1.name"),
@@ -379,8 +390,21 @@ mod tests {
             let error = loaded(&text(chains)).unwrap_err();
             assert!(error.contains(named), "{named}: {error}");
         }
+        let error = loaded(&chain("x", "01")).unwrap_err();
+        assert!(
+            error.contains("bitcoin") && error.contains("is missing"),
+            "{error}"
+        );
         let error = loaded("[[provider]]\nname = \"a\"\n").unwrap_err();
         assert!(error.contains("[[chain]]"), "{error}");
+    }
+
+    #[test]
+    fn files_of_the_bitcoin_node_are_below_the_home() {
+        let config = loaded(&[BITCOIN, BABYLON].concat()).unwrap();
+        let bitcoin = config.bitcoin_below(Path::new("/home")).unwrap();
+        assert_eq!(bitcoin.cookie_file, Some("/home/cookie".into()));
+        assert!(loaded(BABYLON).unwrap().bitcoin.is_none());
     }
 
     #[test]

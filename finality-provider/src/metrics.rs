@@ -2,7 +2,7 @@
 
 use daemon::metrics::{Counter, Declaration, Gauge, Metric};
 
-use crate::provider::{ProviderStatus, Standing};
+use crate::provider::{NextTable, ProviderStatus, Standing};
 use crate::reporting::ReportingStatus;
 
 const LABEL: &str = "provider";
@@ -82,6 +82,20 @@ pub const JAILED_UNTIL: Metric<Gauge> = Metric::gauge(
 pub const SLASHED: Metric<Gauge> =
     Metric::gauge("fp_slashed", "1 once the provider is slashed").by_configured(LABEL);
 
+/// 1 while no vote hands over to the next table.
+pub const TABLE_DIFFERS: Metric<Gauge> = Metric::gauge(
+    "fp_next_table_differs",
+    "1 while votes are withheld because the next table differs from what the own Bitcoin node says",
+)
+.by_configured(LABEL);
+
+/// How much of a table differs.
+pub const TABLE_DEVIATION: Metric<Gauge> = Metric::gauge(
+    "fp_next_table_deviation_ratio",
+    "Part of the newest table compared that differs from what the own Bitcoin node says",
+)
+.by_configured(LABEL);
+
 /// Highest height that a key may have signed.
 pub const SIGNED_TO: Metric<Gauge> = Metric::gauge(
     "signer_watermark_height",
@@ -124,6 +138,8 @@ pub const METRICS: &[&dyn Declaration] = &[
     &JAILED,
     &JAILED_UNTIL,
     &SLASHED,
+    &TABLE_DIFFERS,
+    &TABLE_DEVIATION,
     &SIGNED_TO,
     &REPORTED,
     &UNREPORTED,
@@ -150,6 +166,8 @@ pub fn register(provider: &str) {
         SLASHED,
         UNREPORTED,
         PARKED,
+        TABLE_DIFFERS,
+        TABLE_DEVIATION,
     ] {
         gauge.register_for(provider);
     }
@@ -164,6 +182,9 @@ pub fn show(status: &ProviderStatus) {
     let name = status.name.as_str();
     let is = |standing| f64::from(u8::from(status.standing == standing));
     let balance = status.fee_balance.as_deref().unwrap_or("0");
+    let table = status.next_table.as_ref();
+    let deviation =
+        |table: &NextTable| (table.unbacked as f64 + table.removed as f64) / table.total as f64;
     for (gauge, value) in [
         (VOTE_LAG, status.lag as f64),
         (MISSED, status.missed_in_window.unwrap_or(0) as f64),
@@ -174,6 +195,11 @@ pub fn show(status: &ProviderStatus) {
         (JAILED, is(Standing::Jailed)),
         (JAILED_UNTIL, status.jailed_until.unwrap_or(0) as f64),
         (SLASHED, is(Standing::Slashed)),
+        (
+            TABLE_DIFFERS,
+            f64::from(u8::from(table.is_some_and(|table| !table.agrees))),
+        ),
+        (TABLE_DEVIATION, table.map_or(0.0, deviation)),
     ] {
         gauge.set_for(name, value);
     }

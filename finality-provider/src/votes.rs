@@ -18,6 +18,8 @@ pub struct Observation {
     pub voted: bool,
     /// Whether a timestamped commitment of the provider covers this height.
     pub covered: bool,
+    /// Whether the vote may name the table that it hands over to; true where it hands over to none.
+    pub may_hand_over: bool,
 }
 
 /// What to do about one height.
@@ -29,6 +31,8 @@ pub enum Decision {
     Skip(SkipReason),
     /// Ask again later.
     Wait,
+    /// Ask again later; until then no vote hands over to the next table.
+    Withhold,
 }
 
 /// Why a height needs no vote.
@@ -95,10 +99,12 @@ pub fn decide(height: ChainHeight, window: &Window, seen: &Observation) -> Decis
         Decision::Skip(SkipReason::NoVotingPower)
     } else if block.finalized && window.age(height) > window.timeout {
         Decision::Skip(SkipReason::AlreadyFinal)
-    } else if seen.covered {
+    } else if !seen.covered {
+        denied(SkipReason::NoPublicRandomness)
+    } else if seen.may_hand_over {
         Decision::Vote(block)
     } else {
-        denied(SkipReason::NoPublicRandomness)
+        Decision::Withhold
     }
 }
 
@@ -141,6 +147,7 @@ mod tests {
             power: 5,
             voted: false,
             covered: true,
+            may_hand_over: true,
         }
     }
 
@@ -220,6 +227,24 @@ mod tests {
                     ..due(90)
                 },
                 Decision::Wait,
+            ),
+            (
+                "a table that is not agreed with",
+                90,
+                Observation {
+                    may_hand_over: false,
+                    ..due(90)
+                },
+                Decision::Withhold,
+            ),
+            (
+                "the same, when it is too late",
+                96,
+                Observation {
+                    may_hand_over: false,
+                    ..final_block(96)
+                },
+                Decision::Skip(SkipReason::AlreadyFinal),
             ),
             (
                 "final and past the liveness timeout",

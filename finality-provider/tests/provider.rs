@@ -13,6 +13,7 @@ use finality_provider::provider::{
 };
 use finality_provider::randomness::CommitPolicy;
 use finality_provider::signer::{EotsSigner, MOST_COMMITTED, Vote};
+use finality_provider::tables::Verdicts;
 use fixture::chain::{ModelChain, foreign};
 use fixture::{key, signer};
 use staking::units::ChainHeight;
@@ -43,6 +44,7 @@ impl AtWork {
             key(1),
             Arc::new(chain.clone()),
             Arc::clone(&signer),
+            Verdicts::default(),
             status.clone(),
         );
         Self {
@@ -353,7 +355,13 @@ async fn a_key_that_the_signer_does_not_hold_votes_for_nothing() {
     let empty = tempfile::tempdir().unwrap();
     let signer = Arc::new(signer(empty.path(), &[2]).await);
     let status = StatusCell::new("main", None);
-    let provider = Provider::new(key(1), Arc::new(chain.clone()), signer, status);
+    let provider = Provider::new(
+        key(1),
+        Arc::new(chain.clone()),
+        signer,
+        Verdicts::default(),
+        status,
+    );
     let mut voter = Voter::new(provider, Duration::ZERO);
     assert!(matches!(voter.round().await, Err(RoundError::NotHeld)));
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitcoin_source::{Bitcoind, SourceError};
 use chain::babylon::AccountKey;
-use chain::{Account, Chain, ChainError, Connected, SecuredChain};
+use chain::{Account, Chain, ChainError, Connected, SecuredChain, mesh};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
@@ -27,6 +28,7 @@ use crate::record::UnknownVotes;
 use crate::reporting::{Reporting, Seat};
 use crate::signer::{Embedded, EotsSigner};
 use crate::startup::{Admission, Refusals, Setting, StartError, embedded, seat, spawn};
+use crate::tables::{Auditor, Verdicts};
 use crate::upkeep;
 
 /// Runs the providers, each in tasks of its own for each chain: what fails there is retried there and touches no other.
@@ -57,12 +59,15 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
         if let Holder::Here(signer) = &holder {
             upkeep::start(&service, &setting, chain, signer.clone());
         }
+        let tables = Verdicts::default();
+        let mut seats = Vec::new();
         for entry in &entries {
             let name = seat(&entry.name, chain);
             register(&name);
             let key = public_key(entry, home).ok();
             let status = StatusCell::new(&name, key.map(|key| key.to_string()));
             statuses.push(status.clone());
+            seats.push(status.clone());
             let source = match &holder {
                 Holder::Elsewhere(signer) => Source::Elsewhere(Arc::clone(signer)),
                 Holder::Here(signer) => {
@@ -77,6 +82,7 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
                 source,
                 account: None,
                 refusals: refusals.clone(),
+                tables: tables.clone(),
                 status,
                 supervisor: service.supervisor().clone(),
                 randomness: service.dependency(format!("{name} randomness")),
@@ -90,9 +96,39 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
             };
             spawn(&service, &name, start);
         }
+        if let SecuredChain::Partner(chain) = chain {
+            audit_tables(&service, &setting, chain, tables, seats)?;
+        }
     }
     service.show_status(move || statuses.iter().map(StatusCell::get).collect::<Vec<_>>());
     service.run().await
+}
+
+/// Compares the tables of a partner chain with the own Bitcoin node, for the providers at these seats.
+fn audit_tables(
+    service: &Service,
+    setting: &Setting,
+    chain: &mesh::Config,
+    tables: Verdicts,
+    seats: Vec<StatusCell>,
+) -> Result<(), CommandError> {
+    // The configuration was refused without one.
+    let Some(config) = setting.config.bitcoin_below(&setting.home) else {
+        return Ok(());
+    };
+    let bitcoin = Bitcoind::new(&config).map_err(SourceError::from)?;
+    let auditor = Auditor::new(
+        chain.clone(),
+        bitcoin,
+        config.poll_interval(),
+        tables,
+        seats,
+    );
+    let name = format!("tables@{}", chain.name);
+    let health = service.dependency(&name);
+    let span = info_span!(parent: None, "tables", name = chain.name);
+    spawn_worker(service.supervisor(), span, name, health, auditor);
+    Ok(())
 }
 
 /// Where the keys of all providers are that vote on one chain.
@@ -136,6 +172,7 @@ struct Start {
     source: Source,
     account: Option<AccountKey>,
     refusals: Refusals,
+    tables: Verdicts,
     status: StatusCell,
     supervisor: Supervisor,
     randomness: Dependency,
@@ -205,7 +242,8 @@ impl Start {
         let config = &self.setting.config;
         let name = &self.name;
         tracing::info!(finality_provider = %key, account = chain.account(), "starts to work");
-        let provider = Provider::new(key, chain, signer, self.status.clone());
+        let (tables, status) = (self.tables.clone(), self.status.clone());
+        let provider = Provider::new(key, chain, signer, tables, status);
         // Not inside that of the start, which ends here.
         let span = info_span!(parent: None, "provider", name);
         let randomness = &config.randomness;

@@ -78,6 +78,19 @@ fn show(status: &ProviderStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(lost) = &status.last_lost_vote {
         writeln!(f, "  lost vote   {lost}")?;
     }
+    if let Some(table) = &status.next_table {
+        let differ = table.unbacked.saturating_add(table.removed);
+        let (epoch, total) = (table.epoch, table.total);
+        let verdict = if table.agrees {
+            "agreed with"
+        } else {
+            "REFUSED"
+        };
+        writeln!(
+            f,
+            "  next table  epoch {epoch}: {verdict}, {differ} of {total} sat differ from the own Bitcoin node"
+        )?;
+    }
     for (concern, problem) in &status.problems {
         writeln!(f, "  problem     {concern}: {problem}")?;
     }

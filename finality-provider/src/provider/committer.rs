@@ -41,6 +41,7 @@ impl Committer {
             chain,
             signer,
             status,
+            ..
         } = &self.provider;
         let params = chain.finality_params().await?;
         let tip = chain.votable_height().await?.unwrap_or_default();

@@ -20,10 +20,11 @@ use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 
 use crate::signer::{EotsSigner, SignerError};
+use crate::tables::Verdicts;
 
 pub use committed::CommittedError;
 pub use committer::Committer;
-pub use status::{Concern, ProviderStatus, RewardStatus, Standing, StatusCell};
+pub use status::{Concern, NextTable, ProviderStatus, RewardStatus, Standing, StatusCell};
 pub use voter::Voter;
 pub use work::{Next, Worker, repeat, spawn};
 
@@ -73,21 +74,25 @@ pub struct Provider {
     key: FinalityProviderKey,
     chain: Arc<dyn Chain>,
     signer: Arc<dyn EotsSigner>,
+    tables: Verdicts,
     status: StatusCell,
 }
 
 impl Provider {
-    /// A provider that votes on `chain` with a key that `signer` holds, and tells `status` how it is doing.
+    /// A provider that votes on `chain` with a key that `signer` holds, hands over to tables that `tables` gives leave to,
+    /// and tells `status` how it is doing.
     pub fn new(
         key: FinalityProviderKey,
         chain: Arc<dyn Chain>,
         signer: Arc<dyn EotsSigner>,
+        tables: Verdicts,
         status: StatusCell,
     ) -> Self {
         Self {
             key,
             chain,
             signer,
+            tables,
             status,
         }
     }

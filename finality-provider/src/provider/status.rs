@@ -51,6 +51,8 @@ pub enum Concern {
     Votes,
     /// Stakes that chains are shown.
     Reporting,
+    /// The next table, compared with the own Bitcoin node.
+    Tables,
 }
 
 impl fmt::Display for Concern {
@@ -60,8 +62,24 @@ impl fmt::Display for Concern {
             Self::Randomness => "randomness",
             Self::Votes => "votes",
             Self::Reporting => "reporting",
+            Self::Tables => "tables",
         })
     }
+}
+
+/// How far a table that votes hand over to is from what our own Bitcoin node says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextTable {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its weight. Satoshi.
+    pub total: u64,
+    /// Weight without coins that can be burnt. Satoshi.
+    pub unbacked: u64,
+    /// Weight taken out although its coins are there. Satoshi.
+    pub removed: u64,
+    /// Whether so much is tolerated, so that votes hand over to it.
+    pub agrees: bool,
 }
 
 /// A provider's state as last seen.
@@ -105,6 +123,8 @@ pub struct ProviderStatus {
     pub last_lost_vote: Option<String>,
     /// Stakes that are reported; `None` where nothing is.
     pub reporting: Option<ReportingStatus>,
+    /// The table of a partner chain that was compared with the own Bitcoin node last.
+    pub next_table: Option<NextTable>,
     /// What is wrong at present, by what it is about.
     pub problems: BTreeMap<Concern, String>,
 }
@@ -169,6 +189,11 @@ impl StatusCell {
                 None => status.problems.remove(&concern),
             };
         });
+    }
+
+    /// Notes how far a table is from what our own Bitcoin node says.
+    pub fn set_next_table(&self, table: NextTable) {
+        self.update(|status| status.next_table = Some(table));
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut ProviderStatus)) {

@@ -11,6 +11,7 @@ use super::committed::Committed;
 use super::work::{Next, Worker};
 use super::{Concern, Look, Provider, RoundError, Standing};
 use crate::metrics::show;
+use crate::tables::Leave;
 use crate::votes::{Decision, Observation, SkipReason, Window, decide, first_height};
 
 /// Heights looked at in one round; the votes of one round travel together.
@@ -26,6 +27,8 @@ pub struct Voter {
     pub(super) committed: Committed,
     /// Everything below needs nothing more. Unknown at the start, and after a time without voting: the chain tells.
     next: Option<ChainHeight>,
+    /// Why the last round withheld a vote that was due.
+    withheld: Option<String>,
 }
 
 impl Voter {
@@ -37,6 +40,7 @@ impl Voter {
             interval,
             committed,
             next: None,
+            withheld: None,
         }
     }
 
@@ -111,12 +115,17 @@ impl Voter {
                 .update(|status| status.power = newest.power);
         }
 
+        self.withheld = None;
         let mut due = Vec::new();
         let mut open = None;
         for (height, seen) in numbers.map(ChainHeight).zip(&seen) {
             match decide(height, window, seen) {
                 Decision::Vote(block) => due.push(block),
                 Decision::Wait => open = Some(open.unwrap_or(height)),
+                Decision::Withhold => {
+                    open = Some(open.unwrap_or(height));
+                    self.withheld = self.reason_for_withholding(height, seen);
+                }
                 Decision::Skip(
                     reason @ (SkipReason::NoPublicRandomness | SkipReason::NotIndexed),
                 ) => tracing::warn!(%height, ?reason, "no vote is possible"),
@@ -126,6 +135,20 @@ impl Voter {
         let settled_below = open.unwrap_or(ChainHeight(heights.end().0.saturating_add(1)));
         Ok((due, settled_below))
     }
+
+    /// Why a vote is withheld, in words; `None` while its table was only not looked at yet.
+    fn reason_for_withholding(&self, height: ChainHeight, seen: &Observation) -> Option<String> {
+        match leave(&self.provider, seen.block.as_ref())? {
+            Leave::Withheld(reason) => Some(format!("no vote for checkpoint {height}: {reason}")),
+            Leave::Granted | Leave::NotYet => None,
+        }
+    }
+}
+
+/// Whether a vote for a block may hand over to the table that it names; `None` where it names none.
+fn leave(provider: &Provider, block: Option<&FinalityBlock>) -> Option<Leave> {
+    let root = block?.content.next_table()?;
+    Some(provider.tables.leave(&root))
 }
 
 impl Worker for Voter {
@@ -156,9 +179,10 @@ impl Worker for Voter {
         }
         let (open, hindered) = outcome;
         self.next = Some(open.map_or(settled_below, |open| open.min(settled_below)));
-        match hindered {
-            Some(error) => Err(error.into()),
-            None => Ok(Next::Round),
+        match (hindered, self.withheld.take()) {
+            (Some(error), _) => Err(error.into()),
+            (None, Some(reason)) => Ok(Next::Waiting(reason)),
+            (None, None) => Ok(Next::Round),
         }
     }
 
@@ -193,10 +217,12 @@ async fn observe(
     }
     // Asked only where it can change the decision: it is the longest of the three answers.
     let voted = power > 0 && chain.has_voted(key, height).await?;
+    let leave = leave(provider, block.as_ref());
     Ok(Observation {
         block,
         power,
         voted,
         covered,
+        may_hand_over: leave.is_none_or(|leave| leave == Leave::Granted),
     })
 }
