@@ -84,6 +84,28 @@ impl Bitcoind {
         (0..=depth).map(|_| self.mine_only(&[])).collect()
     }
 
+    /// Brings the blocks of another node's best chain, as a peer would.
+    ///
+    /// # Errors
+    ///
+    /// When a node does not answer, or this one refuses a block.
+    pub fn copy_blocks_of(&self, other: &Self) -> anyhow::Result<()> {
+        for height in 1..=other.height()? {
+            let hash = other.rpc().get_block_hash(height)?;
+            if self.rpc().get_block_header(&hash).is_ok() {
+                continue;
+            }
+            let block = other.rpc().get_block_hex(&hash)?;
+            let answer: Value = self.rpc().call("submitblock", &[json!(block)])?;
+            // So it calls a block of a branch that is not the best one yet.
+            ensure!(
+                answer.is_null() || answer == "inconclusive",
+                "block {hash} is refused: {answer}"
+            );
+        }
+        Ok(())
+    }
+
     /// The height of the tip.
     ///
     /// # Errors

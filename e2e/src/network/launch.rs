@@ -88,7 +88,7 @@ impl Network {
         audience.progress("giving each program a home, keys and coins");
         let (committee, (finality_provider, providers), watchtower, staker) = tokio::try_join!(
             start_committee(&babylond, &secrets),
-            start_finality_providers(&babylond, &partners, settings.providers),
+            start_finality_providers(&babylond, &bitcoind, &partners, settings.providers),
             start_watchtower(&bitcoind, &babylond, &partners),
             make_staker(&bitcoind, &babylond, &partners),
         )?;
@@ -206,11 +206,12 @@ async fn start_committee(
 
 async fn start_finality_providers(
     babylond: &Babylond,
+    bitcoind: &Bitcoind,
     partners: &[Partner],
     names: &[&'static str],
 ) -> anyhow::Result<(Running<FinalityProviderProgram>, Vec<Provider>)> {
     let sections = configurations(partners).await?;
-    let home = FinalityProviderProgram::serving(babylond, &sections, names)?;
+    let home = FinalityProviderProgram::serving(babylond, bitcoind, &sections, names)?;
     let mut providers = Vec::new();
     for name in names {
         let secret = random_key()?;

@@ -74,11 +74,7 @@ impl PartnerChain {
         bitcoind: Arc<Bitcoind>,
         block_interval: Duration,
     ) -> anyhow::Result<Self> {
-        let settings = WasmdSettings {
-            funded_accounts: 3,
-            block_interval,
-            ..WasmdSettings::default()
-        };
+        let settings = settings(None, block_interval);
         let (wasmd, folder) = tokio::try_join!(Wasmd::launch(&settings), async {
             tokio::task::spawn_blocking(provision::contracts).await?
         })?;
@@ -102,6 +98,47 @@ impl PartnerChain {
             light_code,
             mesh,
             escrow,
+        };
+        chain.bring_headers().await?;
+        Ok(chain)
+    }
+
+    /// The same network begun anew, as its operators do when they have lost it: the id and the contracts' addresses are the
+    /// same, as long as they are begun in the same order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`], and when something has another number or address.
+    pub async fn begin_anew(&self) -> anyhow::Result<Self> {
+        let chain_id = self.wasmd.chain_id().to_owned();
+        let wasmd = Wasmd::launch(&settings(Some(chain_id), BLOCK_INTERVAL)).await?;
+        let folder = tokio::task::spawn_blocking(provision::contracts).await??;
+        let [governance, anybody, staker] = accounts(&wasmd).await?;
+        let mut codes = [
+            (self.mesh, "btc_mesh.wasm"),
+            (self.light_code, "btc_light.wasm"),
+            (self.escrow, "escrow.wasm"),
+        ];
+        codes.sort_by_key(|(code, _)| code.0);
+        for (code, name) in codes {
+            let stored = store(&governance, &folder, name).await?;
+            anyhow::ensure!(stored == code, "{name} has got another number");
+        }
+        let beginning = headers::beginning(&self.bitcoind)?;
+        let light = governance
+            .instantiate(self.light_code, &beginning, "btc-light", None)
+            .await?;
+        anyhow::ensure!(light == self.light, "btc-light has got another address");
+        let chain = Self {
+            bitcoind: self.bitcoind.clone(),
+            wasmd,
+            governance,
+            anybody,
+            staker,
+            light,
+            light_code: self.light_code,
+            mesh: self.mesh,
+            escrow: self.escrow,
         };
         chain.bring_headers().await?;
         Ok(chain)
@@ -279,6 +316,15 @@ impl PartnerChain {
             hash.and_then(Value::as_str)
                 .context("the commit has no block id")?,
         )
+    }
+}
+
+fn settings(chain_id: Option<String>, block_interval: Duration) -> WasmdSettings {
+    WasmdSettings {
+        chain_id,
+        funded_accounts: 3,
+        block_interval,
+        ..WasmdSettings::default()
     }
 }
 

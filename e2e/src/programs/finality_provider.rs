@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use bitcoin::hex::DisplayHex as _;
 use eots::SecretKey;
 use serde_json::Value;
@@ -14,6 +14,9 @@ use crate::{Babylond, Bitcoind, Daemon, Finished, Port, Program, Scratch};
 
 /// Name of the program's executable.
 const NAME: &str = "finality-provider";
+
+/// What unlocks the key files.
+const PASSPHRASE: &str = "correct horse battery staple";
 
 /// How long a command may take.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -29,45 +32,88 @@ impl FinalityProviderProgram {
     ///
     /// Runways are short, so that a scenario sees several commitments.
     pub fn new(babylond: &Babylond, providers: &[&str]) -> anyhow::Result<Self> {
-        Self::serving(babylond, "", providers)
+        Self::configured(&babylon(babylond), providers)
     }
 
-    /// The same with partner chains beside Babylon, as the configuration file has them.
+    /// Makes a home whose providers vote on these partner chains, as the configuration file has them, and whose own Bitcoin
+    /// node this is. It reports no stake.
+    pub fn on(bitcoind: &Bitcoind, chains: &str, providers: &[&str]) -> anyhow::Result<Self> {
+        let own = bitcoin(bitcoind);
+        let sections = [&own, "[reporting]\nenabled = false\n", chains].concat();
+        Self::configured(&sections, providers)
+    }
+
+    /// The same for Babylon and partner chains.
     pub fn serving(
         babylond: &Babylond,
+        bitcoind: &Bitcoind,
         partners: &str,
         providers: &[&str],
     ) -> anyhow::Result<Self> {
-        Self::on(&(Self::babylon(babylond) + partners), providers)
+        Self::on(bitcoind, &(babylon(babylond) + partners), providers)
     }
 
-    /// Makes a home whose providers vote on these chains, as the configuration file has them.
-    pub fn on(chains: &str, providers: &[&str]) -> anyhow::Result<Self> {
-        let program = Self {
-            home: Scratch::new(NAME)?,
-            http: Port::reserve()?,
-        };
-        program.configure(chains, providers, "")?;
+    /// The same with stakes reported, every second.
+    pub fn reporting(
+        babylond: Option<&Babylond>,
+        bitcoind: &Bitcoind,
+        partners: &str,
+        providers: &[&str],
+    ) -> anyhow::Result<Self> {
+        let babylon = babylond.map(babylon).unwrap_or_default();
+        let own = bitcoin(bitcoind);
+        let every_second = "[reporting]\ninterval_seconds = 1\n";
+        let sections = [&babylon, &own, every_second, partners].concat();
+        Self::configured(&sections, providers)
+    }
+
+    fn configured(sections: &str, providers: &[&str]) -> anyhow::Result<Self> {
+        let program = Self::at(Scratch::new(NAME)?)?;
+        program.configure(sections, providers, "")?;
         Ok(program)
     }
 
-    /// Babylon as the configuration file has it.
-    pub fn babylon(babylond: &Babylond) -> String {
-        format!(
-            "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
-            babylond.chain_id(),
-            babylond.grpc_url()
-        )
+    fn at(home: Scratch) -> anyhow::Result<Self> {
+        let http = Port::reserve()?;
+        Ok(Self { home, http })
     }
 
-    /// A Bitcoin node as the configuration file has it, and stakes reported at once.
-    pub fn reporting(bitcoind: &Bitcoind) -> String {
-        format!(
-            "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
-             [reporting]\ninterval_seconds = 1\n",
-            bitcoind.url(),
-            bitcoind.cookie_file().display(),
-        )
+    /// A second home with copies of this one's keys and record, as a careless operator makes it. This one may not be
+    /// running.
+    pub fn copy(&self) -> anyhow::Result<Self> {
+        let copy = Self::at(Scratch::new(NAME)?)?;
+        for folder in ["keys", "data"] {
+            fs::create_dir_all(copy.home().join(folder))?;
+            for file in fs::read_dir(self.home().join(folder))? {
+                let file = file?;
+                fs::copy(file.path(), copy.home().join(folder).join(file.file_name()))?;
+            }
+        }
+        write_private(&copy.passphrase_file(), PASSPHRASE)?;
+        let config = fs::read_to_string(self.config_file())?
+            .replace(&self.http.address(), &copy.http.address())
+            .replace(
+                &self.passphrase_file().display().to_string(),
+                &copy.passphrase_file().display().to_string(),
+            );
+        fs::write(copy.config_file(), config)?;
+        Ok(copy)
+    }
+
+    /// Replaces a text of the configuration, which must be there.
+    pub fn reconfigure(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        let config = fs::read_to_string(self.config_file())?;
+        ensure!(config.contains(from), "no `{from}` in {config}");
+        Ok(fs::write(self.config_file(), config.replace(from, to))?)
+    }
+
+    /// The signing record.
+    pub fn record_file(&self) -> PathBuf {
+        self.home().join("data/signing-record.redb")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.home().join(format!("{NAME}.toml"))
     }
 
     /// Moves the EOTS key of provider `main` and the signing record into a new home, as an operator would who puts
@@ -83,7 +129,7 @@ impl FinalityProviderProgram {
             "public_key = \"{key}\"\n[signer]\nendpoint = \"unix:{}\"\n",
             socket.display()
         );
-        let chains = Self::babylon(babylond);
+        let chains = babylon(babylond);
         signer.configure(&chains, &["main"], &more)?;
         self.configure(&chains, &["main"], &more)?;
         fs::create_dir_all(signer.home().join("data"))?;
@@ -91,28 +137,6 @@ impl FinalityProviderProgram {
             fs::rename(self.home().join(file), signer.home().join(file))?;
         }
         Ok(signer)
-    }
-
-    /// Has it follow other chains, or only some of its providers. It reads that when it starts.
-    pub fn follow(&self, chains: &str, providers: &[&str]) -> anyhow::Result<()> {
-        self.configure(chains, providers, "")
-    }
-
-    /// Another home with the same keys and the same record, as it is in a restored backup. It must not be running.
-    pub fn copy(&self) -> anyhow::Result<Self> {
-        let copy = Self {
-            home: Scratch::new(NAME)?,
-            http: Port::reserve()?,
-        };
-        for folder in ["keys", "data"] {
-            let (from, to) = (self.home().join(folder), copy.home().join(folder));
-            fs::create_dir_all(&to)?;
-            for entry in fs::read_dir(&from)? {
-                let entry = entry?;
-                fs::copy(entry.path(), to.join(entry.file_name()))?;
-            }
-        }
-        Ok(copy)
     }
 
     /// Writes the configuration; `more` goes on with the last provider.
@@ -123,7 +147,7 @@ impl FinalityProviderProgram {
             .collect();
         let providers = providers.concat();
         let passphrase = self.passphrase_file();
-        write_private(&passphrase, "correct horse battery staple")?;
+        write_private(&passphrase, PASSPHRASE)?;
         let text = format!(
             "{chains}[keys]\npassphrase = \"file:{}\"\n\
              [randomness]\ncommit_ahead = 300\ncommit_count = 1000\ncheck_interval_seconds = 2\n\
@@ -133,7 +157,7 @@ impl FinalityProviderProgram {
             self.http.address(),
         );
         fs::create_dir_all(self.home().join("keys"))?;
-        Ok(fs::write(self.home().join(format!("{NAME}.toml")), text)?)
+        Ok(fs::write(self.config_file(), text)?)
     }
 
     /// Makes a provider's keys; returns its public key and its account.
@@ -241,6 +265,24 @@ impl FinalityProviderProgram {
     pub fn program(&self) -> anyhow::Result<Program> {
         Ok(Program::ours(NAME)?.arg("--home").arg(self.home()))
     }
+}
+
+/// Babylon as the configuration file has it.
+fn babylon(babylond: &Babylond) -> String {
+    format!(
+        "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
+        babylond.chain_id(),
+        babylond.grpc_url()
+    )
+}
+
+/// A Bitcoin node as the configuration file has it.
+fn bitcoin(bitcoind: &Bitcoind) -> String {
+    format!(
+        "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n",
+        bitcoind.url(),
+        bitcoind.cookie_file().display(),
+    )
 }
 
 fn read_keys(result: &Value) -> anyhow::Result<(FinalityProviderKey, String)> {

@@ -39,7 +39,7 @@ impl Wasmd {
     /// The denomination of fees and stakes, which every funded account has plenty of.
     pub const DENOMINATION: &str = "stake";
 
-    /// Starts a chain with a fresh id and waits for its second block, from which on queries and
+    /// Starts a chain and waits for its second block, from which on queries and
     /// transactions work.
     ///
     /// # Errors
@@ -50,7 +50,8 @@ impl Wasmd {
         let program = tokio::task::spawn_blocking(|| provision::WASMD.locate()).await??;
         let scratch = Scratch::new("wasmd")?;
         let ports = Ports::reserve()?;
-        let chain_id = cometbft::fresh_chain_id();
+        let chosen = settings.chain_id.clone();
+        let chain_id = chosen.unwrap_or_else(cometbft::fresh_chain_id);
         let accounts = (0..settings.funded_accounts)
             .map(|_| FundedAccount::generate())
             .collect::<Result<Vec<_>, _>>()?;

@@ -14,6 +14,8 @@ use crate::GenesisEdit;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Its id; a fresh one where absent.
+    pub chain_id: Option<String>,
     /// How many accounts the genesis gives coins to, besides the validator's.
     pub funded_accounts: usize,
     /// Rest between two blocks; making one takes some tens of milliseconds more.
@@ -27,6 +29,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            chain_id: None,
             funded_accounts: 3,
             block_interval: Duration::from_millis(250),
             voting_period: Duration::from_secs(4),

@@ -49,7 +49,8 @@ impl Origin {
         let mut slow = params();
         slow["interval"] = json!(INTERVAL);
         let mesh = chain.begin_mesh(&slow, &Committee::of_three()).await?;
-        let program = FinalityProviderProgram::on(&mesh.configuration("x"), &PROVIDERS)?;
+        let program =
+            FinalityProviderProgram::on(&chain.bitcoind, &mesh.configuration("x"), &PROVIDERS)?;
         let mut keys = Vec::new();
         for name in PROVIDERS {
             let secret = SecretKey::from_bytes(&rand::random())?;
@@ -198,6 +199,12 @@ impl<'a> Branch<'a> {
     }
 }
 
+/// Has a process turn from one branch to the other.
+fn follow(program: &FinalityProviderProgram, from: &Branch<'_>, to: &Branch<'_>) {
+    let [from, to] = [from, to].map(|branch| branch.chain.wasmd.grpc_url());
+    program.reconfigure(&from, &to).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s16_s17_s19_two_branches_have_one_history_or_cost_their_voters_the_stake() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
@@ -226,10 +233,7 @@ async fn s16_s19_only_the_branch_that_is_followed_goes_on(
     [a, b]: [Branch<'_>; 2],
     origin: &Origin,
 ) {
-    origin
-        .program
-        .follow(&b.mesh.configuration("x"), &PROVIDERS)
-        .unwrap();
+    follow(&origin.program, &a, &b);
     let mut daemon = origin.program.start().unwrap();
     let whale = sign(a.chain, &origin.keys[0], VALUE * 2).unwrap();
     count(a.chain, &a.mesh, &[whale]).await.unwrap();
@@ -277,11 +281,9 @@ async fn s16_s19_only_the_branch_that_is_followed_goes_on(
 /// One home follows branch B. A copy of it, with two of its three keys, follows branch A.
 async fn s17_whoever_votes_on_both_burns([a, b]: [Branch<'_>; 2], origin: &Origin) {
     let copy = origin.program.copy().unwrap();
-    copy.follow(&a.mesh.configuration("x"), &CHEATS).unwrap();
-    origin
-        .program
-        .follow(&b.mesh.configuration("x"), &PROVIDERS)
+    copy.reconfigure("[[provider]]\nname = \"three\"\n", "")
         .unwrap();
+    follow(&origin.program, &a, &b);
     let bitcoind = &a.chain.bitcoind;
     let roles = ["headers", "unbonding", "slashing", "keys"];
     let configuration = a.mesh.configuration("a");

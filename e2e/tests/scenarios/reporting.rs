@@ -45,9 +45,10 @@ impl<'a> Life<'a> {
             x.configuration("x"),
             y.configuration("y"),
             z.configuration("z"),
-            FinalityProviderProgram::reporting(&chain.bitcoind),
         ];
-        let program = FinalityProviderProgram::on(&sections.concat(), &["main"])?;
+        let bitcoind = &chain.bitcoind;
+        let program =
+            FinalityProviderProgram::reporting(None, bitcoind, &sections.concat(), &["main"])?;
         let key = SecretKey::from_bytes(&rand::random())?;
         let (_, account) = program.import_key("main", &key).await?;
         let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;

@@ -106,9 +106,9 @@ impl Behind {
         let share = share(stake);
         let staked = matches!(coins, Coins::Staked(_));
         let place = match (stake.standing.state, coins) {
-            // It is in no table.
-            (StakeState::Pending { .. }, _) => return,
             (StakeState::Active, Coins::Gone) => &mut self.gone,
+            // It is in no table, or there is nothing behind it and the instance says so, too.
+            (StakeState::Pending { .. }, _) | (_, Coins::Gone) => return,
             (StakeState::Active, _) => {
                 let value = stake.value.to_sat();
                 self.shrunk = self.shrunk.saturating_add(value.saturating_sub(weight));
@@ -122,7 +122,6 @@ impl Behind {
             (StakeState::Ended(StakeEnd::Expired), _) if staked && stake.standing.expires > tip => {
                 &mut self.contested
             }
-            (_, Coins::Gone) => return,
             (StakeState::Unproven | StakeState::Ended(_), _) => &mut self.shrunk,
         };
         let counted = match stake.standing.state {

@@ -41,13 +41,10 @@ async fn a_consent_that_was_handed_over_counts_on_both_chains_without_its_staker
         .configure(&instances.configuration())
         .unwrap();
     chain.mine(DEPTH).await.unwrap();
-    let sections = [
-        FinalityProviderProgram::babylon(&babylond),
-        absent(),
-        instances.configuration(),
-        FinalityProviderProgram::reporting(&chain.bitcoind),
-    ];
-    let program = FinalityProviderProgram::on(&sections.concat(), &["main"]).unwrap();
+    let partners = absent() + &instances.configuration();
+    let program =
+        FinalityProviderProgram::reporting(Some(&babylond), &chain.bitcoind, &partners, &["main"])
+            .unwrap();
     let (_, account) = program.import_key("main", &secret).await.unwrap();
     babylond.fund(&account, 100_000_000).await.unwrap();
     let account: AccountAddress = account.parse().unwrap();
