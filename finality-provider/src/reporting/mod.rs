@@ -7,7 +7,7 @@
 //!                                                          └──(decision)──> reporter ──> each partner chain
 //! ```
 //!
-//! Each provider has one task for each chain, which reads its chain into the [`Book`] that all share, and shows its chain
+//! Each provider has one task for each chain, which reads its chain into the book that all share, and shows its chain
 //! what is in there. Tasks share nothing else, so a chain that is down or lies delays no other, and votes are cast
 //! elsewhere. Nothing is believed that a chain says of a stake: Bitcoin must have the output that follows from the keys,
 //! and every signature is verified before it is passed on. There is nothing on disk but what was given up on: after a
