@@ -20,16 +20,19 @@ pub enum Command {
     Wallet(commands::wallet::WalletCommand),
 
     /// List the finality providers to stake with
-    #[command(after_help = "Example:\n  btc-staker providers --json")]
+    #[command(
+        after_help = "Examples:\n  btc-staker providers --json\n  btc-staker providers --chain x"
+    )]
     Providers(commands::providers::Providers),
 
     /// Show the parameters that would govern a stake made now
-    #[command(after_help = "Example:\n  btc-staker params")]
-    Params,
+    #[command(after_help = "Examples:\n  btc-staker params\n  btc-staker params --chain x")]
+    Params(commands::params::ParamsCommand),
 
-    /// Stake bitcoin: register, wait for the covenant committee, broadcast, wait until it is active
+    /// Stake bitcoin: wait for the covenant committee's signatures, broadcast, wait until it is active; on Babylon, or with
+    /// --share on partner chains alone
     #[command(
-        after_help = "Examples:\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --dry-run\n  btc-staker stake --amount 1000000 --finality-provider d9b9… --staking-time 64000 --yes --no-wait"
+        after_help = "Examples:\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --dry-run\n  btc-staker stake --amount 1000000 --finality-provider d9b9… --staking-time 64000 --yes --no-wait\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --share x=0.6 --share y=0.4"
     )]
     Stake(commands::stake::Stake),
 
@@ -89,17 +92,17 @@ impl Command {
             Self::Init => commands::init::execute(context),
             Self::Wallet(command) => command.execute(context).await,
             Self::Providers(providers) => providers.execute(context).await,
-            Self::Params => commands::params::execute(context).await,
+            Self::Params(params) => params.execute(context).await,
             Self::Stake(stake) => Box::pin(stake.execute(context)).await,
             Self::Restake(restake) => Box::pin(restake.execute(context)).await,
             Self::Exposure(exposure) => exposure.execute(context).await,
             Self::Rewards(rewards) => Box::pin(rewards.execute(context)).await,
             Self::Resume(resume) => Box::pin(resume.execute(context)).await,
             Self::List => commands::list::execute(context).await,
-            Self::Status(status) => status.execute(context).await,
+            Self::Status(status) => Box::pin(status.execute(context)).await,
             Self::Unbond(unbond) => Box::pin(unbond.execute(context)).await,
             Self::Withdraw(withdraw) => Box::pin(withdraw.execute(context)).await,
-            Self::Cancel(cancel) => cancel.execute(context).await,
+            Self::Cancel(cancel) => Box::pin(cancel.execute(context)).await,
             Self::Inspect(inspect) => inspect.execute(),
             Self::Scripts => commands::scripts::execute(io::stdin().lock()),
         }

@@ -1,5 +1,6 @@
 //! The configuration file.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,9 @@ use bitcoin::Amount;
 use chain::mesh::broken_settings;
 use daemon::config::{BrokenRule, Settings};
 use keystore::PassphraseSource;
+use proto::grpc_url::GrpcUrl;
 use serde::Deserialize;
+use staking::keys::CovenantKey;
 use wallet::FeeLimit;
 
 /// What `config init` and `init` write.
@@ -19,11 +22,14 @@ pub const TEMPLATE: &str = include_str!("../btc-staker.toml");
 pub struct Config {
     /// The Bitcoin node.
     pub bitcoin: bitcoin_source::Config,
-    /// The node of the secured chain, and what its transactions may cost.
-    pub babylon: chain::babylon::Config,
+    /// Babylon's node, and what its transactions may cost; absent where all stakes are without a hub.
+    pub babylon: Option<chain::babylon::Config>,
     /// The partner chains that stakes can be shown to.
     #[serde(default, rename = "chain")]
     pub chains: Vec<chain::mesh::Config>,
+    /// Members of covenant committees who are asked for signatures where no hub collects them.
+    #[serde(default, rename = "committee")]
+    pub members: Vec<MemberConfig>,
     /// How the seed is unlocked.
     #[serde(default)]
     pub keys: KeysConfig,
@@ -31,6 +37,19 @@ pub struct Config {
     #[serde(default)]
     pub staking: StakingConfig,
 }
+
+/// `[[committee]]`: a member of a covenant committee.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberConfig {
+    /// The member's key, as partner chains list it.
+    pub key: CovenantKey,
+    /// Where it serves stakers: gRPC, https for TLS.
+    pub grpc_url: GrpcUrl,
+}
+
+/// Prefix of account addresses where the configuration has no chain.
+const ACCOUNT_PREFIX: &str = "bbn";
 
 /// `[keys]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -93,6 +112,15 @@ impl Config {
         self
     }
 
+    /// How the seed's account is spelled: for Babylon, or without it for the first partner chain.
+    pub fn account_prefix(&self) -> &str {
+        let partner = self.chains.first().map(|chain| &chain.node.account_prefix);
+        let babylon = self.babylon.as_ref().map(|babylon| &babylon.account_prefix);
+        babylon
+            .or(partner)
+            .map_or(ACCOUNT_PREFIX, |prefix| prefix.as_str())
+    }
+
     /// The most that a Bitcoin transaction may pay in fees.
     pub fn fee_limit(&self) -> FeeLimit {
         FeeLimit {
@@ -109,16 +137,30 @@ impl Settings for Config {
             .into_iter()
             .map(|error| BrokenRule::new("bitcoin", error.to_string()))
             .chain(self.broken_rules_of_chains())
+            .chain(self.broken_rules_of_members())
             .collect()
     }
 }
 
 impl Config {
     fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
-        let babylon = Some(self.babylon.chain_id.as_str());
+        let babylon = self.babylon.as_ref();
+        let babylon = babylon.map(|babylon| babylon.chain_id.as_str());
         broken_settings(&self.chains, babylon)
             .into_iter()
             .map(|(key, text)| BrokenRule::new(key, text))
+            .collect()
+    }
+
+    fn broken_rules_of_members(&self) -> Vec<BrokenRule> {
+        let mut keys = BTreeSet::new();
+        let named = self.members.iter().enumerate();
+        named
+            .filter(|(_, member)| !keys.insert(member.key))
+            .map(|(index, member)| {
+                let text = format!("`{}` is used twice", member.key);
+                BrokenRule::new(format!("committee.{index}.key"), text)
+            })
             .collect()
     }
 }
@@ -131,10 +173,10 @@ mod tests {
     fn the_template_is_valid_and_its_comments_show_the_defaults() {
         let written: Config = toml::from_str(TEMPLATE).unwrap();
         assert!(written.broken_rules().is_empty());
-        // Of a partner chain nothing has a default.
+        // Of a partner chain and of a committee's member nothing has a default.
         let uncommented: String = TEMPLATE
             .split_inclusive("\n\n")
-            .filter(|section| !section.contains("[[chain]]"))
+            .filter(|section| !section.contains("[["))
             .flat_map(str::lines)
             .map(|line| match line.strip_prefix("# ") {
                 Some(setting) if setting.contains(" = ") || setting.starts_with('[') => setting,
@@ -179,6 +221,33 @@ mod tests {
         assert_eq!(broken([chain("x", "1"), chain("x", "2")]), 1);
         assert_eq!(broken([chain("x", "1"), chain("y", "1")]), 1);
         assert_eq!(broken([chain("babylon", "1"), chain("Y", "2")]), 2);
+    }
+
+    #[test]
+    fn a_home_without_a_hub_spells_its_account_for_the_first_partner_chain() {
+        let bitcoin =
+            "[bitcoin]\nnetwork = 'regtest'\nrpc_url = 'http://127.0.0.1:1'\ncookie_file = 'c'\n";
+        let config: Config = toml::from_str(bitcoin).unwrap();
+        assert!(config.broken_rules().is_empty());
+        assert_eq!(config.account_prefix(), "bbn");
+        let contract = chain::mesh::ContractAddress(
+            staking::proof_of_possession::AccountAddress::new("osmo", &[1; 32]).unwrap(),
+        );
+        let member =
+            |key: &str| format!("[[committee]]\nkey = '{key}'\ngrpc_url = 'http://127.0.0.1:2'\n");
+        let one = "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115";
+        let chain = format!(
+            "[[chain]]\nname = 'x'\ncontract = '{}'\ndomain = '{}'\n[chain.node]\nchain_id = 'x-1'\n\
+             grpc_url = 'http://127.0.0.1:9090'\naccount_prefix = 'osmo'\nfee_denomination = 'stake'\n\
+             gas_price = '0'\nmax_fee = 1\n",
+            String::from(contract),
+            "1".repeat(64),
+        );
+        let text = [bitcoin, &chain, &member(one), &member(one)].concat();
+        let config: Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.account_prefix(), "osmo");
+        let broken: Vec<_> = config.broken_rules();
+        assert_eq!(broken.len(), 1, "a member's key is used twice");
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl Error {
                 error,
                 ChainError::Unreachable { .. } | ChainError::Timeout { .. } | ChainError::Stopped
             ),
-            Self::Ledger(LedgerError::Lock(daemon::lock::LockError::Held { .. })) => true,
+            Self::Life(LifeError::NotYetSigned { .. })
+            | Self::Ledger(LedgerError::Lock(daemon::lock::LockError::Held { .. })) => true,
             _ => false,
         }
     }
@@ -128,6 +129,13 @@ fn ending(error: &Error) -> Ending {
             (Exit::Configuration, "wrong-network", None)
         }
         Error::Nodes(NodesError::NoParams(_)) => (Exit::Failed, "no-params", None),
+        Error::Nodes(NodesError::NoBabylon) => (
+            Exit::Configuration,
+            "no-babylon",
+            Some(
+                "add [babylon], or name partner chains: `stake --share`, `params --chain`, `providers --chain`",
+            ),
+        ),
         Error::Plan(error) => of_plan(error),
         _ => (Exit::Failed, "storage", None),
     }

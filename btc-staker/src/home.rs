@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// | `btc-staker.toml` | configuration | yes |
 /// | `keys/seed.key` | the encrypted seed | yes, or the words of the seed on paper |
 /// | `data/` | wallet and journal | no: they are rebuilt from the seed and the chain |
+/// | `stakes.redb` | stakes without a hub, with their signatures ([`crate::journal`]) | yes, until chains know them |
 /// | `consents.redb` | every consent that was signed ([`crate::restake`]) | no: an old copy is worse than none |
 /// | `lock` | one process at a time changes `data/` | no |
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,11 @@ impl Home {
     /// Wallet and journal.
     pub fn data(&self) -> PathBuf {
         self.0.join("data")
+    }
+
+    /// The record of stakes without a hub.
+    pub fn stakes(&self) -> PathBuf {
+        self.0.join("stakes.redb")
     }
 
     /// The record of consents.

@@ -42,8 +42,8 @@ pub struct Ledger {
 pub struct Owner<'a> {
     /// Network of the wallet.
     pub network: Network,
-    /// Chain of the stakes.
-    pub chain_id: &'a str,
+    /// The hub of the stakes, where one is configured.
+    pub chain_id: Option<&'a str>,
     /// What its transactions may pay in fees.
     pub fee_limit: FeeLimit,
 }
@@ -73,13 +73,19 @@ pub async fn entry(
     txid: Txid,
 ) -> Result<Option<Entry>, LedgerError> {
     let (_lock, database) = Ledger::take(home).await?;
-    Ok(Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?.get(txid)?)
+    Ok(journal(home, &database, owner)?.get(txid)?)
 }
 
 /// Reads all stakes of the journal; the wallet is not looked at.
 pub async fn entries(home: &Home, owner: Owner<'_>) -> Result<Vec<Entry>, LedgerError> {
     let (_lock, database) = Ledger::take(home).await?;
-    Ok(Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?.all()?)
+    Ok(journal(home, &database, owner)?.all()?)
+}
+
+fn journal(home: &Home, database: &sled::Db, owner: Owner<'_>) -> Result<Journal, LedgerError> {
+    let journal = Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?;
+    journal.catch_up(home)?;
+    Ok(journal)
 }
 
 impl Ledger {
@@ -94,7 +100,7 @@ impl Ledger {
     pub async fn open(home: &Home, owner: Owner<'_>) -> Result<Self, LedgerError> {
         let (lock, database) = Self::take(home).await?;
         let wallet = Wallet::open(database.open_tree(WALLET)?, owner.network)?;
-        Self::assemble(lock, database, wallet, owner)
+        Self::assemble(home, lock, database, wallet, owner)
     }
 
     /// Makes a new ledger whose wallet has no coins below `birthday`.
@@ -122,16 +128,20 @@ impl Ledger {
         let mut wallet = Wallet::create(tree, keys.seed().expose(), owner.network, birthday)
             .map_err(LedgerError::from)?;
         wallet.lock();
-        Ok(Self::assemble(lock, database, wallet, owner)?)
+        let journal = database.open_tree(JOURNAL).map_err(LedgerError::from)?;
+        let journal = Journal::open(journal, owner.chain_id).map_err(LedgerError::from)?;
+        journal.take_over(home).map_err(LedgerError::from)?;
+        Ok(Self::assemble(home, lock, database, wallet, owner)?)
     }
 
     fn assemble(
+        home: &Home,
         lock: InstanceLock,
         database: sled::Db,
         wallet: Wallet,
         owner: Owner<'_>,
     ) -> Result<Self, LedgerError> {
-        let journal = Journal::open(database.open_tree(JOURNAL)?, owner.chain_id)?;
+        let journal = journal(home, &database, owner)?;
         let mut ledger = Self {
             wallet,
             journal,

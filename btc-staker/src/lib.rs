@@ -16,6 +16,7 @@ pub mod blocks;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod durable;
 pub mod error;
 pub mod home;
 pub mod inspect;

@@ -1,4 +1,4 @@
-//! The two nodes that a stake is made with: Bitcoin's and the secured chain's, and that they belong together.
+//! The nodes that a stake is made with: Bitcoin's and, where one is configured, the hub's, and that they belong together.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use staking::units::BitcoinHeight;
 
 use crate::config::Config;
 
-/// Connections to both nodes, which answered and fit together when they were made.
+/// Connections to the nodes, which answered and fit together when they were made.
 #[derive(Clone)]
 pub struct Nodes {
     /// The Bitcoin node.
     pub bitcoin: Arc<Bitcoind>,
-    /// A node of the secured chain.
-    pub chain: Arc<dyn Chain>,
+    /// A node of Babylon; `None` where the configuration has none.
+    pub babylon: Option<Arc<dyn Chain>>,
 }
 
 /// Why the nodes cannot be used.
@@ -30,10 +30,13 @@ pub enum NodesError {
     /// The chain's node.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// There is no hub.
+    #[error("the configuration has no [babylon]")]
+    NoBabylon,
     /// The chain follows another Bitcoin.
     #[error(
         "chain `{chain_id}` follows another bitcoin: it does not know block {bitcoin}, which the bitcoin node has at height \
-         {height}; check `bitcoin.rpc_url` and `babylon.grpc_url`"
+         {height}; check `bitcoin.rpc_url` and the chain's `grpc_url`"
     )]
     OtherBitcoin {
         /// The chain.
@@ -51,65 +54,82 @@ pub enum NodesError {
 }
 
 impl Nodes {
-    /// Connects to both nodes and checks network, chain id, and that they see the same Bitcoin.
+    /// Connects to the nodes and checks network, chain id, and that they see the same Bitcoin.
     ///
     /// # Errors
     ///
     /// Fails where a node does not answer or is not the configured one.
     pub async fn connect(config: &Config, account: Account) -> Result<Self, NodesError> {
         let bitcoin = Arc::new(Bitcoind::connect(&config.bitcoin).await?);
-        let chain: Arc<dyn Chain> = Arc::new(match account {
-            Account::Watched(address) => Babylon::watch(config.babylon.clone(), address).await?,
-            Account::Unlocked(key) => Babylon::connect(config.babylon.clone(), key).await?,
+        let Some(babylon) = config.babylon.clone() else {
+            let babylon = None;
+            return Ok(Self { bitcoin, babylon });
+        };
+        let babylon: Arc<dyn Chain> = Arc::new(match account {
+            Account::Watched(address) => Babylon::watch(babylon, address).await?,
+            Account::Unlocked(key) => Babylon::connect(babylon, key).await?,
         });
-        let nodes = Self { bitcoin, chain };
-        nodes.check_same_bitcoin().await?;
-        Ok(nodes)
+        check_same_bitcoin(&bitcoin, babylon.as_ref()).await?;
+        let babylon = Some(babylon);
+        Ok(Self { bitcoin, babylon })
+    }
+
+    /// Babylon, for what cannot be done without it.
+    ///
+    /// # Errors
+    ///
+    /// [`NodesError::NoBabylon`] where the configuration has none.
+    pub fn babylon(&self) -> Result<&dyn Chain, NodesError> {
+        self.babylon.as_deref().ok_or(NodesError::NoBabylon)
     }
 
     /// The parameters for a stake that is registered now: those of the chain's newest Bitcoin header (spec 2.4).
     pub async fn governing_params(&self) -> Result<StakingParams, NodesError> {
-        let tip = self.chain.light_client_tip().await?.height;
-        let versions = self.chain.staking_params().await?;
+        let babylon = self.babylon()?;
+        let tip = babylon.light_client_tip().await?.height;
+        let versions = babylon.staking_params().await?;
         versions
             .at_height(tip)
             .cloned()
             .ok_or(NodesError::NoParams(tip))
     }
+}
 
-    /// Compares the oldest header that the chain knows, and one so deep that no reorg may be under way there.
-    async fn check_same_bitcoin(&self) -> Result<(), NodesError> {
-        let base = self.chain.light_client_base().await?;
-        let other = |height, bitcoin| NodesError::OtherBitcoin {
-            chain_id: self.chain.chain_id().to_owned(),
-            height,
-            bitcoin,
-        };
-        match self.bitcoin.block_hash(base.height).await {
-            Ok(hash) if hash == base.hash() => {}
-            Ok(hash) => return Err(other(base.height, hash)),
-            // The node has still to catch up.
-            Err(SourceError::NotFound { .. }) => {
-                let height = base.height;
-                tracing::warn!(%height, "the bitcoin node has not reached the chain's first header yet");
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let known = self.chain.light_client_tip().await?.height;
-        let depth = self.chain.light_client_params().await?.confirmation_depth;
-        let common = known.min(self.bitcoin.tip().await?.height);
-        let Some(height) = common.0.checked_sub(depth).map(BitcoinHeight) else {
-            return Ok(());
-        };
-        if height <= base.height {
+/// Compares the oldest header that the chain knows, and one so deep that no reorg may be under way there.
+pub(crate) async fn check_same_bitcoin(
+    bitcoin: &Bitcoind,
+    chain: &dyn Chain,
+) -> Result<(), NodesError> {
+    let base = chain.light_client_base().await?;
+    let other = |height, known| NodesError::OtherBitcoin {
+        chain_id: chain.chain_id().to_owned(),
+        height,
+        bitcoin: known,
+    };
+    match bitcoin.block_hash(base.height).await {
+        Ok(hash) if hash == base.hash() => {}
+        Ok(hash) => return Err(other(base.height, hash)),
+        // The node has still to catch up.
+        Err(SourceError::NotFound { .. }) => {
+            let height = base.height;
+            tracing::warn!(%height, "the bitcoin node has not reached the chain's first header yet");
             return Ok(());
         }
-        let hash = self.bitcoin.block_hash(height).await?;
-        if self.chain.contains_header(height, &hash).await? {
-            Ok(())
-        } else {
-            Err(other(height, hash))
-        }
+        Err(error) => return Err(error.into()),
+    }
+    let known = chain.light_client_tip().await?.height;
+    let depth = chain.light_client_params().await?.confirmation_depth;
+    let common = known.min(bitcoin.tip().await?.height);
+    let Some(height) = common.0.checked_sub(depth).map(BitcoinHeight) else {
+        return Ok(());
+    };
+    if height <= base.height {
+        return Ok(());
+    }
+    let hash = bitcoin.block_hash(height).await?;
+    if chain.contains_header(height, &hash).await? {
+        Ok(())
+    } else {
+        Err(other(height, hash))
     }
 }

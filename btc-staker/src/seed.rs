@@ -93,7 +93,7 @@ pub enum SeedError {
     /// The seed is another one than its file says, or was made for another network.
     #[error(
         "the seed file was made for `{stored}`, but its seed leads to `{derived}` with this configuration; check \
-         `bitcoin.network` and `babylon.account_prefix`"
+         `bitcoin.network`"
     )]
     OtherIdentity {
         /// What the file says.
@@ -152,7 +152,7 @@ impl SeedFile {
     ) -> Result<Keys, SeedError> {
         let passphrase = source.read(&format!("`{}`", self.file.path().display()))?;
         let keys = Keys::new(self.file.unlock(&passphrase)?.into_seed()?, networks)?;
-        if keys.identity == self.identity {
+        if keys.identity.is_same_seeds(&self.identity) {
             Ok(keys)
         } else {
             Err(SeedError::OtherIdentity {
@@ -160,6 +160,13 @@ impl SeedFile {
                 derived: Box::new(keys.identity),
             })
         }
+    }
+}
+
+impl Identity {
+    /// Whether both are of one seed; the account may be spelled for another chain.
+    fn is_same_seeds(&self, other: &Self) -> bool {
+        self.staker == other.staker && self.account.bytes() == other.account.bytes()
     }
 }
 

@@ -7,6 +7,7 @@ use bitcoin::{FeeRate, Txid};
 use bitcoin_source::{BitcoinSource as _, Bitcoind};
 use chain::Account;
 use chain::babylon::AccountKey;
+use chain::mesh::Mesh;
 use daemon::output::{CommandError, Exit};
 use daemon::program::Context;
 use daemon::progress::Progress;
@@ -20,6 +21,7 @@ use crate::home::Home;
 use crate::journal::Entry;
 use crate::ledger::{self, Ledger, Owner};
 use crate::nodes::Nodes;
+use crate::restake::{PartnerChains, RestakeError};
 use crate::seed::{Identity, Keys, Networks, SeedError, SeedFile};
 
 /// Configuration and files of one home.
@@ -40,8 +42,10 @@ pub struct Connected {
     pub staker: Staker,
     /// Whose stakes these are.
     pub identity: Identity,
-    /// Both nodes.
+    /// Bitcoin's node and the hub's.
     pub nodes: Nodes,
+    /// The partner chains of the configuration.
+    pub partners: PartnerChains,
     /// The unlocked seed; `None` where nothing is signed.
     pub keys: Option<Keys>,
 }
@@ -85,7 +89,7 @@ impl Staker {
     pub fn networks(&self) -> Networks<'_> {
         Networks {
             bitcoin: self.config.bitcoin.network,
-            account_prefix: &self.config.babylon.account_prefix,
+            account_prefix: self.config.account_prefix(),
         }
     }
 
@@ -93,7 +97,11 @@ impl Staker {
     pub fn owner(&self) -> Owner<'_> {
         Owner {
             network: self.config.bitcoin.network,
-            chain_id: &self.config.babylon.chain_id,
+            chain_id: self
+                .config
+                .babylon
+                .as_ref()
+                .map(|babylon| babylon.chain_id.as_str()),
             fee_limit: self.config.fee_limit(),
         }
     }
@@ -120,7 +128,12 @@ impl Staker {
 
     /// Whose seed is in this home, without unlocking it.
     pub fn identity(&self) -> Result<Identity, Error> {
-        Ok(SeedFile::open(&self.home.seed_file())?.identity().clone())
+        let Identity { staker, account } =
+            SeedFile::open(&self.home.seed_file())?.identity().clone();
+        // As this configuration spells it; the file was written under another one, perhaps.
+        let account = AccountAddress::new(self.config.account_prefix(), account.bytes())
+            .map_err(SeedError::from)?;
+        Ok(Identity { staker, account })
     }
 
     /// Unlocks the seed with the passphrase from `source`.
@@ -128,7 +141,7 @@ impl Staker {
         Ok(SeedFile::open(&self.home.seed_file())?.unlock(source, self.networks())?)
     }
 
-    /// Connects to both nodes to look at the stakes of this home.
+    /// Connects to the nodes to look at the stakes of this home.
     pub async fn watch(&self) -> Result<Connected, Error> {
         let identity = self.identity()?;
         let account = Account::Watched(identity.account.clone());
@@ -137,11 +150,12 @@ impl Staker {
             staker: self.clone(),
             identity,
             nodes,
+            partners: PartnerChains::watched(self.config.chains.clone()),
             keys: None,
         })
     }
 
-    /// Connects to both nodes with unlocked keys, to make stakes.
+    /// Connects to the nodes with unlocked keys, to make stakes.
     pub async fn connect(&self, keys: Keys) -> Result<Connected, Error> {
         let account: AccountKey = keys.account_key()?;
         let nodes = Nodes::connect(&self.config, Account::Unlocked(account)).await?;
@@ -150,11 +164,21 @@ impl Staker {
             staker: self.clone(),
             identity,
             nodes,
+            partners: PartnerChains::told_by(self.config.chains.clone(), keys.clone()),
             keys: Some(keys),
         })
     }
 
-    /// Connects to both nodes to ask about the chain; a home without a seed will do.
+    /// Connects to a partner chain of the configuration, to ask it something.
+    pub async fn partner(&self, name: &str) -> Result<Mesh, Error> {
+        let mut chains = self.config.chains.iter();
+        let config = chains
+            .find(|config| config.name == name)
+            .ok_or_else(|| RestakeError::UnknownChain(name.to_owned()))?;
+        Ok(Mesh::watch(config.clone()).await?)
+    }
+
+    /// Connects to the nodes to ask about the hub; a home without a seed will do.
     pub async fn ask(&self) -> Result<Nodes, Error> {
         let account = match self.identity() {
             Ok(identity) => identity.account,

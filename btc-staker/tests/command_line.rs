@@ -98,7 +98,7 @@ fn a_mistake_in_the_configuration_is_named_with_its_line_and_rule() {
         (
             "passphrase = \"prompt\"",
             "passphrase = \"hunter2\"",
-            ["keys.passphrase", "line 48"],
+            ["keys.passphrase", "line 55"],
         ),
         (
             "# [staking]",

@@ -34,6 +34,8 @@ struct Exposures {
 struct StakeExposure {
     staking_txid: Txid,
     amount_sat: u64,
+    /// Whether Babylon counts all of it.
+    counted_by_babylon: bool,
     /// Number of the newest consent that this home signed.
     signed_consent: Option<u32>,
     chains: Vec<Standing>,
@@ -47,7 +49,7 @@ impl Exposure {
         if staker.config.chains.is_empty() {
             return Err(RestakeError::NoChains.into());
         }
-        let partners = Partners::of(&staker).await;
+        let partners = Partners::of(&staker).await?;
         let mut stakes = Vec::new();
         for entry in entries {
             let outpoint = outpoint(&entry);
@@ -59,6 +61,7 @@ impl Exposure {
             stakes.push(StakeExposure {
                 staking_txid: outpoint.txid,
                 amount_sat: entry.staking_value.to_sat(),
+                counted_by_babylon: entry.hubless.is_none(),
                 signed_consent: signed.map(|signed| signed.number),
                 chains: partners.standings(outpoint).await,
             });
@@ -108,9 +111,14 @@ impl fmt::Display for StakeExposure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "stake {}\n  {}, all of it counted by babylon",
+            "stake {}\n  {}, {} of it counted by babylon",
             self.staking_txid,
-            Amount::from_sat(self.amount_sat)
+            Amount::from_sat(self.amount_sat),
+            if self.counted_by_babylon {
+                "all"
+            } else {
+                "nothing"
+            }
         )?;
         for standing in &self.chains {
             write!(f, "\n{standing}")?;

@@ -1,8 +1,10 @@
-//! `params`: what the chain prescribes for stakes.
+//! `params`: what a chain prescribes for stakes.
 
 use std::fmt;
 
 use bitcoin::Amount;
+use chain::Chain as _;
+use clap::Args;
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use serde::Serialize;
@@ -13,6 +15,20 @@ use staking::units::{BitcoinHeight, BlockInterval};
 use crate::blocks::Blocks;
 use crate::error::Error;
 use crate::staker::Staker;
+
+/// Arguments of `params`.
+#[derive(Debug, Args)]
+pub struct ParamsCommand {
+    /// A partner chain of the configuration, with all its covenant sets; Babylon where absent
+    #[arg(long, value_name = "CHAIN")]
+    chain: Option<String>,
+}
+
+/// The parameters of each covenant set of a partner chain.
+#[derive(Debug, Serialize)]
+struct CovenantSets {
+    covenant_sets: Vec<Params>,
+}
 
 /// The parameters that would govern a stake registered now. Amounts in satoshi, times in blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,21 +50,36 @@ struct Params {
     confirmation_depth: u32,
 }
 
-/// Carries it out.
-pub async fn execute(context: &Context) -> Result<Answer, CommandError> {
-    let nodes = Staker::of(context)?.ask().await?;
-    let params = nodes.governing_params().await.map_err(Error::from)?;
-    let light_client = nodes
-        .chain
-        .light_client_params()
-        .await
-        .map_err(Error::from)?;
-    Ok(Params::new(
-        nodes.chain.chain_id(),
-        &params,
-        light_client.confirmation_depth,
-    )
-    .into())
+impl ParamsCommand {
+    /// Carries it out.
+    pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
+        let staker = Staker::of(context)?;
+        Ok(match &self.chain {
+            Some(name) => of_partner(&staker, name).await?.into(),
+            None => of_babylon(&staker).await?.into(),
+        })
+    }
+}
+
+async fn of_babylon(staker: &Staker) -> Result<Params, Error> {
+    let nodes = staker.ask().await?;
+    let babylon = nodes.babylon()?;
+    let params = nodes.governing_params().await?;
+    let light_client = babylon.light_client_params().await?;
+    let depth = light_client.confirmation_depth;
+    Ok(Params::new(babylon.chain_id(), &params, depth))
+}
+
+async fn of_partner(staker: &Staker, name: &str) -> Result<CovenantSets, Error> {
+    let mesh = staker.partner(name).await?;
+    let terms = mesh.instance_terms().await?;
+    let depth = mesh.light_client_params().await?.confirmation_depth;
+    let sets = terms.covenant_sets.iter();
+    Ok(CovenantSets {
+        covenant_sets: sets
+            .map(|set| Params::new(mesh.chain_id(), &set.params, depth))
+            .collect(),
+    })
 }
 
 impl Params {
@@ -70,6 +101,14 @@ impl Params {
             covenant_keys: params.covenant.keys().to_vec(),
             confirmation_depth,
         }
+    }
+}
+
+impl fmt::Display for CovenantSets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.covenant_sets
+            .iter()
+            .try_for_each(|set| writeln!(f, "{set}"))
     }
 }
 

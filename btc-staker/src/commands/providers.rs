@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chain::{Chain as _, FinalityProvider};
 use clap::Args;
 use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
@@ -14,11 +15,15 @@ use crate::printable::Printable;
 use crate::staker::Staker;
 
 /// Arguments of `providers`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Args)]
 pub struct Providers {
     /// List slashed ones too
     #[arg(long)]
     all: bool,
+
+    /// A partner chain of the configuration; Babylon where absent
+    #[arg(long, value_name = "CHAIN")]
+    chain: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,12 +43,7 @@ struct Provider {
 impl Providers {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
-        let nodes = Staker::of(context)?.ask().await?;
-        let all = nodes
-            .chain
-            .finality_providers()
-            .await
-            .map_err(Error::from)?;
+        let all = self.known(&Staker::of(context)?).await?;
         let mut providers: Vec<_> = all
             .into_iter()
             .filter(|provider| self.all || provider.slashed_at.is_none())
@@ -51,7 +51,7 @@ impl Providers {
                 state: match provider_state(Some(&provider)) {
                     ProviderState::Slashed => "slashed",
                     ProviderState::Jailed => "jailed",
-                    ProviderState::Good | ProviderState::Unknown => "good",
+                    ProviderState::Good | ProviderState::Unknown | ProviderState::Silent => "good",
                 },
                 key: provider.key,
                 moniker: provider.moniker,
@@ -61,6 +61,14 @@ impl Providers {
             .collect();
         providers.sort_by(|one, other| one.moniker.cmp(&other.moniker));
         Ok(List { providers }.into())
+    }
+
+    async fn known(&self, staker: &Staker) -> Result<Vec<FinalityProvider>, Error> {
+        if let Some(name) = &self.chain {
+            return Ok(staker.partner(name).await?.finality_providers().await?);
+        }
+        let nodes = staker.ask().await?;
+        Ok(nodes.babylon()?.finality_providers().await?)
     }
 }
 

@@ -9,7 +9,8 @@ use staking::keys::FinalityProviderKey;
 use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::standing::Standing;
-use crate::life::{Place, Position, Seen};
+use crate::life::{Place, Position, Refusal, Seen};
+use crate::printable::Printable;
 
 /// One stake: where it is and what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,9 +29,9 @@ pub(super) struct Report {
     pub staking_time: BlockInterval,
     /// The staking output.
     pub staking_output: OutPoint,
-    /// Parameters that govern it.
-    pub params_version: u32,
-    /// What the chain says; `None` where it does not know it.
+    /// Version of the hub's parameters that governs it; `None` for a stake without a hub.
+    pub params_version: Option<u32>,
+    /// What the hub says; `None` where it does not know it.
     pub chain_status: Option<&'static str>,
     /// Committee members who have signed.
     pub covenant_signatures: usize,
@@ -44,6 +45,9 @@ pub(super) struct Report {
     pub unbonding_txid: Txid,
     /// The transaction that takes its coins back, once there is one.
     pub withdrawal_txid: Option<Txid>,
+    /// Partner chains of a stake without a hub that have not heard of what happened, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Refusal>,
     /// Where it stands on partner chains, in commands that ask them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partner_chains: Vec<Standing>,
@@ -55,6 +59,7 @@ impl From<&Seen> for Report {
             stake,
             observation,
             step,
+            ..
         } = seen;
         let entry = &stake.entry;
         let (coins_in, place) = match observation.position {
@@ -71,13 +76,15 @@ impl From<&Seen> for Report {
             finality_provider: entry.finality_provider,
             staking_time: entry.staking_time,
             staking_output: stake.delegation.staking_outpoint(),
-            params_version: stake.params.version,
+            params_version: entry.hubless.is_none().then_some(stake.params.version),
             chain_status: observation
                 .registration
                 .map(|on_chain| status_name(on_chain.status)),
             covenant_signatures: observation
                 .registration
-                .map_or(0, |on_chain| on_chain.signed),
+                .map(|on_chain| on_chain.signed)
+                .or(observation.held.map(|held| held.signed))
+                .unwrap_or(0),
             covenant_quorum: stake.params.covenant.quorum(),
             coins_in,
             block: match place {
@@ -89,6 +96,7 @@ impl From<&Seen> for Report {
                 .withdrawal
                 .as_ref()
                 .map(|withdrawal| withdrawal.transaction.compute_txid()),
+            failures: seen.failures(),
             partner_chains: Vec::new(),
         }
     }
@@ -115,6 +123,9 @@ impl fmt::Display for Report {
             self.finality_provider
         )?;
         write!(f, "  {}", self.description)?;
+        for Refusal { chain, reason } in &self.failures {
+            write!(f, "\n  {chain:<9} failed: {}", Printable(reason))?;
+        }
         self.partner_chains
             .iter()
             .try_for_each(|standing| write!(f, "\n{standing}"))

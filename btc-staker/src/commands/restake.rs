@@ -29,7 +29,7 @@ pub struct Restake {
     txid: Txid,
 
     /// A chain's share, such as x=0.5 or x=50%; once for each chain. The list replaces the one before: a chain that is
-    /// left out loses its share. `babylon` names Babylon, which counts the whole stake anyway
+    /// left out loses its share. `babylon` names Babylon, which counts the whole of a stake that it has anyway
     #[arg(long = "share", value_name = "CHAIN=SHARE", required = true, value_parser = share)]
     shares: Vec<NamedShare>,
 
@@ -79,10 +79,11 @@ impl Restake {
             shares: self.shares,
             addresses: self.addresses,
         };
-        let babylon = Target::babylon(&staker.config.babylon.chain_id);
+        let babylon = staker.config.babylon.as_ref();
+        let babylon = babylon.map(|babylon| Target::babylon(&babylon.chain_id));
         let watching = staker.watch().await?;
         let seen = watching.look(self.txid).await?;
-        let instances = staker.watched_instances().await;
+        let instances = watching.partners.instances().await?;
         let plan = watching.plan(seen, &instances, &wish).await?;
         let shown = plan.decide(&record(&staker).await?).map_err(Error::from)?;
         let summary = Summary::new(&plan, babylon, shown);
@@ -103,7 +104,7 @@ impl Restake {
         let connected = staker.connect(keys.clone()).await?;
         // Asked anew: the summary may have been looked at for long.
         let seen = connected.look(self.txid).await?;
-        let instances = staker.instances(&keys).await?;
+        let instances = connected.partners.instances().await?;
         let plan = connected.plan(seen, &instances, &wish).await?;
         let consent = plan.sign(&record(&staker).await?, &keys, shown)?;
         let chains = match &self.export {

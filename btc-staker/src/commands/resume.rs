@@ -56,6 +56,13 @@ pub(super) struct Followed {
     pub(super) interrupted: bool,
 }
 
+impl Followed {
+    /// Whether there are chains that have not heard of all that happened.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.seen.failures().is_empty()
+    }
+}
+
 impl Resume {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
@@ -77,11 +84,13 @@ impl Resume {
         let until = until(self.stay)?;
         let connected = connect(&staker, &keys, &until).await?;
         let outcomes = join_all(txids.iter().map(|txid| resume(&connected, *txid, &until))).await;
-        let (mut stakes, mut failed, mut interrupted) = (Vec::new(), Vec::new(), false);
+        let (mut stakes, mut failed) = (Vec::new(), Vec::new());
+        let (mut interrupted, mut partial) = (false, false);
         for (staking_txid, outcome) in txids.into_iter().zip(outcomes) {
             match outcome {
                 Ok(followed) => {
                     interrupted |= followed.interrupted;
+                    partial |= followed.is_partial();
                     stakes.push(Report::from(&followed.seen));
                 }
                 Err(error) => {
@@ -94,12 +103,14 @@ impl Resume {
                 }
             }
         }
-        let partial = !failed.is_empty();
+        let has_failed = !failed.is_empty();
         let resumed = Resumed { stakes, failed };
-        Ok(match (partial, interrupted) {
-            (true, _) => Answer::partial(resumed),
-            (false, true) => Answer::pending(resumed),
-            (false, false) => resumed.into(),
+        Ok(if !has_failed && interrupted {
+            Answer::pending(resumed)
+        } else if has_failed || partial {
+            Answer::partial(resumed)
+        } else {
+            resumed.into()
         })
     }
 }

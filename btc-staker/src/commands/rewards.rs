@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::arguments::Unlock;
 use super::exposure::{entries, outpoint};
 use crate::printable::Printable;
-use crate::restake::{Instance, RestakeError};
+use crate::restake::{Instance, PartnerChains, RestakeError};
 use crate::staker::Staker;
 
 /// Arguments of `rewards`.
@@ -72,11 +72,14 @@ impl Rewards {
         let outpoints: Vec<_> = entries.iter().map(outpoint).collect();
         let chains = if self.claim {
             let source = staker.passphrase_source(self.unlock.passphrase_source.as_ref());
-            let instances = staker.instances(&staker.unlock(&source)?).await?;
+            let keys = staker.unlock(&source)?;
+            let chains = PartnerChains::told_by(staker.config.chains.clone(), keys);
+            let instances = chains.instances().await?;
             let claims = instances.iter().map(|instance| claim(instance, &outpoints));
             join_all(claims).await
         } else {
-            let instances = staker.watched_instances().await;
+            let chains = PartnerChains::watched(staker.config.chains.clone());
+            let instances = chains.instances().await?;
             let looks = instances.iter().map(|instance| owed(instance, &outpoints));
             join_all(looks).await
         };

@@ -1,4 +1,4 @@
-//! `stake`: a new stake, from the summary to its voting power.
+//! `stake`: a new stake, from the summary to its voting power: on Babylon, or on partner chains alone.
 
 use std::fmt;
 
@@ -18,7 +18,9 @@ use super::resume::{follow, until};
 use crate::error::Error;
 use crate::journal::Entry;
 use crate::ledger::LedgerError;
-use crate::proposal::{Summary, Wish};
+use crate::proposal::{Proposal, Summary, Wish};
+use crate::restake;
+use crate::restake::spelling::{NamedAddress, NamedShare, reward_address, share};
 use crate::staker::{Connected, Staker};
 
 /// Arguments of `stake`.
@@ -36,12 +38,21 @@ pub struct Stake {
     #[arg(long, value_name = "BLOCKS", value_parser = staking_time)]
     staking_time: BlockInterval,
 
+    /// Stake on partner chains alone, without Babylon: a chain's share, such as x=0.6 or x=60%; once for each chain. The
+    /// members of their covenant committee are asked for signatures directly
+    #[arg(long = "share", value_name = "CHAIN=SHARE", value_parser = share)]
+    shares: Vec<NamedShare>,
+
+    /// Where a chain's rewards go, such as x=wasm1…; to the seed's own account there where absent
+    #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address, requires = "shares")]
+    addresses: Vec<NamedAddress>,
+
     /// Fee rate of the staking transaction in sat/vB; estimated where absent
     #[arg(long, value_name = "SAT/VB", value_parser = fee_rate)]
     fee_rate: Option<FeeRate>,
 
-    /// Refuse to stake under another version of the chain's parameters than --dry-run has shown
-    #[arg(long, value_name = "VERSION")]
+    /// Refuse to stake under another version of Babylon's parameters than --dry-run has shown
+    #[arg(long, value_name = "VERSION", conflicts_with = "shares")]
     params_version: Option<u32>,
 
     /// Show the summary and stop there
@@ -79,7 +90,7 @@ impl Stake {
         };
         let watching = staker.watch().await?;
         if self.dry_run {
-            let proposal = watching.propose(&wish).await?;
+            let proposal = self.propose(&watching, &wish).await?;
             let summary = Summary::new(&proposal, staker.config.bitcoin.network);
             return Ok(Planned {
                 summary,
@@ -87,19 +98,22 @@ impl Stake {
             }
             .into());
         }
-        watching.check_account().await?;
+        if self.shares.is_empty() {
+            watching.check_account().await?;
+        }
         let (connected, summary, entry) = self.agree(context, &watching, &wish).await?;
         let until = until(self.stay)?;
         let txid = entry.staking_txid();
         let followed = follow(&connected, txid, &until).await?;
+        let (interrupted, partial) = (followed.interrupted, followed.is_partial());
         let planned = Planned {
             summary,
             stake: Some(Report::from(&followed.seen)),
         };
-        Ok(if followed.interrupted {
-            Answer::pending(planned)
-        } else {
-            planned.into()
+        Ok(match (interrupted, partial) {
+            (true, _) => Answer::pending(planned),
+            (false, true) => Answer::partial(planned),
+            (false, false) => planned.into(),
         })
     }
 
@@ -115,7 +129,10 @@ impl Stake {
         let staker = &watching.staker;
         let mut unlocked = None;
         loop {
-            let proposal = watching.propose(wish).await?;
+            let proposal = self.propose(watching, wish).await?;
+            if let Some(without_hub) = &proposal.without_hub {
+                watching.check_accounts(without_hub).await?;
+            }
             let summary = Summary::new(&proposal, staker.config.bitcoin.network);
             let question = format!("{summary}\nStake?");
             context.progress().aside(|| self.consent.ask(&question))?;
@@ -133,6 +150,20 @@ impl Stake {
                 outcome => return Ok((connected, summary, outcome?)),
             }
         }
+    }
+}
+
+impl Stake {
+    /// Plans the stake: on Babylon, or where chains have shares on those alone.
+    async fn propose(&self, watching: &Connected, wish: &Wish) -> Result<Proposal, Error> {
+        if self.shares.is_empty() {
+            return watching.propose(wish).await;
+        }
+        let list = restake::Wish {
+            shares: self.shares.clone(),
+            addresses: self.addresses.clone(),
+        };
+        watching.propose_without_hub(wish, &list).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What commands say of a stake on a partner chain.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bitcoin::{Amount, OutPoint};
 use chain::ChainError;
@@ -10,9 +11,10 @@ use mesh_core::consent::{Share, Target};
 use serde::Serialize;
 use staking::units::BitcoinHeight;
 
+use crate::error::Error;
 use crate::printable::Printable;
 use crate::restake::spelling::percent;
-use crate::restake::{Instance, KnownStake};
+use crate::restake::{Instance, KnownStake, PartnerChains};
 use crate::staker::Staker;
 
 /// A stake on one partner chain. Amounts in satoshi.
@@ -73,17 +75,19 @@ pub(super) struct SharedWith {
 /// The configuration's partner chains, and what targets are called.
 #[derive(Debug)]
 pub(super) struct Partners {
-    instances: Vec<Instance>,
-    babylon: Target,
+    instances: Vec<Arc<Instance>>,
+    babylon: Option<Target>,
 }
 
 impl Partners {
     /// Those of a home, to be asked.
-    pub(super) async fn of(staker: &Staker) -> Self {
-        Self {
-            instances: staker.watched_instances().await,
-            babylon: Target::babylon(&staker.config.babylon.chain_id),
-        }
+    pub(super) async fn of(staker: &Staker) -> Result<Self, Error> {
+        let babylon = staker.config.babylon.as_ref();
+        let chains = PartnerChains::watched(staker.config.chains.clone());
+        Ok(Self {
+            instances: chains.instances().await?,
+            babylon: babylon.map(|babylon| Target::babylon(&babylon.chain_id)),
+        })
     }
 
     /// Asks every chain about a stake.
@@ -96,7 +100,7 @@ impl Partners {
     }
 
     fn name(&self, target: &Target) -> String {
-        if *target == self.babylon {
+        if Some(*target) == self.babylon {
             return BABYLON.to_owned();
         }
         let mut instances = self.instances.iter();

@@ -59,10 +59,10 @@ impl Unbond {
         let until = until(self.stay)?;
         let followed = follow(&connected, self.txid, &until).await?;
         let report = Report::from(&followed.seen);
-        Ok(if followed.interrupted {
-            Answer::pending(report)
-        } else {
-            report.into()
+        Ok(match (followed.interrupted, followed.is_partial()) {
+            (true, _) => Answer::pending(report),
+            (false, true) => Answer::partial(report),
+            (false, false) => report.into(),
         })
     }
 }

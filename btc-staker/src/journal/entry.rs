@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use staking::keys::FinalityProviderKey;
 use staking::units::BlockInterval;
 
+use super::hubless::Hubless;
+
 /// A stake of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,9 @@ pub struct Entry {
     pub intent: Intent,
     /// The transaction that takes the coins back, once there is one.
     pub withdrawal: Option<Withdrawal>,
+    /// What a stake without a hub needs besides; `None` for one that Babylon has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hubless: Option<Box<Hubless>>,
 }
 
 /// What the owner of a stake wants to become of it.

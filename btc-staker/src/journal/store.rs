@@ -3,32 +3,36 @@
 //! | key | value |
 //! |---|---|
 //! | `format` | one byte, [`FORMAT`] |
-//! | `chain` | id of the chain that the stakes are on |
+//! | `chain` | id of the hub that the stakes are on, once one was configured |
 //! | `stake/` + staking txid, 32 bytes as displayed | one [`Entry`] as JSON |
 
 use bitcoin::Txid;
 use bitcoin::hashes::Hash as _;
 
 use super::entry::Entry;
+use crate::durable::DurableError;
 
 const FORMAT: u8 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 const CHAIN_KEY: &[u8] = b"chain";
 const STAKE_PREFIX: &[u8] = b"stake/";
 
-/// The stakes of one seed on one chain.
+/// The stakes of one seed, on one hub at most.
 #[derive(Debug, Clone)]
 pub struct Journal {
     tree: sled::Tree,
 }
 
 /// Why the journal cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// Reading or writing failed.
     #[error("journal: {0}")]
     Store(#[from] sled::Error),
+    /// The record of stakes without a hub cannot be used.
+    #[error("record of stakes: {0}")]
+    Record(#[from] DurableError),
     /// An entry cannot be written.
     #[error("journal: stake {txid} cannot be written: {reason}")]
     Encode {
@@ -65,25 +69,27 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens the journal of stakes on the chain called `chain_id`, empty at first.
+    /// Opens the journal of stakes on the hub called `chain_id`, or of those without any; empty at first.
     ///
     /// # Errors
     ///
     /// Refuses a journal of another chain or format.
-    pub fn open(tree: sled::Tree, chain_id: &str) -> Result<Self, JournalError> {
+    pub fn open(tree: sled::Tree, chain_id: Option<&str>) -> Result<Self, JournalError> {
         match tree.get(FORMAT_KEY)? {
             None => drop(tree.insert(FORMAT_KEY, &[FORMAT])?),
             Some(format) if format.as_ref() == [FORMAT] => {}
             Some(format) => return Err(JournalError::Format(format.to_vec())),
         }
-        match tree.get(CHAIN_KEY)? {
-            None => drop(tree.insert(CHAIN_KEY, chain_id)?),
-            Some(stored) if stored.as_ref() == chain_id.as_bytes() => {}
-            Some(stored) => {
-                return Err(JournalError::OtherChain {
-                    stored: String::from_utf8_lossy(&stored).into_owned(),
-                    configured: chain_id.to_owned(),
-                });
+        if let Some(chain_id) = chain_id {
+            match tree.get(CHAIN_KEY)? {
+                None => drop(tree.insert(CHAIN_KEY, chain_id)?),
+                Some(stored) if stored.as_ref() == chain_id.as_bytes() => {}
+                Some(stored) => {
+                    return Err(JournalError::OtherChain {
+                        stored: String::from_utf8_lossy(&stored).into_owned(),
+                        configured: chain_id.to_owned(),
+                    });
+                }
             }
         }
         tree.flush()?;
@@ -144,7 +150,7 @@ fn read(key: &[u8], text: &[u8]) -> Result<Entry, JournalError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use bitcoin::absolute::LockTime;
     use bitcoin::transaction::Version;
     use bitcoin::{Amount, Transaction, TxOut};
@@ -162,7 +168,7 @@ mod tests {
         }
     }
 
-    fn entry(lock_time: u32) -> Entry {
+    pub(in crate::journal) fn entry(lock_time: u32) -> Entry {
         Entry {
             staking_tx: transaction(lock_time),
             staking_output_index: 0,
@@ -174,6 +180,7 @@ mod tests {
             params_version: 3,
             intent: Intent::Stake,
             withdrawal: None,
+            hubless: None,
         }
     }
 
@@ -186,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let database = sled::open(folder.path()).unwrap();
-            Journal::open(database.open_tree("journal").unwrap(), "bbn-1").unwrap()
+            Journal::open(database.open_tree("journal").unwrap(), Some("bbn-1")).unwrap()
         };
         let (first, mut second) = (entry(1), entry(2));
         let journal = open();
@@ -215,8 +222,10 @@ mod tests {
     fn a_journal_of_another_chain_or_format_is_refused() {
         let database = database();
         let tree = database.open_tree("journal").unwrap();
-        Journal::open(tree.clone(), "bbn-1").unwrap();
-        let error = Journal::open(tree.clone(), "bbn-test-6")
+        Journal::open(tree.clone(), None).unwrap();
+        Journal::open(tree.clone(), Some("bbn-1")).unwrap();
+        Journal::open(tree.clone(), None).unwrap();
+        let error = Journal::open(tree.clone(), Some("bbn-test-6"))
             .unwrap_err()
             .to_string();
         assert!(
@@ -225,7 +234,7 @@ mod tests {
         );
         tree.insert(FORMAT_KEY, &[FORMAT + 1]).unwrap();
         assert!(matches!(
-            Journal::open(tree, "bbn-1"),
+            Journal::open(tree, Some("bbn-1")),
             Err(JournalError::Format(_))
         ));
     }
@@ -234,7 +243,7 @@ mod tests {
     fn a_damaged_entry_is_named() {
         let database = database();
         let tree = database.open_tree("journal").unwrap();
-        let journal = Journal::open(tree.clone(), "bbn-1").unwrap();
+        let journal = Journal::open(tree.clone(), Some("bbn-1")).unwrap();
         let (one, other) = (entry(1), entry(2));
         journal.put(&one).unwrap();
         let text = tree.get(key(one.staking_txid())).unwrap().unwrap();

@@ -2,11 +2,12 @@
 
 use bitcoin::{Amount, Block, Transaction};
 use bitcoin_source::{BitcoinSource, BlockId, Location, Rejection, SourceError};
-use chain::{AddInclusionProof, ChainError, CreateDelegation, Message, ReportSpend};
-use staking::delegation::StakerSignatures;
+use chain::{AddInclusionProof, Chain, ChainError, CreateDelegation, Message, ReportSpend};
+use staking::delegation::{StakerSignatures, ValidDelegation};
 use staking::inclusion::InclusionProof;
 use wallet::{Draft, FeeLimit, Wallet};
 
+use super::drive::Seen;
 use super::error::LifeError;
 use super::stake::Stake;
 use super::step::Action;
@@ -29,15 +30,21 @@ impl Connected {
     /// # Errors
     ///
     /// Fails where a node does not answer or refuses; what was done before is kept.
-    pub async fn act(&self, action: Action, stake: &Stake) -> Result<(), Error> {
+    pub async fn act(&self, action: Action, seen: &Seen) -> Result<(), Error> {
+        let stake = &seen.stake;
         let txid = stake.entry.staking_txid();
         tracing::info!(%txid, %action, "acting");
         match action {
             Action::Register => self.register(stake).await,
+            Action::Cosign => self.cosign(stake).await,
             Action::Broadcast => self.broadcast_stake(stake).await,
-            Action::Prove => self.prove(stake).await,
+            Action::Show | Action::Prove | Action::ReportUnbonding => {
+                let Some(partners) = &seen.partners else {
+                    return self.tell(action, self.nodes.babylon()?, stake).await;
+                };
+                self.tell_partners(action, partners, stake).await
+            }
             Action::Unbond => self.unbond(stake).await,
-            Action::ReportUnbonding => self.report_unbonding(stake).await,
             Action::Withdraw => match &stake.entry.withdrawal {
                 Some(withdrawal) => broadcast(&self.nodes, &withdrawal.transaction).await,
                 None => Ok(()),
@@ -51,7 +58,8 @@ impl Connected {
             self.staker.config.staking.proof_of_possession,
             stake,
         )?;
-        match submit(&self.nodes, Message::CreateDelegation(Box::new(message))).await {
+        let babylon = self.nodes.babylon()?;
+        match submit(babylon, Message::CreateDelegation(Box::new(message))).await {
             // Sent before, by this process or by one that did not live to see the answer.
             Err(ChainError::Rejected(rejection))
                 if rejection.codespace == MODULE && rejection.code == REUSED_STAKING_TX =>
@@ -82,7 +90,20 @@ impl Connected {
         Ok(())
     }
 
-    async fn prove(&self, stake: &Stake) -> Result<(), Error> {
+    /// Tells one chain where the stake's coins are.
+    pub(super) async fn tell(
+        &self,
+        action: Action,
+        chain: &dyn Chain,
+        stake: &Stake,
+    ) -> Result<(), Error> {
+        match action {
+            Action::ReportUnbonding => self.report_unbonding(chain, stake).await,
+            _ => self.prove(chain, stake).await,
+        }
+    }
+
+    async fn prove(&self, chain: &dyn Chain, stake: &Stake) -> Result<(), Error> {
         let (id, block) = block_of(&self.nodes, &stake.entry.staking_tx).await?;
         let staking_txid = stake.entry.staking_txid();
         let inclusion_proof = InclusionProof::new(&block, staking_txid).map_err(LifeError::from)?;
@@ -91,24 +112,21 @@ impl Connected {
             inclusion_proof,
             block_height: id.height,
         };
-        Ok(submit(&self.nodes, Message::AddInclusionProof(proof)).await?)
+        Ok(submit(chain, Message::AddInclusionProof(proof)).await?)
     }
 
     async fn unbond(&self, stake: &Stake) -> Result<(), Error> {
-        let Some(registered) = &stake.registered else {
-            return Ok(());
-        };
         let delegation = &stake.delegation;
         let signature = self
             .keys()?
             .sign_as_staker(delegation.unbonding_sighash().to_bytes())?;
         let signed = delegation
-            .signed_unbonding_tx(&signature, &registered.covenant_unbonding_signatures)
+            .signed_unbonding_tx(&signature, &stake.unbonding_signatures())
             .map_err(LifeError::from)?;
         broadcast(&self.nodes, &signed).await
     }
 
-    async fn report_unbonding(&self, stake: &Stake) -> Result<(), Error> {
+    async fn report_unbonding(&self, chain: &dyn Chain, stake: &Stake) -> Result<(), Error> {
         let unbonding_tx = stake.delegation.unbonding_tx();
         let (id, block) = block_of(&self.nodes, unbonding_tx).await?;
         let txid = unbonding_tx.compute_txid();
@@ -126,21 +144,14 @@ impl Connected {
             block_height: id.height,
             funding_txs: vec![stake.entry.staking_tx.clone()],
         };
-        Ok(submit(&self.nodes, Message::ReportSpend(Box::new(report))).await?)
+        Ok(submit(chain, Message::ReportSpend(Box::new(report))).await?)
     }
 }
 
 /// Signs the registration of a stake.
 fn registration(keys: &Keys, proof: ProofKind, stake: &Stake) -> Result<CreateDelegation, Error> {
     let delegation = &stake.delegation;
-    let signatures = StakerSignatures {
-        slashing: keys.sign_as_staker(delegation.slashing_sighash().to_bytes())?,
-        unbonding_slashing: keys
-            .sign_as_staker(delegation.unbonding_slashing_sighash().to_bytes())?,
-    };
-    delegation
-        .check_staker_signatures(&signatures)
-        .map_err(LifeError::from)?;
+    let signatures = staker_signatures(keys, delegation)?;
     Ok(CreateDelegation {
         staker: keys.identity().staker,
         proof_of_possession: keys.proof_of_possession(proof)?,
@@ -157,6 +168,22 @@ fn registration(keys: &Keys, proof: ProofKind, stake: &Stake) -> Result<CreateDe
         unbonding_slashing_tx: delegation.unbonding_slashing_tx().clone(),
         staker_unbonding_slashing_signature: signatures.unbonding_slashing,
     })
+}
+
+/// Signs both slashing transactions of a stake.
+pub(crate) fn staker_signatures(
+    keys: &Keys,
+    delegation: &ValidDelegation,
+) -> Result<StakerSignatures, Error> {
+    let signatures = StakerSignatures {
+        slashing: keys.sign_as_staker(delegation.slashing_sighash().to_bytes())?,
+        unbonding_slashing: keys
+            .sign_as_staker(delegation.unbonding_slashing_sighash().to_bytes())?,
+    };
+    delegation
+        .check_staker_signatures(&signatures)
+        .map_err(LifeError::from)?;
+    Ok(signatures)
 }
 
 /// The staking transaction as a draft of the wallet; it may pay nobody but the stake and the wallet itself.
@@ -198,8 +225,8 @@ fn is_known(rejection: &Rejection) -> bool {
     rejection.kind() == bitcoin_source::RejectionKind::AlreadyKnown
 }
 
-async fn submit(nodes: &Nodes, message: Message) -> Result<(), ChainError> {
-    let outcome = nodes.chain.submit(vec![message]).await.pop();
+async fn submit(chain: &dyn Chain, message: Message) -> Result<(), ChainError> {
+    let outcome = chain.submit(vec![message]).await.pop();
     outcome.unwrap_or(Err(ChainError::Stopped)).map(|receipt| {
         tracing::info!(tx_hash = receipt.tx_hash, height = %receipt.height, "in a block of the chain");
     })

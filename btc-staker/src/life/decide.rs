@@ -59,6 +59,8 @@ fn is_withdrawable(terms: &Terms, seen: &Observation) -> bool {
 fn nowhere(intent: Intent, terms: &Terms, seen: &Observation) -> Step {
     let status = seen.registration.map(|registration| registration.status);
     match (intent, status) {
+        // Without a hub, it is shown only once it is on Bitcoin.
+        (_, Some(_)) if seen.held.is_some() => Step::Rest(Rest::Over),
         // The chain has seen it on Bitcoin, so its coins have moved on since.
         (
             _,
@@ -74,7 +76,15 @@ fn to_be_made(terms: &Terms, seen: &Observation) -> Step {
     match seen.provider {
         ProviderState::Slashed => return Step::Stuck(Obstacle::ProviderSlashed),
         ProviderState::Unknown => return Step::Stuck(Obstacle::ProviderUnknown),
+        ProviderState::Silent => return Step::Wait(Waiting::Chain),
         ProviderState::Good | ProviderState::Jailed => {}
+    }
+    if let Some(held) = seen.held {
+        return Step::Act(if held.is_quorum() {
+            Action::Broadcast
+        } else {
+            Action::Cosign
+        });
     }
     match seen.registration {
         None if seen.governing_params == Some(terms.params_version) => Step::Act(Action::Register),
@@ -95,6 +105,7 @@ fn committee(registration: Registration) -> Option<Waiting> {
         status,
         signed,
         quorum,
+        ..
     } = registration;
     (status == DelegationStatus::Pending || signed < quorum)
         .then_some(Waiting::Committee { signed, quorum })
@@ -103,7 +114,10 @@ fn committee(registration: Registration) -> Option<Waiting> {
 fn staked(place: Place, terms: &Terms, seen: &Observation) -> Step {
     let blocks = place.remaining(terms.staking_time, seen.tip);
     let Some(registration) = seen.registration else {
-        return Step::Stuck(Obstacle::NotRegistered(blocks));
+        return match seen.held {
+            Some(_) => to_be_shown(place, blocks, terms, seen),
+            None => Step::Stuck(Obstacle::NotRegistered(blocks)),
+        };
     };
     match registration.status {
         DelegationStatus::Active => Step::Rest(Rest::Active(blocks)),
@@ -112,18 +126,56 @@ fn staked(place: Place, terms: &Terms, seen: &Observation) -> Step {
         DelegationStatus::Pending => {
             committee(registration).map_or_else(|| activate(place, blocks, terms, seen), Step::Wait)
         }
-        DelegationStatus::Verified => activate(place, blocks, terms, seen),
+        DelegationStatus::Verified => match registration.counts_from {
+            Some(height) => activate_from(height, terms, seen),
+            None => activate(place, blocks, terms, seen),
+        },
+    }
+}
+
+/// A stake without a hub, which the chain does not know.
+fn to_be_shown(place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Step {
+    if seen.provider == ProviderState::Silent {
+        return Step::Wait(Waiting::Chain);
+    }
+    match buried(place, blocks, terms, seen) {
+        Ok(_) => Step::Act(Action::Show),
+        Err(step) => step,
+    }
+}
+
+/// A stake whose inclusion the chain has taken already.
+fn activate_from(height: BitcoinHeight, terms: &Terms, seen: &Observation) -> Step {
+    let Some(passed) = height.depth_below(seen.light_client_tip) else {
+        return Step::Wait(Waiting::Challenge(height.0 - seen.light_client_tip.0));
+    };
+    match terms.patience.checked_sub(passed) {
+        None | Some(0) => Step::Act(Action::Prove),
+        Some(left) => Step::Wait(Waiting::Proof(left)),
     }
 }
 
 fn activate(place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Step {
+    let depth = match buried(place, blocks, terms, seen) {
+        Ok(depth) => depth,
+        Err(step) => return step,
+    };
+    let required = seen.confirmation_depth;
+    match required.saturating_add(terms.patience).checked_sub(depth) {
+        None | Some(0) => Step::Act(Action::Prove),
+        Some(left) => Step::Wait(Waiting::Proof(left)),
+    }
+}
+
+/// How deep a stake is, once that is deep enough for the chain and known to it; else what is waited for.
+fn buried(place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Result<u32, Step> {
     let Place::Block(height) = place else {
-        return Step::Wait(Waiting::Mining);
+        return Err(Step::Wait(Waiting::Mining));
     };
     let required = seen.confirmation_depth;
     let depth = height.depth_below(seen.tip).unwrap_or(0);
     if depth < required {
-        return Step::Wait(Waiting::Depth { depth, required });
+        return Err(Step::Wait(Waiting::Depth { depth, required }));
     }
     let known_depth = height.depth_below(seen.light_client_tip);
     let missing = match known_depth {
@@ -131,15 +183,12 @@ fn activate(place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Ste
         None => required.saturating_add(height.0 - seen.light_client_tip.0),
     };
     if missing > 0 {
-        return Step::Wait(Waiting::LightClient(missing));
+        return Err(Step::Wait(Waiting::LightClient(missing)));
     }
     if !is_early_enough(height, terms, seen.light_client_tip) {
-        return Step::Stuck(Obstacle::TooLateToProve(blocks));
+        return Err(Step::Stuck(Obstacle::TooLateToProve(blocks)));
     }
-    match required.saturating_add(terms.patience).checked_sub(depth) {
-        None | Some(0) => Step::Act(Action::Prove),
-        Some(left) => Step::Wait(Waiting::Proof(left)),
-    }
+    Ok(depth)
 }
 
 /// Whether the chain still takes the proof of a stake: tip + unbonding time < height + staking time (spec 2.7).
@@ -149,6 +198,13 @@ fn is_early_enough(height: BitcoinHeight, terms: &Terms, light_client_tip: Bitco
 }
 
 fn unbond(place: Place, terms: &Terms, seen: &Observation) -> Step {
+    if let Some(held) = seen.held {
+        return Step::Act(if held.is_quorum() {
+            Action::Unbond
+        } else {
+            Action::Cosign
+        });
+    }
     match seen.registration {
         None => {
             let blocks = place.remaining(terms.staking_time, seen.tip);
@@ -180,7 +236,8 @@ fn unbonding(place: Place, terms: &Terms, seen: &Observation) -> Step {
     let Some(known_depth) = height.depth_below(seen.light_client_tip) else {
         return Step::Wait(Waiting::LightClient(height.0 - seen.light_client_tip.0));
     };
-    match terms.patience.checked_sub(known_depth) {
+    let due = seen.spend_depth.saturating_add(terms.patience);
+    match due.checked_sub(known_depth) {
         None | Some(0) => Step::Act(Action::ReportUnbonding),
         Some(left) => Step::Wait(Waiting::Report(left)),
     }

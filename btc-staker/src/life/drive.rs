@@ -7,13 +7,14 @@ use chain::ChainError;
 use tokio_util::sync::CancellationToken;
 
 use super::error::LifeError;
-use super::observation::Observation;
-use super::observe::observe;
+use super::observation::{Observation, Position};
+use super::observe::{observe, on_bitcoin};
+use super::partners::{LeftOut, Partners, Refusal};
 use super::stake::Stake;
-use super::step::{Action, Step};
+use super::step::{Action, Rest, Step};
 use super::{Withdrawn, decide};
 use crate::error::Error;
-use crate::journal::{Entry, Intent};
+use crate::journal::{Entry, Intent, StakeRecord};
 use crate::nodes::NodesError;
 use crate::staker::Connected;
 
@@ -22,6 +23,9 @@ const BURIED: u32 = 6;
 
 /// Pause after a node did not answer.
 pub const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause after the committee had no quorum yet.
+const COMMITTEE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A stake as it was last seen, and what is next for it.
 #[derive(Debug, Clone)]
@@ -32,6 +36,22 @@ pub struct Seen {
     pub observation: Observation,
     /// What is next.
     pub step: Step,
+    /// A stake without a hub on its chains; `None` for one that a hub has.
+    pub partners: Option<Partners>,
+}
+
+impl Seen {
+    /// Partner chains that have not heard of what happened, and why; nobody has to hear of a stake that is over.
+    pub fn failures(&self) -> Vec<Refusal> {
+        let is_over = matches!(
+            self.step,
+            Step::Rest(Rest::Withdrawn | Rest::Cancelled | Rest::Over)
+        );
+        match &self.partners {
+            Some(partners) if !is_over => partners.failures(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// How long to go on with a stake.
@@ -57,12 +77,16 @@ impl Connected {
 
     /// Looks at the stake of a journal entry.
     pub async fn look_at(&self, entry: Entry) -> Result<Seen, Error> {
-        let (stake, observation) = observe(&self.nodes, entry, self.identity.staker).await?;
-        let withdrawn = match &stake.entry.withdrawal {
+        let withdrawn = match &entry.withdrawal {
             None => Withdrawn::No,
             Some(withdrawal) if withdrawal.buried => Withdrawn::Buried,
             Some(_) => Withdrawn::Signed,
         };
+        if let Some(stake) = Stake::hubless(entry.clone(), self.identity.staker)? {
+            let bitcoin = on_bitcoin(&self.nodes, &stake).await?;
+            return Box::pin(self.ask_partners(stake, bitcoin, withdrawn)).await;
+        }
+        let (stake, observation) = observe(&self.nodes, entry, self.identity.staker).await?;
         let patience = self.staker.config.staking.watchtower_patience_blocks.into();
         let terms = stake.terms(patience);
         let step = decide(stake.entry.intent, withdrawn, &terms, &observation);
@@ -70,6 +94,7 @@ impl Connected {
             stake,
             observation,
             step,
+            partners: None,
         })
     }
 
@@ -77,8 +102,9 @@ impl Connected {
     ///
     /// # Errors
     ///
-    /// [`LifeError::Stuck`] where its owner must decide, and whatever waiting does not heal. A stake that the chain
-    /// refuses to register is cancelled, so that its coins are free.
+    /// [`LifeError::Stuck`] where its owner must decide, and whatever waiting does not heal. A stake that the hub refuses to
+    /// register, or of which the committee will have no quorum, is cancelled, so that its coins are free. A partner chain
+    /// that refuses holds up no other.
     pub async fn drive(
         &self,
         txid: Txid,
@@ -87,8 +113,9 @@ impl Connected {
     ) -> Result<Seen, Error> {
         let interval = self.staker.config.bitcoin.poll_interval();
         let (mut done, mut failed) = (None::<Action>, None::<Action>);
+        let mut left_out = LeftOut::default();
         loop {
-            let seen = match self.look(txid).await {
+            let mut seen = match Box::pin(self.look(txid)).await {
                 Ok(seen) => seen,
                 Err(error) if error.is_transient() => {
                     tell(error.to_string());
@@ -99,6 +126,7 @@ impl Connected {
                 }
                 Err(error) => return Err(error),
             };
+            left_out.leave_out(&mut seen)?;
             tell(seen.step.to_string());
             let action = match seen.step {
                 Step::Rest(_) => {
@@ -114,16 +142,30 @@ impl Connected {
                 }
                 Step::Act(action) => action,
             };
-            let Some(outcome) = until.unless_stopped(self.act(action, &seen.stake)).await else {
+            let Some(outcome) = until
+                .unless_stopped(Box::pin(self.act(action, &seen)))
+                .await
+            else {
                 return Ok(seen);
             };
             match outcome {
                 Ok(()) => (done, failed) = (Some(action), None),
+                Err(Error::Life(error @ LifeError::Refused { .. })) => {
+                    tell(error.to_string());
+                    if let LifeError::Refused { refusals, .. } = error {
+                        left_out.note(action, refusals);
+                    }
+                    until.pause(interval).await;
+                }
                 Err(error) if error.is_transient() => {
                     tell(error.to_string());
-                    if !until.pause(OUTAGE_PAUSE).await {
+                    if !until.pause(pause_after(action)).await {
                         return Err(error);
                     }
+                }
+                Err(error) if action == Action::Cosign => {
+                    self.give_up_unsigned(&seen, &error).await?;
+                    return Err(error);
                 }
                 Err(error) if action == Action::Register => {
                     self.give_up_unregistered(txid, &error).await?;
@@ -150,7 +192,17 @@ impl Connected {
                     | ChainError::InvalidMessage { .. }
             ))
         );
-        if refused && self.nodes.chain.delegation(txid).await?.is_none() {
+        if refused && self.nodes.babylon()?.delegation(txid).await?.is_none() {
+            self.set_intent(txid, Intent::Cancel).await?;
+        }
+        Ok(())
+    }
+
+    /// Frees the coins of a stake that was not broadcast and of which the committee will have no quorum.
+    async fn give_up_unsigned(&self, seen: &Seen, error: &Error) -> Result<(), Error> {
+        let unsigned = matches!(error, Error::Life(LifeError::Unsigned { .. }));
+        if unsigned && seen.observation.position == Position::Nowhere {
+            let txid = seen.stake.entry.staking_txid();
             self.set_intent(txid, Intent::Cancel).await?;
         }
         Ok(())
@@ -165,6 +217,9 @@ impl Connected {
             .ok_or(LifeError::UnknownStake(txid))?;
         if entry.intent != intent {
             entry.intent = intent;
+            if entry.hubless.is_some() {
+                StakeRecord::open(&self.staker.home)?.put(&entry)?;
+            }
             ledger.journal.put(&entry)?;
             if intent == Intent::Cancel {
                 ledger.wallet.release(entry.coins().collect::<Vec<_>>())?;
@@ -190,6 +245,15 @@ impl Connected {
             withdrawal.buried = true;
         }
         Ok(self.staker.ledger().await?.journal.put(&entry)?)
+    }
+}
+
+/// How long to wait before an action that nobody answered is tried again.
+fn pause_after(action: Action) -> Duration {
+    match action {
+        // Members count what they are asked.
+        Action::Cosign => COMMITTEE_PAUSE,
+        _ => OUTAGE_PAUSE,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What can go wrong in a stake's life besides nodes and files.
 
 use bitcoin::Txid;
+use committee::SignatureRequestError;
 use daemon::output::{CommandError, Exit};
 use staking::delegation::{DelegationError, PlanError, SpendError, StakerSignatureError};
 use staking::inclusion::InclusionError;
 
+use super::partners::Refusal;
 use super::step::Obstacle;
 
 /// Why a step of a stake's life cannot be taken.
@@ -74,6 +76,48 @@ pub enum LifeError {
     /// Our own signature is wrong.
     #[error(transparent)]
     Signature(#[from] StakerSignatureError),
+    /// The committee is not to be asked: what would be asked for is no delegation.
+    #[error(transparent)]
+    Request(#[from] SignatureRequestError),
+    /// Too few members of the committee have signed, and nothing that would be waited for changes that.
+    #[error(
+        "the covenant committee does not sign stake {txid}: {signed} of {quorum} members have; {reasons}; it was not broadcast"
+    )]
+    Unsigned {
+        /// The stake.
+        txid: Txid,
+        /// How many have signed.
+        signed: usize,
+        /// How many must.
+        quorum: usize,
+        /// What the others said.
+        reasons: String,
+    },
+    /// Too few members of the committee have signed so far.
+    #[error(
+        "{signed} of {quorum} members of the covenant committee have signed stake {txid}; {reasons}"
+    )]
+    NotYetSigned {
+        /// The stake.
+        txid: Txid,
+        /// How many have signed.
+        signed: usize,
+        /// How many must.
+        quorum: usize,
+        /// What the others said.
+        reasons: String,
+    },
+    /// There is nothing to show partner chains.
+    #[error("there is no consent of stake {0} in this home: no partner chain can be shown it")]
+    NoConsent(Txid),
+    /// Partner chains refused.
+    #[error("{}", refused(.refusals))]
+    Refused {
+        /// The stake.
+        txid: Txid,
+        /// Which chains, and why.
+        refusals: Vec<Refusal>,
+    },
     /// Its owner must decide.
     #[error("stake {txid} cannot go on: {obstacle}")]
     Stuck {
@@ -91,6 +135,10 @@ impl From<LifeError> for CommandError {
             LifeError::Registered { .. }
             | LifeError::NotOurs { .. }
             | LifeError::PaysOthers { .. } => (Exit::Refused, "foreign-stake"),
+            LifeError::Unsigned { .. } => (Exit::Refused, "not-signed"),
+            LifeError::NotYetSigned { .. } => (Exit::Unreachable, "not-signed-yet"),
+            LifeError::NoConsent(_) => (Exit::Failed, "no-consent"),
+            LifeError::Refused { .. } => (Exit::Failed, "chain-rejected"),
             LifeError::Stuck { obstacle, .. } => match obstacle {
                 Obstacle::ProviderSlashed => (Exit::Refused, "provider-slashed"),
                 Obstacle::ProviderUnknown => (Exit::Failed, "unknown-provider"),
@@ -106,7 +154,24 @@ impl From<LifeError> for CommandError {
             LifeError::UnknownStake(_) => answer.with_hint(
                 "`btc-staker list` shows all stakes; after a restore, `wallet sync --find-stakes` finds them on the chain",
             ),
+            LifeError::Unsigned { .. } => answer.with_hint(
+                "its coins are free again; check that the members sign under the parameters of these chains, and stake again",
+            ),
+            LifeError::NotYetSigned { .. } => answer.with_hint(
+                "nothing was broadcast: `btc-staker resume` asks again, `btc-staker cancel` gives the stake up",
+            ),
+            LifeError::NoConsent(_) => {
+                answer.with_hint("`btc-staker restake` signs one and shows the stake")
+            }
+            LifeError::Refused { .. } => answer.with_hint("`btc-staker resume` tries again"),
             _ => answer,
         }
     }
+}
+
+fn refused(refusals: &[Refusal]) -> String {
+    let each = refusals
+        .iter()
+        .map(|refusal| format!("chain `{}`: {}", refusal.chain, refusal.reason));
+    each.collect::<Vec<_>>().join("; ")
 }

@@ -14,12 +14,16 @@ pub struct Observation {
     pub light_client_tip: BitcoinHeight,
     /// Blocks on top of a stake's block before the chain counts it (k).
     pub confirmation_depth: u32,
+    /// Blocks on top of a spend's block before the chain takes a report of it.
+    pub spend_depth: u32,
     /// Version of the parameters that would govern a stake registered now; `None` where there is none.
     pub governing_params: Option<u32>,
     /// The chosen finality provider.
     pub provider: ProviderState,
     /// What the chain knows of the stake; `None` where it does not know it.
     pub registration: Option<Registration>,
+    /// The committee's signatures that we have ourselves; `None` where a hub collects them.
+    pub held: Option<Held>,
     /// Where the stake's coins are.
     pub position: Position,
     /// Where the transaction that takes them back is; `None` where there is none, or nobody has it.
@@ -37,6 +41,24 @@ pub enum ProviderState {
     Slashed,
     /// The chain does not know it.
     Unknown,
+    /// The chain does not answer, and what else is seen of it says nothing.
+    Silent,
+}
+
+/// The committee's signatures of a stake without a hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// Members of whom every signature is there and valid.
+    pub signed: usize,
+    /// Members who must sign.
+    pub quorum: usize,
+}
+
+impl Held {
+    /// Whether the stake can be unbonded and slashed with them.
+    pub fn is_quorum(self) -> bool {
+        self.signed >= self.quorum
+    }
 }
 
 /// A stake on the chain.
@@ -44,6 +66,8 @@ pub enum ProviderState {
 pub struct Registration {
     /// Where the chain sees it.
     pub status: DelegationStatus,
+    /// Bitcoin's height from which an activation lets it count, where the chain has taken its inclusion already.
+    pub counts_from: Option<BitcoinHeight>,
     /// Committee members of whom every signature is there and valid.
     pub signed: usize,
     /// Members who must sign.

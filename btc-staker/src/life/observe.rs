@@ -6,6 +6,7 @@ use chain::FinalityProvider;
 use futures::try_join;
 use staking::delegation::SlashedOutput;
 use staking::keys::StakerKey;
+use staking::units::BitcoinHeight;
 
 use super::observation::{Observation, Place, Position, ProviderState};
 use super::stake::Stake;
@@ -19,17 +20,28 @@ type PositionAt = fn(Place) -> Position;
 /// Index of the change in a slashing transaction.
 const CHANGE: u32 = 1;
 
-/// Asks both nodes where the stake of `entry`, whose owner is `staker`, is in its life.
+/// What Bitcoin says of a stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OnBitcoin {
+    /// Tip of the node.
+    pub tip: BitcoinHeight,
+    /// Where the stake's coins are.
+    pub position: Position,
+    /// Where the transaction that takes them back is.
+    pub withdrawal: Option<Place>,
+}
+
+/// Asks both nodes where the stake of `entry`, whose owner is `staker` and which the hub has, is in its life.
 ///
 /// # Errors
 ///
-/// Fails where a node does not answer, and where the chain has something else registered than we signed.
+/// Fails where a node does not answer, and where the hub has something else registered than we signed.
 pub async fn observe(
     nodes: &Nodes,
     entry: Entry,
     staker: StakerKey,
 ) -> Result<(Stake, Observation), Error> {
-    let chain = &nodes.chain;
+    let chain = nodes.babylon()?;
     let (registered, versions, light_client, light_client_tip, provider) = try_join!(
         chain.delegation(entry.staking_txid()),
         chain.staking_params(),
@@ -38,24 +50,44 @@ pub async fn observe(
         chain.finality_provider(&entry.finality_provider),
     )?;
     let stake = Stake::rebuild(entry, staker, registered, &versions)?;
-    let (tip, position, withdrawal) = try_join!(
-        async { nodes.bitcoin.tip().await },
-        position(nodes.bitcoin.as_ref(), &stake),
-        withdrawal(nodes.bitcoin.as_ref(), &stake),
-    )?;
+    let OnBitcoin {
+        tip,
+        position,
+        withdrawal,
+    } = on_bitcoin(nodes, &stake).await?;
     let observation = Observation {
-        tip: tip.height,
+        tip,
         light_client_tip: light_client_tip.height,
         confirmation_depth: light_client.confirmation_depth,
+        spend_depth: light_client.spends.depth,
         governing_params: versions
             .at_height(light_client_tip.height)
             .map(|params| params.version),
         provider: provider_state(provider.as_ref()),
         registration: stake.registration(),
+        held: None,
         position,
         withdrawal,
     };
     Ok((stake, observation))
+}
+
+/// Asks the Bitcoin node where a stake's coins are.
+///
+/// # Errors
+///
+/// Fails where it does not answer.
+pub(super) async fn on_bitcoin(nodes: &Nodes, stake: &Stake) -> Result<OnBitcoin, Error> {
+    let (tip, position, withdrawal) = try_join!(
+        async { nodes.bitcoin.tip().await },
+        position(nodes.bitcoin.as_ref(), stake),
+        withdrawal(nodes.bitcoin.as_ref(), stake),
+    )?;
+    Ok(OnBitcoin {
+        tip: tip.height,
+        position,
+        withdrawal,
+    })
 }
 
 /// How a provider looks to somebody who would stake with it.

@@ -1,13 +1,14 @@
 //! A stake with everything that follows from it.
 
-use chain::Delegation;
-use staking::delegation::{DelegationPlan, ValidDelegation};
+use chain::{CovenantSignature, Delegation};
+use staking::delegation::{CovenantSignatures, DelegationPlan, StakerSignatures, ValidDelegation};
 use staking::keys::StakerKey;
 use staking::params::{ParamsVersions, StakingParams};
 
 use super::error::LifeError;
-use super::observation::{Registration, Terms};
+use super::observation::{Held, Registration, Terms};
 use crate::journal::Entry;
+use crate::restake::{Judged, RestakeError};
 
 /// A stake, rebuilt from the journal and checked against what the chain has registered.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub struct Stake {
     pub params: StakingParams,
     /// Its outputs and transactions.
     pub delegation: ValidDelegation,
-    /// What the chain has registered; `None` where it does not know the stake.
+    /// What the hub has registered; `None` where it does not know the stake, or there is none.
     pub registered: Option<Delegation>,
 }
 
@@ -65,6 +66,26 @@ impl Stake {
         })
     }
 
+    /// Rebuilds a stake without a hub from the journal alone, under the parameters that are written there; `None` for
+    /// one that Babylon has.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an entry of which nothing valid follows.
+    pub fn hubless(entry: Entry, staker: StakerKey) -> Result<Option<Self>, LifeError> {
+        let Some(hubless) = &entry.hubless else {
+            return Ok(None);
+        };
+        let params = hubless.params.clone();
+        let delegation = planned(&entry, staker, &params)?;
+        Ok(Some(Self {
+            entry,
+            params,
+            delegation,
+            registered: None,
+        }))
+    }
+
     /// What its life depends on, where watchtowers get `patience` blocks.
     pub fn terms(&self, patience: u32) -> Terms {
         Terms {
@@ -79,11 +100,84 @@ impl Stake {
     pub fn registration(&self) -> Option<Registration> {
         self.registered.as_ref().map(|registered| Registration {
             status: registered.status,
+            counts_from: None,
             signed: registered
                 .covenant_signatures()
                 .iter()
                 .filter(|of_member| self.delegation.check_covenant_signatures(of_member).is_ok())
                 .count(),
+            quorum: self.params.covenant.quorum(),
+        })
+    }
+}
+
+impl Stake {
+    /// As everybody judges it.
+    pub fn judged(&self) -> Judged<'_> {
+        Judged {
+            delegation: &self.delegation,
+            staking_tx: &self.entry.staking_tx,
+        }
+    }
+
+    /// Its staker's signatures of both slashing transactions; `None` for one that a hub was not told of yet.
+    pub fn staker_signatures(&self) -> Option<StakerSignatures> {
+        let hubless = self.entry.hubless.as_ref();
+        hubless
+            .map(|hubless| hubless.staker_signatures)
+            .or_else(|| self.registered.as_ref().map(Delegation::staker_signatures))
+    }
+
+    /// The committee's signatures that are there and valid, one of each member, ascending by key.
+    pub fn covenant_signatures(&self) -> Vec<CovenantSignatures> {
+        let mut valid = match (&self.entry.hubless, &self.registered) {
+            (Some(hubless), _) => hubless.covenant_signatures.clone(),
+            (None, Some(registered)) => registered.covenant_signatures(),
+            (None, None) => Vec::new(),
+        };
+        valid.retain(|member| self.delegation.check_covenant_signatures(member).is_ok());
+        valid.sort_by_key(|member| member.key);
+        valid.dedup_by_key(|member| member.key);
+        valid
+    }
+
+    /// Exactly a quorum of the committee's signatures: more would only cost gas.
+    ///
+    /// # Errors
+    ///
+    /// [`RestakeError::TooFewSignatures`] where there are fewer.
+    pub fn quorum(&self) -> Result<Vec<CovenantSignatures>, RestakeError> {
+        let mut signatures = self.covenant_signatures();
+        let quorum = self.params.covenant.quorum();
+        if signatures.len() < quorum {
+            return Err(RestakeError::TooFewSignatures {
+                txid: self.entry.staking_txid(),
+                valid: signatures.len(),
+                quorum,
+            });
+        }
+        signatures.truncate(quorum);
+        Ok(signatures)
+    }
+
+    /// The committee's signatures of the unbonding transaction.
+    pub fn unbonding_signatures(&self) -> Vec<CovenantSignature> {
+        if let Some(registered) = &self.registered {
+            return registered.covenant_unbonding_signatures.clone();
+        }
+        let signatures = self.covenant_signatures().into_iter();
+        signatures
+            .map(|member| CovenantSignature {
+                key: member.key,
+                signature: member.unbonding,
+            })
+            .collect()
+    }
+
+    /// How many members' signatures we have ourselves; `None` where a hub collects them.
+    pub fn held(&self) -> Option<Held> {
+        self.entry.hubless.as_ref().map(|_| Held {
+            signed: self.covenant_signatures().len(),
             quorum: self.params.covenant.quorum(),
         })
     }

@@ -25,9 +25,13 @@ pub enum Step {
 pub enum Action {
     /// Register the stake on the chain.
     Register,
+    /// Ask the members of the covenant committee for their signatures.
+    Cosign,
     /// Sign and broadcast the staking transaction.
     Broadcast,
-    /// Prove to the chain that the stake is on Bitcoin.
+    /// Show the stake to the partner chains that do not know it.
+    Show,
+    /// Prove to the chain that the stake is on Bitcoin, or let it count there.
     Prove,
     /// Sign and broadcast the unbonding transaction.
     Unbond,
@@ -58,6 +62,10 @@ pub enum Waiting {
     },
     /// The chain's Bitcoin light client, which has still to hear of so many blocks.
     LightClient(u32),
+    /// So many blocks more, in which anybody may show a partner chain that the stake was spent.
+    Challenge(u32),
+    /// A partner chain that does not answer.
+    Chain,
     /// A watchtower, which may prove the stake for so many blocks more before we do.
     Proof(u32),
     /// The unbonding transaction's block.
@@ -123,12 +131,16 @@ impl Step {
     pub fn state(&self) -> &'static str {
         match self {
             Self::Act(Action::Register) => "planned",
-            Self::Wait(Waiting::Committee { .. }) => "pending",
+            Self::Act(Action::Cosign) | Self::Wait(Waiting::Committee { .. }) => "pending",
             Self::Act(Action::Broadcast) => "verified",
             Self::Wait(Waiting::Mining | Waiting::Depth { .. }) => "confirming",
-            Self::Wait(Waiting::LightClient(_) | Waiting::Proof(_)) | Self::Act(Action::Prove) => {
-                "activating"
-            }
+            Self::Wait(
+                Waiting::LightClient(_)
+                | Waiting::Challenge(_)
+                | Waiting::Proof(_)
+                | Waiting::Chain,
+            )
+            | Self::Act(Action::Show | Action::Prove) => "activating",
             Self::Rest(Rest::Active(_)) => "active",
             Self::Rest(Rest::Expired(0) | Rest::Ended(0) | Rest::Unbonded(0)) => "withdrawable",
             Self::Rest(Rest::Expired(_)) => "expired",
@@ -163,9 +175,11 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Register => "planned: it is to be registered on the chain",
+            Self::Cosign => "planned: the covenant committee is to be asked for its signatures",
             Self::Broadcast => {
                 "signed by the committee: its staking transaction is to be broadcast"
             }
+            Self::Show => "on Bitcoin: it is to be shown to partner chains",
             Self::Prove => "on Bitcoin: it is to be proven to the chain",
             Self::Unbond => "its unbonding transaction is to be broadcast",
             Self::ReportUnbonding => "unbonded on Bitcoin: it is to be reported to the chain",
@@ -196,6 +210,11 @@ impl fmt::Display for Waiting {
                     "waiting for the chain to hear of {blocks} more Bitcoin blocks"
                 )
             }
+            Self::Challenge(blocks) => write!(
+                f,
+                "waiting for {blocks} more blocks, in which anybody may show that it was spent"
+            ),
+            Self::Chain => f.write_str("waiting for a partner chain, none of which answers"),
             Self::Proof(blocks) => write!(
                 f,
                 "waiting for a watchtower to prove it to the chain; after {blocks} more blocks we do it"

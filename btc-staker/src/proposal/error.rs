@@ -24,6 +24,22 @@ pub enum ProposalError {
         /// Version that governs.
         governing: u32,
     },
+    /// No covenant set suits all chains.
+    #[error("these chains take no stake in common like this one: {reason}")]
+    NoCommonSet {
+        /// Why not.
+        reason: String,
+    },
+    /// There will never be a quorum.
+    #[error(
+        "the configuration names {configured} members of these chains' covenant committee ([[committee]]), {quorum} must sign"
+    )]
+    TooFewMembers {
+        /// Members of the committee that are configured.
+        configured: usize,
+        /// How many must sign.
+        quorum: usize,
+    },
     /// Nobody can pay for the registration.
     #[error("account {0} has no coins to pay for the registration on the chain")]
     EmptyAccount(AccountAddress),
@@ -46,6 +62,16 @@ impl From<ProposalError> for CommandError {
                 Exit::Refused,
                 "params-changed",
                 "look at the new summary with --dry-run and stake again",
+            ),
+            ProposalError::NoCommonSet { .. } => (
+                Exit::Refused,
+                "no-common-covenant-set",
+                "`btc-staker params --chain` shows what each of them accepts; a stake for each chain by itself may do",
+            ),
+            ProposalError::TooFewMembers { .. } => (
+                Exit::Configuration,
+                "too-few-members",
+                "add a [[committee]] for each member, with its key and its address for stakers",
             ),
             ProposalError::EmptyAccount(_) => (
                 Exit::Failed,

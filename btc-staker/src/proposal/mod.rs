@@ -2,6 +2,7 @@
 //! makes it happen.
 
 mod error;
+mod hubless;
 mod summary;
 
 use bitcoin::{Amount, FeeRate};
@@ -13,10 +14,11 @@ use staking::units::BlockInterval;
 use wallet::{Draft, Spendable, TransactionRequest};
 
 pub use error::ProposalError;
+pub use hubless::{NamedChain, WithoutHub};
 pub use summary::Summary;
 
 use crate::error::Error;
-use crate::journal::{Entry, Intent};
+use crate::journal::{Entry, Intent, StakeRecord};
 use crate::life::{ProviderState, provider_state};
 use crate::staker::Connected;
 
@@ -48,10 +50,18 @@ pub struct Proposal {
     pub delegation: ValidDelegation,
     /// Timelock of the staking output.
     pub staking_time: BlockInterval,
+    /// Partner chains and their shares, where the stake is to be without a hub.
+    pub without_hub: Option<WithoutHub>,
+}
+
+/// A stake's transactions.
+pub(super) struct Built {
+    draft: Draft,
+    delegation: ValidDelegation,
 }
 
 impl Connected {
-    /// Plans a stake.
+    /// Plans a stake of Babylon's.
     ///
     /// # Errors
     ///
@@ -66,12 +76,25 @@ impl Connected {
             let governing = params.version;
             return Err(ProposalError::ParamsChanged { planned, governing }.into());
         }
+        let Built { draft, delegation } = self.build(wish, &params).await?;
+        Ok(Proposal {
+            provider,
+            params,
+            draft,
+            delegation,
+            staking_time: wish.staking_time,
+            without_hub: None,
+        })
+    }
+
+    /// Builds a stake under some parameters, from coins that are free.
+    async fn build(&self, wish: &Wish, params: &StakingParams) -> Result<Built, Error> {
         let plan = DelegationPlan::new(
             self.identity.staker,
             vec![wish.finality_provider],
             wish.staking_time,
             wish.amount,
-            &params,
+            params,
         )?;
         let fee_rate = self.fee_rate(wish.fee_rate).await?;
         let request = TransactionRequest {
@@ -85,22 +108,16 @@ impl Connected {
         self.sync(&mut ledger.wallet).await?;
         let draft = ledger.wallet.build(&request)?;
         let delegation = plan.build(draft.transaction(), None)?;
-        Ok(Proposal {
-            provider,
-            params,
-            draft,
-            delegation,
-            staking_time: wish.staking_time,
-        })
+        Ok(Built { draft, delegation })
     }
 
-    /// Makes sure that somebody pays for the registration.
+    /// Makes sure that somebody pays for the registration on Babylon.
     ///
     /// # Errors
     ///
     /// Refuses an account without any coins; whether it has enough is known only when the chain is asked.
     pub async fn check_account(&self) -> Result<(), Error> {
-        match self.nodes.chain.balance().await? {
+        match self.nodes.babylon()?.balance().await? {
             0 => Err(ProposalError::EmptyAccount(self.identity.account.clone()).into()),
             _ => Ok(()),
         }
@@ -112,15 +129,17 @@ impl Connected {
     ///
     /// Refuses if the parameters have changed or the coins were taken since it was planned.
     pub async fn commit(&self, proposal: &Proposal) -> Result<Entry, Error> {
-        let governing = self.nodes.governing_params().await?;
-        if governing != proposal.params {
-            return Err(ProposalError::ParamsChanged {
-                planned: proposal.params.version,
-                governing: governing.version,
+        // The sets of partner chains are never changed.
+        if proposal.without_hub.is_none() {
+            let governing = self.nodes.governing_params().await?;
+            if governing != proposal.params {
+                return Err(ProposalError::ParamsChanged {
+                    planned: proposal.params.version,
+                    governing: governing.version,
+                }
+                .into());
             }
-            .into());
         }
-        let entry = proposal.entry();
         let mut ledger = self.staker.ledger().await?;
         let reserved = ledger.wallet.reserved();
         if let Some(taken) = proposal.draft.inputs().find(|coin| reserved.contains(coin)) {
@@ -128,12 +147,20 @@ impl Connected {
         }
         // In this order: a reservation without an entry is undone when the ledger is opened next.
         ledger.wallet.reserve(&proposal.draft)?;
+        let entry = match &proposal.without_hub {
+            Some(without_hub) => {
+                let entry = self.sign_without_hub(proposal, without_hub).await?;
+                StakeRecord::open(&self.staker.home)?.put(&entry)?;
+                entry
+            }
+            None => proposal.entry(),
+        };
         ledger.journal.put(&entry)?;
         Ok(entry)
     }
 
     async fn usable_provider(&self, key: &FinalityProviderKey) -> Result<FinalityProvider, Error> {
-        let provider = self.nodes.chain.finality_provider(key).await?;
+        let provider = self.nodes.babylon()?.finality_provider(key).await?;
         match (provider_state(provider.as_ref()), provider) {
             (ProviderState::Good | ProviderState::Jailed, Some(provider)) => Ok(provider),
             (ProviderState::Slashed, _) => Err(ProposalError::SlashedProvider(*key).into()),
@@ -153,6 +180,7 @@ impl Proposal {
             params_version: self.params.version,
             intent: Intent::Stake,
             withdrawal: None,
+            hubless: None,
         }
     }
 }

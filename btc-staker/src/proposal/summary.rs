@@ -7,9 +7,11 @@ use bitcoin_source::sat_per_vb;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 
-use super::Proposal;
+use super::{NamedChain, Proposal};
 use crate::blocks::Blocks;
 use crate::printable::Printable;
+use crate::restake::ShareSummary;
+use crate::restake::number::{Decision, FIRST};
 
 /// A stake before it is made: every output, fee and timelock, and what can be lost at most. Amounts in satoshi.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +36,12 @@ pub struct Summary {
     pub covenant_quorum: usize,
     /// Members of the covenant committee.
     pub covenant_members: usize,
+    /// Partner chains and their shares, where the stake is to be without a hub.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<ShareSummary>,
+    /// Number of the consent to these shares; one from the clock may be a little higher when it is signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_number: Option<u32>,
 }
 
 /// The chosen finality provider.
@@ -106,6 +114,7 @@ impl Summary {
             draft,
             delegation,
             staking_time,
+            without_hub,
         } = proposal;
         let stake = delegation.staking_output();
         let outputs = draft
@@ -130,12 +139,15 @@ impl Summary {
             .map(|slashing| stake.value() - left_of(slashing));
         Self {
             staking_txid: draft.txid(),
-            finality_provider: Provider {
-                key: provider.key,
-                moniker: provider.moniker.clone(),
-                commission: provider.commission.clone(),
-                jailed: provider.jailed,
-            },
+            finality_provider: without_hub.as_ref().map_or_else(
+                || Provider {
+                    key: provider.key,
+                    moniker: provider.moniker.clone(),
+                    commission: provider.commission.clone(),
+                    jailed: provider.jailed,
+                },
+                |without_hub| Provider::on(provider.key, &without_hub.chains),
+            ),
             inputs: draft.inputs().collect(),
             outputs,
             fees: Fees {
@@ -158,6 +170,40 @@ impl Summary {
             params_version: params.version,
             covenant_quorum: params.covenant.quorum(),
             covenant_members: params.covenant.keys().len(),
+            shares: without_hub
+                .iter()
+                .flat_map(|without_hub| &without_hub.chains)
+                .map(|chain| {
+                    let NamedChain {
+                        instance,
+                        share,
+                        terms,
+                        covenant_set,
+                        ..
+                    } = chain;
+                    let (terms, set) = (Some(terms), Some(covenant_set));
+                    ShareSummary::new(&instance.name, share, terms, set, stake.value())
+                })
+                .collect(),
+            consent_number: without_hub.as_ref().map(|without_hub| {
+                let (Decision::Again(number) | Decision::New(number)) = without_hub.decision;
+                number
+            }),
+        }
+    }
+}
+
+impl Provider {
+    /// A provider as several chains know it.
+    fn on(key: FinalityProviderKey, chains: &[NamedChain]) -> Self {
+        let commissions = chains
+            .iter()
+            .map(|chain| format!("{} on {}", chain.provider.commission, chain.instance.name));
+        Self {
+            key,
+            moniker: String::new(),
+            commission: commissions.collect::<Vec<_>>().join(", "),
+            jailed: chains.iter().any(|chain| chain.provider.jailed),
         }
     }
 }
@@ -242,10 +288,34 @@ impl fmt::Display for Summary {
             amount(penalty.largest_loss_sat),
             penalty.rate
         )?;
-        write!(
+        let (quorum, members) = (self.covenant_quorum, self.covenant_members);
+        let Some(number) = self.consent_number else {
+            let version = self.params_version;
+            return write!(
+                f,
+                "  covenant  {quorum} of {members} members must sign; parameters version {version}"
+            );
+        };
+        writeln!(
             f,
-            "  covenant  {} of {} members must sign; parameters version {}",
-            self.covenant_quorum, self.covenant_members, self.params_version
-        )
+            "            once, whichever chain it is on: one penalty serves all chains together"
+        )?;
+        writeln!(
+            f,
+            "  covenant  {quorum} of {members} members are asked directly and must sign before it is broadcast"
+        )?;
+        for share in &self.shares {
+            write!(f, "  {share}")?;
+        }
+        match number {
+            FIRST => write!(
+                f,
+                "  consent   1, the first of this stake: its shares wait for nothing else"
+            ),
+            number => write!(
+                f,
+                "  consent   {number}: this home was restored, so each share waits for its chain's consent delay"
+            ),
+        }
     }
 }

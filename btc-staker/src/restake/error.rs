@@ -34,6 +34,9 @@ pub enum RestakeError {
         /// Why not.
         reason: String,
     },
+    /// A share for Babylon of a stake that it does not have.
+    #[error("babylon cannot have a share: the stake is not registered there")]
+    NotOnBabylon,
     /// The list is no consent.
     #[error(transparent)]
     List(#[from] ConsentError),
@@ -100,9 +103,11 @@ impl From<RestakeError> for CommandError {
         let (exit, code, hint) = match &error {
             E::NoChains => (Exit::Configuration, "no-partner-chains", None),
             E::UnknownChain(_) => (Exit::Configuration, "unknown-chain", None),
-            E::NamedTwice(_) | E::NoShare(_) | E::RewardAddress { .. } | E::List(_) => {
-                (Exit::Usage, "invalid-shares", None)
-            }
+            E::NamedTwice(_)
+            | E::NoShare(_)
+            | E::RewardAddress { .. }
+            | E::NotOnBabylon
+            | E::List(_) => (Exit::Usage, "invalid-shares", None),
             E::NotStaked(_) => (
                 Exit::Failed,
                 "not-staked",

@@ -18,10 +18,13 @@ mod plan;
 mod record;
 pub mod spelling;
 mod summary;
+mod taken;
 
-pub use deliver::Told;
+pub use deliver::{Inclusion, Showing, Told};
 pub use error::RestakeError;
-pub use instances::{Instance, KnownStake, Look};
+pub use instances::{Instance, KnownStake, Look, PartnerChains};
 pub use plan::{Asked, Plan, Wish};
+pub(crate) use plan::{is_as_shown, sign_list};
 pub use record::{ConsentRecord, RecordError};
 pub use summary::{ShareSummary, Summary};
+pub use taken::{Judged, Offer};

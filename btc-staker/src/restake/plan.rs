@@ -1,14 +1,15 @@
 //! One stake and the list that its owner wants, with what everybody says of it: what is decided before anything is signed.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bitcoin::OutPoint;
 use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::{Message, SECP256K1};
-use bitcoin::{Network, OutPoint};
 use bitcoin_source::BitcoinSource as _;
+use chain::ChainError;
 use chain::mesh::{BABYLON, CovenantSet, SignedConsent};
-use chain::{ChainError, Delegation, TooFewSignatures};
 use futures::future::join_all;
 use mesh_core::consent::{Consent, ConsentError, Share, Target};
 use staking::delegation::CovenantSignatures;
@@ -69,18 +70,24 @@ impl Connected {
     pub async fn plan<'a>(
         &self,
         seen: Seen,
-        instances: &'a [Instance],
+        instances: &'a [Arc<Instance>],
         wish: &Wish,
     ) -> Result<Plan<'a>, Error> {
         let txid = seen.stake.entry.staking_txid();
         let outpoint = seen.stake.delegation.staking_outpoint();
-        let shares = self.list(outpoint, instances, wish)?;
+        let shares = self.list(instances, wish)?;
+        let babylon = self.babylon_target();
+        if seen.stake.entry.hubless.is_some() && shares.iter().any(|it| Some(it.target) == babylon)
+        {
+            return Err(RestakeError::NotOnBabylon.into());
+        }
         let Position::Staked(Place::Block(_)) = seen.observation.position else {
             return Err(RestakeError::NotStaked(txid).into());
         };
-        let registered = seen.stake.registered.as_ref();
-        let registered = registered.ok_or(LifeError::UnknownStake(txid))?;
-        let covenant_signatures = quorum(&seen, registered)?;
+        if seen.stake.staker_signatures().is_none() {
+            return Err(LifeError::UnknownStake(txid).into());
+        }
+        let covenant_signatures = seen.stake.quorum()?;
         let provider = seen.stake.entry.finality_provider;
         let looks = instances
             .iter()
@@ -91,7 +98,10 @@ impl Connected {
             let target = instance.target();
             let share = shares.iter().find(|share| share.target == target).cloned();
             let covenant_set = match (&share, &look) {
-                (Some(_), Ok(look)) => Some(taken(instance, look, &seen, registered, network)?),
+                (Some(_), Ok(look)) => Some(
+                    look.offer(&instance.name)
+                        .taken(&seen.stake.judged(), network)?,
+                ),
                 _ => None,
             };
             chains.push(Asked {
@@ -112,10 +122,9 @@ impl Connected {
     }
 
     /// The list that a wish spells.
-    fn list(
+    pub(crate) fn list(
         &self,
-        outpoint: OutPoint,
-        instances: &[Instance],
+        instances: &[Arc<Instance>],
         wish: &Wish,
     ) -> Result<Vec<Share>, RestakeError> {
         if instances.is_empty() {
@@ -143,23 +152,30 @@ impl Connected {
         }
         shares.sort_by_key(|share| share.target);
         // Whatever is wrong with the list is said before anybody is asked.
-        consent(outpoint, FIRST, &shares)?;
+        consent(OutPoint::null(), FIRST, &shares)?;
         Ok(shares)
     }
 
     /// Whom a share for a chain names, and the prefix of the chain's addresses.
     fn target<'a>(
         &'a self,
-        instances: &'a [Instance],
+        instances: &'a [Arc<Instance>],
         chain: &str,
     ) -> Result<(Target, &'a str), RestakeError> {
-        if chain == BABYLON {
-            let babylon = &self.staker.config.babylon;
+        if let Some(babylon) = &self.staker.config.babylon
+            && chain == BABYLON
+        {
             return Ok((Target::babylon(&babylon.chain_id), &babylon.account_prefix));
         }
         let found = instances.iter().find(|instance| instance.name == chain);
         let instance = found.ok_or_else(|| RestakeError::UnknownChain(chain.to_owned()))?;
         Ok((instance.target(), &instance.account_prefix))
+    }
+
+    /// Whom a share for Babylon names, where it is configured.
+    fn babylon_target(&self) -> Option<Target> {
+        let babylon = self.staker.config.babylon.as_ref();
+        babylon.map(|babylon| Target::babylon(&babylon.chain_id))
     }
 
     fn reward_address(
@@ -194,7 +210,7 @@ impl Connected {
 
     /// The time by the clock, or by Bitcoin's newest block where that is ahead: a clock that was set back must not
     /// bring numbers back.
-    async fn seconds_since_1970(&self) -> Result<u32, Error> {
+    pub(crate) async fn seconds_since_1970(&self) -> Result<u32, Error> {
         let clock = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .ok()
@@ -255,33 +271,7 @@ impl Plan<'_> {
         if !is_as_shown(decision, shown) {
             return Err(RestakeError::Changed.into());
         }
-        let outpoint = self.outpoint();
-        let number = match decision {
-            Decision::New(number) => number,
-            Decision::Again(number) => {
-                let recorded = record.newest(outpoint).map_err(RestakeError::from)?;
-                let recorded = recorded.ok_or(RestakeError::Changed)?;
-                let digest =
-                    consent(outpoint, number, &recorded.shares).map_err(RestakeError::from)?;
-                let message = Message::from_digest(*digest.digest());
-                let staker = keys.identity().staker;
-                return SECP256K1
-                    .verify_schnorr(&recorded.signature, &message, &staker.0)
-                    .map(|()| recorded)
-                    .map_err(|_| {
-                        let txid = outpoint.txid;
-                        RestakeError::ForeignConsent { txid, number }.into()
-                    });
-            }
-        };
-        let consent = consent(outpoint, number, &self.shares).map_err(RestakeError::from)?;
-        let signed = SignedConsent {
-            number,
-            shares: self.shares.clone(),
-            signature: keys.sign_as_staker(*consent.digest())?,
-        };
-        record.add(outpoint, &signed).map_err(RestakeError::from)?;
-        Ok(signed)
+        sign_list(record, keys, self.outpoint(), &self.shares, decision)
     }
 
     /// What the chains know that know it.
@@ -308,6 +298,45 @@ impl Plan<'_> {
     }
 }
 
+/// A list, signed under the number that was decided on; it is in the record when this returns.
+///
+/// # Errors
+///
+/// Whatever keeps the record from being written: then nothing leaves.
+pub(crate) fn sign_list(
+    record: &ConsentRecord,
+    keys: &Keys,
+    outpoint: OutPoint,
+    shares: &[Share],
+    decision: Decision,
+) -> Result<SignedConsent, Error> {
+    let number = match decision {
+        Decision::New(number) => number,
+        Decision::Again(number) => {
+            let recorded = record.newest(outpoint).map_err(RestakeError::from)?;
+            let recorded = recorded.ok_or(RestakeError::Changed)?;
+            let digest = consent(outpoint, number, &recorded.shares).map_err(RestakeError::from)?;
+            let message = Message::from_digest(*digest.digest());
+            let staker = keys.identity().staker;
+            return SECP256K1
+                .verify_schnorr(&recorded.signature, &message, &staker.0)
+                .map(|()| recorded)
+                .map_err(|_| {
+                    let txid = outpoint.txid;
+                    RestakeError::ForeignConsent { txid, number }.into()
+                });
+        }
+    };
+    let consent = consent(outpoint, number, shares).map_err(RestakeError::from)?;
+    let signed = SignedConsent {
+        number,
+        shares: shares.to_vec(),
+        signature: keys.sign_as_staker(*consent.digest())?,
+    };
+    record.add(outpoint, &signed).map_err(RestakeError::from)?;
+    Ok(signed)
+}
+
 /// The signable form of a list.
 fn consent(outpoint: OutPoint, number: u32, shares: &[Share]) -> Result<Consent, ConsentError> {
     let txid = outpoint.txid.to_byte_array();
@@ -315,7 +344,7 @@ fn consent(outpoint: OutPoint, number: u32, shares: &[Share]) -> Result<Consent,
 }
 
 /// Whether a decision means what its owner agreed to; a number from the clock differs with each second.
-fn is_as_shown(decision: Decision, shown: Decision) -> bool {
+pub(crate) fn is_as_shown(decision: Decision, shown: Decision) -> bool {
     match (decision, shown) {
         (Decision::New(number), Decision::New(shown)) => (number == FIRST) == (shown == FIRST),
         (decision, shown) => decision == shown,
@@ -330,65 +359,4 @@ fn only_once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), RestakeErro
         }
     }
     Ok(())
-}
-
-/// A quorum of the committee's signatures.
-fn quorum(seen: &Seen, registered: &Delegation) -> Result<Vec<CovenantSignatures>, RestakeError> {
-    let delegation = &seen.stake.delegation;
-    registered
-        .quorum(delegation)
-        .map_err(
-            |TooFewSignatures { valid, quorum }| RestakeError::TooFewSignatures {
-                txid: delegation.staking_outpoint().txid,
-                valid,
-                quorum,
-            },
-        )
-}
-
-/// The covenant set under which a chain takes a stake.
-fn taken(
-    instance: &Instance,
-    look: &Look,
-    seen: &Seen,
-    registered: &Delegation,
-    network: Network,
-) -> Result<CovenantSet, RestakeError> {
-    let refused = |reason: String| RestakeError::NotTaken {
-        chain: instance.name.clone(),
-        reason,
-    };
-    if look.terms.closed {
-        return Err(refused("the instance is closed".to_owned()));
-    }
-    if look.terms.test_only == (network == Network::Bitcoin) {
-        return Err(refused(format!(
-            "it follows another Bitcoin network than `{network}`"
-        )));
-    }
-    let key = seen.stake.entry.finality_provider;
-    match &look.provider {
-        None => return Err(refused(format!("provider {key} is not registered there"))),
-        Some(provider) if provider.slashed_at.is_some() => {
-            return Err(RestakeError::ProviderSlashed {
-                chain: instance.name.clone(),
-                provider: key,
-            });
-        }
-        Some(_) => {}
-    }
-    let committee = &seen.stake.params.covenant;
-    let mut reason =
-        "none of its covenant sets has the keys and the quorum of this stake's committee"
-            .to_owned();
-    for set in &look.terms.covenant_sets {
-        if set.params.covenant != *committee {
-            continue;
-        }
-        match registered.validate(&set.params) {
-            Ok(_) => return Ok(set.clone()),
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(refused(reason))
 }

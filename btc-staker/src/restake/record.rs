@@ -8,8 +8,7 @@
 //! Nothing rebuilds it, and an old copy is worse than none: a home without it takes itself for restored, which costs a
 //! wait. So it is neither in the wallet's data nor to be backed up.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,14 +17,11 @@ use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::schnorr::Signature;
 use chain::mesh::SignedConsent;
 use mesh_core::consent::{Share, Target};
-use redb::backends::FileBackend;
-use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition,
-    WriteTransaction,
-};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::number::Origin;
+use crate::durable::{self, DurableError};
 use crate::home::Home;
 
 /// Format of the file.
@@ -106,6 +102,15 @@ struct StoredShare {
     reward_address: String,
 }
 
+impl From<DurableError> for RecordError {
+    fn from(error: DurableError) -> Self {
+        match error {
+            DurableError::File(error) => error.into(),
+            DurableError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl ConsentRecord {
     /// Opens the record of a home, waiting a while for another command that has it. Where there is none, consents may
     /// have been signed elsewhere: it is made as that of a restored home.
@@ -131,14 +136,13 @@ impl ConsentRecord {
 
     /// As [`Self::begin`], without waiting for anybody.
     pub fn begin_now(path: &Path, origin: Origin) -> Result<Self, RecordError> {
-        if !path.try_exists()? {
-            match new_file::create(path, |file| initialise(file, origin)) {
-                // Another command was faster.
-                Err(RecordError::File(error)) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-        }
-        let database = builder().open(path).map_err(redb::Error::from)?;
+        let database = durable::open(path, |transaction| {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("format", FORMAT)?;
+            meta.insert("restored", u32::from(origin == Origin::Restored))?;
+            transaction.open_table(CONSENTS)?;
+            Ok(())
+        })?;
         let record = Self { database };
         match record.meta("format")? {
             FORMAT => Ok(record),
@@ -159,7 +163,7 @@ impl ConsentRecord {
         if self.origin()? == Origin::Restored {
             return Ok(());
         }
-        let transaction = durable(&self.database)?;
+        let transaction = durable::begin_write(&self.database)?;
         write(&transaction, |transaction| {
             transaction.open_table(META)?.insert("restored", 1)?;
             Ok(())
@@ -204,7 +208,7 @@ impl ConsentRecord {
             number,
             reason,
         })?;
-        let transaction = durable(&self.database)?;
+        let transaction = durable::begin_write(&self.database)?;
         let newest = write(&transaction, |transaction| {
             let mut table = transaction.open_table(CONSENTS)?;
             let newest = match table.range((key, 0)..=(key, u32::MAX))?.next_back() {
@@ -245,43 +249,6 @@ fn write<T>(
     change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
 ) -> Result<T, RecordError> {
     Ok(change(transaction)?)
-}
-
-/// A transaction that is durable, with two syncs, once committed.
-fn durable(database: &Database) -> Result<WriteTransaction, RecordError> {
-    let mut transaction = database.begin_write().map_err(redb::Error::from)?;
-    transaction
-        .set_durability(Durability::Immediate)
-        .map_err(redb::Error::from)?;
-    transaction.set_two_phase_commit(true);
-    Ok(transaction)
-}
-
-/// A file that was altered behind our back is refused, not trusted.
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_check_integrity_on_open(true);
-    builder
-}
-
-fn initialise(file: &File, origin: Origin) -> Result<(), RecordError> {
-    let fill = || -> Result<(), redb::Error> {
-        // Closing the store gives back its lock, which is on the open file that both handles share.
-        let backend = FileBackend::new(file.try_clone()?)?;
-        let database = builder().create_with_backend(backend)?;
-        let mut transaction = database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
-        {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert("format", FORMAT)?;
-            meta.insert("restored", u32::from(origin == Origin::Restored))?;
-            transaction.open_table(CONSENTS)?;
-        }
-        transaction.commit()?;
-        database.close()?;
-        Ok(())
-    };
-    Ok(fill()?)
 }
 
 fn key(outpoint: OutPoint) -> [u8; 36] {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bitcoin::{Amount, Txid};
-use chain::mesh::BABYLON;
-use mesh_core::consent::Target;
+use chain::mesh::{BABYLON, CovenantSet, InstanceTerms};
+use mesh_core::consent::{Share, Target};
 use mesh_core::registration::WHOLE;
 use serde::Serialize;
 use staking::keys::FinalityProviderKey;
@@ -28,6 +28,8 @@ pub struct Summary {
     pub penalty_sat: u64,
     /// Share of the stake that is burned.
     pub penalty_rate: String,
+    /// Whether Babylon counts the whole stake besides.
+    pub counted_by_babylon: bool,
     /// Number of the consent; one from the clock may be a little higher when it is signed.
     pub consent_number: u32,
     /// Whether it is signed already.
@@ -61,10 +63,11 @@ pub struct ShareSummary {
 
 impl Summary {
     /// Summarises what would be signed and shown.
-    pub fn new(plan: &Plan<'_>, babylon: Target, decision: Decision) -> Self {
+    pub fn new(plan: &Plan<'_>, babylon: Option<Target>, decision: Decision) -> Self {
         let stake = &plan.seen.stake;
         let value = stake.entry.staking_value;
-        let of_babylon = plan.shares.iter().filter(|share| share.target == babylon);
+        let shares = plan.shares.iter();
+        let of_babylon = shares.filter(|share| Some(share.target) == babylon);
         let mut shares: Vec<_> = of_babylon
             .map(|share| ShareSummary {
                 chain: BABYLON.to_owned(),
@@ -95,6 +98,7 @@ impl Summary {
             finality_provider: stake.entry.finality_provider,
             penalty_sat: stake.params.slashing_rate.amount(value).to_sat(),
             penalty_rate: stake.params.slashing_rate.to_string(),
+            counted_by_babylon: stake.entry.hubless.is_none(),
             consent_number,
             is_signed,
             shares,
@@ -107,17 +111,31 @@ impl Summary {
 fn of_chain(asked: &Asked<'_>, value: Amount) -> Option<ShareSummary> {
     let share = asked.share.as_ref()?;
     let terms = asked.look.as_ref().ok().map(|look| &look.terms);
-    let most = asked.covenant_set.as_ref().map(|set| set.max_share);
-    let counted = most.map_or(share.basis_points, |most| most.min(share.basis_points));
-    Some(ShareSummary {
-        chain: asked.instance.name.clone(),
-        basis_points: share.basis_points,
-        most_basis_points: most,
-        weight_sat: part(value, counted).to_sat(),
-        reward_address: share.reward_address.clone(),
-        challenge_blocks: terms.map(|terms| terms.challenge),
-        consent_delay_blocks: terms.map(|terms| terms.consent_delay),
-    })
+    let (chain, set) = (&asked.instance.name, asked.covenant_set.as_ref());
+    Some(ShareSummary::new(chain, share, terms, set, value))
+}
+
+impl ShareSummary {
+    /// What a chain counts of a stake of this value, as far as it says.
+    pub fn new(
+        chain: &str,
+        share: &Share,
+        terms: Option<&InstanceTerms>,
+        set: Option<&CovenantSet>,
+        value: Amount,
+    ) -> Self {
+        let most = set.map(|set| set.max_share);
+        let counted = most.map_or(share.basis_points, |most| most.min(share.basis_points));
+        Self {
+            chain: chain.to_owned(),
+            basis_points: share.basis_points,
+            most_basis_points: most,
+            weight_sat: part(value, counted).to_sat(),
+            reward_address: share.reward_address.clone(),
+            challenge_blocks: terms.map(|terms| terms.challenge),
+            consent_delay_blocks: terms.map(|terms| terms.consent_delay),
+        }
+    }
 }
 
 /// A share of a value, as the contract counts it.
@@ -149,14 +167,19 @@ impl fmt::Display for Summary {
                 self.silent.join(", ")
             )?;
         }
+        let or_babylon = if self.counted_by_babylon {
+            writeln!(
+                f,
+                "  babylon   counts the whole stake whatever this list says: it reads no consents"
+            )?;
+            ", or on Babylon"
+        } else {
+            ""
+        };
         writeln!(
             f,
-            "  babylon   counts the whole stake whatever this list says: it reads no consents"
-        )?;
-        writeln!(
-            f,
-            "  penalty   {} (rate {}) is burned if the provider signs two blocks at one height on any of these chains, or on \
-             Babylon; once: one penalty serves all chains together",
+            "  penalty   {} (rate {}) is burned if the provider signs two blocks at one height on any of these \
+             chains{or_babylon}; once: one penalty serves all chains together",
             amount(self.penalty_sat),
             self.penalty_rate
         )?;

@@ -27,7 +27,9 @@ pub use nodes::{PartnerChain, bitcoin_with_coins};
 pub use provider::Provider;
 pub use stake::Stake;
 pub use state_proof::{StoreAnswer, stored_key};
-pub use terms::{CHALLENGE, CONSENT_DELAY, DEPTH, GRACE, MAX_AGE, THAW, UNBONDING, params};
+pub use terms::{
+    CHALLENGE, CONSENT_DELAY, DEPTH, GRACE, MAX_AGE, THAW, UNBONDING, params, staking_params,
+};
 
 /// How long anything on these small chains may take.
 pub const DEADLINE: Duration = Duration::from_mins(3);

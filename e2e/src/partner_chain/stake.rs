@@ -9,7 +9,7 @@ use eots::{PublicKey, SecretKey, bip340};
 use mesh_core::Domain;
 use mesh_core::consent::{Consent, Share, Target};
 use serde_json::{Value, json};
-use staking::delegation::{DelegationPlan, ValidDelegation};
+use staking::delegation::{CovenantSignatures, DelegationPlan, ValidDelegation};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::proof_of_possession::AccountAddress;
 use staking::units::BlockInterval;
@@ -54,6 +54,30 @@ impl Stake {
         let transaction = bitcoind.fund(plan.staking_output().tx_out())?;
         let delegation = plan.build(&transaction, None)?;
         Self::cosigned(committee, staker, delegation, transaction)
+    }
+
+    /// A stake that others have made: its staker's key, and a quorum of the committee's signatures, ascending by member.
+    pub fn made(
+        staker: SecretKey,
+        delegation: ValidDelegation,
+        transaction: Transaction,
+        covenant: Vec<CovenantSignatures>,
+    ) -> Self {
+        let staking_txid = delegation.staking_outpoint().txid;
+        let of_member = |signatures: CovenantSignatures| AddCovenantSignatures {
+            covenant: signatures.key,
+            staking_txid,
+            slashing_signatures: signatures.slashing,
+            unbonding_signature: signatures.unbonding,
+            unbonding_slashing_signatures: signatures.unbonding_slashing,
+            expansion_signature: None,
+        };
+        Self {
+            staker,
+            delegation,
+            transaction,
+            covenant: covenant.into_iter().map(of_member).collect(),
+        }
     }
 
     /// What a staker has made, with the signatures of the committee's first members.

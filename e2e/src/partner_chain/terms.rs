@@ -68,7 +68,11 @@ pub fn params() -> Value {
 }
 
 /// What a committee prescribes for the stakes that it signs.
-pub(super) fn staking_params(committee: &Committee) -> anyhow::Result<StakingParams> {
+///
+/// # Errors
+///
+/// Where its keys make no committee.
+pub fn staking_params(committee: &Committee) -> anyhow::Result<StakingParams> {
     let keys = committee.keys()?.into_iter().map(CovenantKey).collect();
     Ok(StakingParams {
         version: 0,

@@ -33,19 +33,30 @@ impl BtcStakerProgram {
         babylond: &Babylond,
         watchtower_patience: u16,
     ) -> anyhow::Result<Self> {
+        let babylon = format!(
+            "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\npoll_interval_milliseconds = 100\n",
+            babylond.chain_id(),
+            babylond.grpc_url(),
+        );
+        Self::with_sections(bitcoind, &babylon, watchtower_patience)
+    }
+
+    /// Makes a home as [`Self::new`] does, with these sections about chains: none of them need be a hub's.
+    pub fn with_sections(
+        bitcoind: &Bitcoind,
+        sections: &str,
+        watchtower_patience: u16,
+    ) -> anyhow::Result<Self> {
         let program = Self {
             home: Scratch::new(NAME)?,
         };
         program.write_private("passphrase", "correct horse battery staple")?;
         let text = format!(
             "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
-             [babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\npoll_interval_milliseconds = 100\n\
              [keys]\npassphrase = \"file:passphrase\"\n\
-             [staking]\nwatchtower_patience_blocks = {watchtower_patience}\n",
+             [staking]\nwatchtower_patience_blocks = {watchtower_patience}\n{sections}",
             bitcoind.url(),
             bitcoind.cookie_file().display(),
-            babylond.chain_id(),
-            babylond.grpc_url(),
         );
         fs::write(program.config_file(), text)?;
         Ok(program)

@@ -12,6 +12,7 @@ mod cache;
 mod contracts;
 mod debian;
 mod go;
+mod node;
 mod progress;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use anyhow::{Context as _, ensure};
 
 pub use self::contracts::contracts;
 pub use self::go::go;
+pub use self::node::staking_library;
 use crate::process::find_on_path;
 
 /// A program that this repository uses but does not build from its own sources.

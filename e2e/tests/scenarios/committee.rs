@@ -1,7 +1,7 @@
 //! Stakers that ask a committee's members directly: real processes, no chain anywhere.
 
 mod crash;
-mod members;
+pub(crate) mod members;
 mod refusals;
 
 use std::time::Duration;

@@ -19,6 +19,7 @@ mod contracts;
 mod covenant;
 mod finality;
 mod fork_mesh;
+mod hubless;
 mod mesh_network;
 mod network;
 mod nodes;

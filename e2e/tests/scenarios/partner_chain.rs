@@ -4,7 +4,7 @@
 mod age;
 mod bitcoin_view;
 mod books;
-mod burn;
+pub(crate) mod burn;
 mod consent;
 mod copies;
 mod curve;

@@ -5,6 +5,9 @@ use staking::delegation::SlashedOutput;
 use staking::units::BlockInterval;
 
 use super::*;
+use crate::life::observation::Held;
+
+mod hubless;
 
 const TERMS: Terms = Terms {
     staking_time: match BlockInterval::new(1_000) {
@@ -24,9 +27,11 @@ const SEEN: Observation = Observation {
     tip: BitcoinHeight(500),
     light_client_tip: BitcoinHeight(500),
     confirmation_depth: 10,
+    spend_depth: 0,
     governing_params: Some(2),
     provider: ProviderState::Good,
     registration: None,
+    held: None,
     position: Position::Nowhere,
     withdrawal: None,
 };
@@ -35,6 +40,7 @@ const SEEN: Observation = Observation {
 fn registered(status: DelegationStatus, signed: usize) -> Option<Registration> {
     Some(Registration {
         status,
+        counts_from: None,
         signed,
         quorum: 2,
     })
@@ -461,8 +467,11 @@ prop_compose! {
             ProviderState::Jailed,
             ProviderState::Slashed,
             ProviderState::Unknown,
+            ProviderState::Silent,
         ]),
+        held in prop::option::of(0_usize..4),
         registration in prop::option::of((any_status(), 0_usize..4)),
+        counts_from in prop::option::of(0_u32..2_000),
         position in any_position(),
         withdrawal in prop::option::of(any_place()),
     ) -> Observation {
@@ -470,9 +479,15 @@ prop_compose! {
             tip: BitcoinHeight(tip),
             light_client_tip: BitcoinHeight(light_client_tip),
             confirmation_depth,
+            spend_depth: confirmation_depth,
             governing_params,
             provider,
-            registration: registration.and_then(|(status, signed)| registered(status, signed)),
+            registration: registration.and_then(|(status, signed)| {
+                let registration = registered(status, signed)?;
+                let counts_from = counts_from.map(BitcoinHeight);
+                Some(Registration { counts_from, ..registration })
+            }),
+            held: held.map(|signed| Held { signed, quorum: 2 }),
             position,
             withdrawal,
         }
@@ -495,9 +510,18 @@ proptest! {
             Withdrawn::Buried,
         ]),
     ) {
-        let quorum = seen.registration.is_some_and(|seen| seen.signed >= seen.quorum);
+        let quorum = match seen.held {
+            Some(held) => held.is_quorum(),
+            None => seen.registration.is_some_and(|seen| seen.signed >= seen.quorum),
+        };
         match decide(intent, withdrawn, &TERMS, &seen) {
+            Step::Act(Action::Cosign) => prop_assert!(seen.held.is_some() && !quorum),
+            Step::Act(Action::Show) => {
+                prop_assert!(seen.held.is_some() && seen.registration.is_none());
+                prop_assert!(matches!(seen.position, Position::Staked(Place::Block(_))));
+            }
             Step::Act(Action::Register) => {
+                prop_assert!(seen.held.is_none());
                 prop_assert!(seen.registration.is_none() && seen.position == Position::Nowhere);
                 prop_assert!(intent != Intent::Cancel && intent != Intent::Unbond);
             }

@@ -141,6 +141,15 @@ impl Mesh {
         self.domain
     }
 
+    /// What an account of the chain has of the denomination in which fees are paid.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer.
+    pub async fn balance_of(&self, account: &AccountAddress) -> Result<u128, ChainError> {
+        self.contracts.balance(account).await
+    }
+
     /// Number of a provider's newest registration; 0 before the first.
     pub async fn registration_number(&self, key: &FinalityProviderKey) -> Result<u64, ChainError> {
         let known = self.provider(key).await?;

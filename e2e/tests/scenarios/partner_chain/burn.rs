@@ -60,7 +60,7 @@ pub(crate) async fn s14_the_key_and_the_slash_kit_burn_the_stake(life: &Life<'_>
 }
 
 /// The slashing transaction with its witness, of nothing but the kit.
-fn slashing(kit: &Value) -> Transaction {
+pub(crate) fn slashing(kit: &Value) -> Transaction {
     let set = &kit["covenant_set"];
     let members = set["keys"].as_array().unwrap().iter();
     let members = members.map(|key| key.as_str().unwrap().parse().unwrap());
