@@ -38,7 +38,8 @@ pub enum Progress {
     },
     /// Its slashing transaction is final.
     Finished(Txid),
-    /// It was withdrawn before it could be slashed.
+    /// Both outputs were spent by other transactions: it was withdrawn before it could be slashed, or slashed by ones that
+    /// this chain does not know.
     Gone,
     /// Its staking transaction is not on Bitcoin (yet).
     NotOnBitcoin,
@@ -63,7 +64,7 @@ impl fmt::Display for Progress {
                 "slashed by {txid}, confirmations so far: {confirmations}"
             ),
             Self::Finished(txid) => write!(f, "slashed by {txid}, final"),
-            Self::Gone => f.write_str("withdrawn before it could be slashed"),
+            Self::Gone => f.write_str("spent otherwise than by this chain's slashing transactions"),
             Self::NotOnBitcoin => f.write_str("not on bitcoin yet; slashed when it comes"),
             Self::Failed(reason) => write!(f, "not slashed, tried again: {}", reason.message),
             Self::Impossible(reason) => write!(f, "cannot be slashed: {}", reason.message),
