@@ -21,7 +21,9 @@ pub enum Coins {
     Staked(BitcoinHeight),
     /// In the unbonding output, and still locked.
     Unbonding,
-    /// Nowhere that a slashing transaction could burn them: never there, free, or spent.
+    /// Burnt by a slashing transaction of the stake's own: they were there, and have paid.
+    Burnt,
+    /// Nowhere that a slashing transaction could burn them, and not burnt: never there, free, or spent.
     Gone,
 }
 
@@ -41,7 +43,7 @@ pub struct Findings {
     pub epoch: u64,
     /// Weight of the table. Satoshi.
     pub total: u64,
-    /// Weight that stands on stakes which the node does not know, or whose coins cannot be burnt any more. Satoshi.
+    /// Weight that stands on stakes which the node does not know, or whose coins got away before they could be burnt. Satoshi.
     pub unbacked: u64,
     /// Weight that was taken out although the node knows its coins to be where they were. Satoshi.
     pub removed: u64,
@@ -67,7 +69,7 @@ impl fmt::Display for Findings {
         write!(
             f,
             "{} of {} sat in the table of epoch {} differ from what the own Bitcoin node says ({TOLERANCE} % are tolerated): \
-             {} stand on outputs that it does not know or that cannot be burnt any more, {} were taken out although it knows \
+             {} stand on outputs that it does not know or whose coins got away, {} were taken out although it knows \
              their outputs as unspent",
             self.deviation(),
             self.total,
@@ -104,11 +106,8 @@ impl Behind {
         let SeenStake { stake, coins } = seen;
         let weight = stake.standing.weight.to_sat();
         let share = share(stake);
-        let staked = matches!(coins, Coins::Staked(_));
         let place = match (stake.standing.state, coins) {
             (StakeState::Active, Coins::Gone) => &mut self.gone,
-            // It is in no table, or there is nothing behind it and the instance says so, too.
-            (StakeState::Pending { .. }, _) | (_, Coins::Gone) => return,
             (StakeState::Active, _) => {
                 let value = stake.value.to_sat();
                 self.shrunk = self.shrunk.saturating_add(value.saturating_sub(weight));
@@ -119,9 +118,13 @@ impl Behind {
                 &mut self.contested
             }
             (StakeState::Ended(StakeEnd::Spent(_)), Coins::Staked(_)) => &mut self.contested,
-            (StakeState::Ended(StakeEnd::Expired), _) if staked && stake.standing.expires > tip => {
+            (StakeState::Ended(StakeEnd::Expired), Coins::Staked(_))
+                if stake.standing.expires > tip =>
+            {
                 &mut self.contested
             }
+            // A stake that waits is in no table.
+            (StakeState::Pending { .. }, _) | (_, Coins::Gone) => return,
             (StakeState::Unproven | StakeState::Ended(_), _) => &mut self.shrunk,
         };
         let counted = match stake.standing.state {
@@ -290,7 +293,9 @@ mod tests {
         let good = active(1, STAKED);
         found("all is there", &[1_000], std::slice::from_ref(&good), 0, 0);
         let unbonding = active(1, Coins::Unbonding);
-        found("burnt on its way out", &[1_000], &[unbonding], 0, 0);
+        found("can be burnt on its way out", &[1_000], &[unbonding], 0, 0);
+        let burnt = active(1, Coins::Burnt);
+        found("has paid already", &[1_000], &[burnt], 0, 0);
         let gone = active(2, Coins::Gone);
         found(
             "unknown or spent",
@@ -341,6 +346,7 @@ mod tests {
         let good = active(1, STAKED);
         for (name, state, coins) in [
             ("spent, and reported", SPENT, Coins::Unbonding),
+            ("burnt, and reported", SPENT, Coins::Burnt),
             ("in conflict", CONFLICT, STAKED),
             ("dropped", StakeState::Ended(StakeEnd::Dropped), STAKED),
             (
@@ -388,6 +394,7 @@ mod tests {
         found("of its share", &[1_000], &[good.clone(), half], 0, 500);
         for (name, state, coins) in [
             ("rightly spent", SPENT, Coins::Unbonding),
+            ("rightly burnt", SPENT, Coins::Burnt),
             ("long gone", SPENT, Coins::Gone),
             ("in conflict", CONFLICT, STAKED),
             ("undone here too", StakeState::Unproven, Coins::Staked(TIP)),

@@ -9,7 +9,7 @@ use bitcoin_source::{BitcoinSource, Bitcoind, ConfirmedOutput, NodeStatus, Sourc
 use chain::ChainError;
 use chain::mesh::{self, HandedOver, ListedStake, Mesh, StakeState};
 use mesh_core::table::Table;
-use staking::units::BitcoinHeight;
+use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::Verdicts;
 use super::audit::{Coins, Findings, SeenStake, audit};
@@ -152,10 +152,9 @@ impl Auditor {
         tracing::debug!(epoch = term.epoch, %tip, "looks at the stakes of the next table");
         let stakes = chain.listed_stakes().await?;
         let mut seen = self.staked(stakes, tip).await?;
-        let undecided = unbonded(table, &seen, tip);
-        for position in undecided {
+        for position in undecided(table, &seen, tip) {
             if let Some(stake) = seen.get_mut(position) {
-                stake.coins = self.unbonding(chain, &stake.stake).await?;
+                stake.coins = self.spent(chain, &stake.stake).await?;
             }
         }
         let mut findings = audit(table, &seen, tip);
@@ -185,22 +184,19 @@ impl Auditor {
             .collect())
     }
 
-    /// Whether the coins of a stake that is not in its staking output are in its unbonding output.
-    async fn unbonding(&self, chain: &Mesh, stake: &ListedStake) -> Result<Coins, AuditError> {
-        let Some(unbonding) = chain.unbonding_output(stake.outpoint).await? else {
+    /// Where the coins of a stake are that are not in its staking output.
+    async fn spent(&self, chain: &Mesh, stake: &ListedStake) -> Result<Coins, AuditError> {
+        let Some(exits) = chain.stake_exits(stake.outpoint).await? else {
             return Ok(Coins::Gone);
         };
-        let outputs = self
+        let outpoints = [&[exits.unbonding], exits.slashing.as_slice()].concat();
+        let mut outputs = self
             .bitcoin
-            .confirmed_outputs(&[unbonding.outpoint])
-            .await?;
-        let locked = |output: &ConfirmedOutput| {
-            output.confirmations <= u32::from(unbonding.timelock.blocks())
-        };
-        Ok(match outputs.into_iter().flatten().next().filter(locked) {
-            Some(_) => Coins::Unbonding,
-            None => Coins::Gone,
-        })
+            .confirmed_outputs(&outpoints)
+            .await?
+            .into_iter();
+        let unbonding = outputs.next().flatten();
+        Ok(spent(unbonding, outputs.flatten().next(), exits.timelock))
     }
 
     /// Tells what was found, in the log and to whoever asks for a provider's status.
@@ -244,9 +240,26 @@ fn staked(stake: &ListedStake, output: Option<ConfirmedOutput>, tip: BitcoinHeig
     }
 }
 
-/// Which stakes matter so that their unbonding output must be looked for: those that count, and where a provider's weight
-/// is not explained by them, those that have ended.
-fn unbonded(table: &Table, seen: &[SeenStake], tip: BitcoinHeight) -> Vec<usize> {
+/// Where coins are that have left their staking output, by what blocks have of the unbonding output and, of the slashing
+/// transactions, of any: the staker's change is locked as long as unbonding takes.
+fn spent(
+    unbonding: Option<ConfirmedOutput>,
+    slashing: Option<ConfirmedOutput>,
+    timelock: BlockInterval,
+) -> Coins {
+    let locked = |output: ConfirmedOutput| output.confirmations <= u32::from(timelock.blocks());
+    if unbonding.is_some_and(locked) {
+        Coins::Unbonding
+    } else if slashing.is_some() {
+        Coins::Burnt
+    } else {
+        Coins::Gone
+    }
+}
+
+/// Which stakes matter so that it must be found out where their coins went: those that count, and where a table's weight is
+/// not explained by them, those that have ended.
+fn undecided(table: &Table, seen: &[SeenStake], tip: BitcoinHeight) -> Vec<usize> {
     let is_unexplained = audit(table, seen, tip).unbacked > 0;
     let matters = |seen: &SeenStake| match seen.stake.standing.state {
         StakeState::Active => true,
@@ -324,5 +337,21 @@ mod tests {
         assert_eq!(at(output(Amount::from_sat(999), 101), 200), Coins::Gone);
         assert_eq!(at(output(value, 300), 399), Coins::Staked(stake.start));
         assert_eq!(at(output(value, 301), 400), Coins::Gone);
+    }
+
+    #[test]
+    fn coins_that_left_are_unbonding_while_they_are_locked_or_burnt() {
+        let timelock = BlockInterval::new(100).unwrap();
+        let output = |confirmations| {
+            Some(ConfirmedOutput {
+                value: Amount::ONE_SAT,
+                confirmations,
+            })
+        };
+        assert_eq!(spent(output(1), None, timelock), Coins::Unbonding);
+        assert_eq!(spent(output(100), None, timelock), Coins::Unbonding);
+        assert_eq!(spent(output(101), None, timelock), Coins::Gone);
+        assert_eq!(spent(None, output(500), timelock), Coins::Burnt);
+        assert_eq!(spent(None, None, timelock), Coins::Gone);
     }
 }

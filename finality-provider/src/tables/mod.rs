@@ -2,7 +2,7 @@
 //!
 //! A vote for an epoch's last checkpoint hands over to the next table, and a contract can be shown stakes and spends in
 //! blocks that nobody else mined. So before such a vote is signed, an [`Auditor`] for each partner chain compares the
-//! table's stakes with the own bitcoind ([`audit`] decides, from what both say), and the voters ask its [`Verdicts`]. No
+//! table's stakes with the own bitcoind ([`audit()`] decides, from what both say), and the voters ask its [`Verdicts`]. No
 //! verdict, no vote; one that differs is looked at again and again, so votes go on by themselves once the two agree.
 //! Nothing of it is stored: a restart looks again.
 

@@ -14,6 +14,7 @@ use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::answer::{Amount as LargeAmount, Bytes32};
 use super::covenant::CovenantSet;
+use super::tables::StakeExits;
 use crate::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
     StakingOutput,
@@ -236,22 +237,36 @@ impl Stake {
 }
 
 impl SlashKit {
-    /// The unbonding output of `stake`, and its timelock.
+    /// Where the coins of `stake` may be.
     ///
     /// # Errors
     ///
     /// Names the field that cannot be read, or refuses the kit of another stake.
-    pub(super) fn unbonding(&self, stake: OutPoint) -> Result<(OutPoint, BlockInterval), String> {
+    pub(super) fn exits(&self, stake: OutPoint) -> Result<StakeExits, String> {
         if self.outpoint != stake {
             return Err("the slash kit is another stake's".to_owned());
         }
-        let transaction = transaction("unbonding_tx", &self.unbonding_tx)?;
-        let timelock = interval(
-            "covenant_set.unbonding_time",
-            self.covenant_set.unbonding_time,
-        )?;
-        // It has one output.
-        Ok((OutPoint::new(transaction.compute_txid(), 0), timelock))
+        let unbonding = transaction("unbonding_tx", &self.unbonding_tx)?;
+        let slashing = [
+            transaction("slashing_tx", &self.slashing_tx)?,
+            transaction("unbonding_slashing_tx", &self.unbonding_slashing_tx)?,
+        ];
+        let outputs = |transaction: &Transaction| {
+            let txid = transaction.compute_txid();
+            let outputs = (0..).zip(&transaction.output);
+            outputs
+                .map(|(vout, _)| OutPoint::new(txid, vout))
+                .collect::<Vec<_>>()
+        };
+        Ok(StakeExits {
+            // It has one output.
+            unbonding: OutPoint::new(unbonding.compute_txid(), 0),
+            timelock: interval(
+                "covenant_set.unbonding_time",
+                self.covenant_set.unbonding_time,
+            )?,
+            slashing: slashing.iter().flat_map(outputs).collect(),
+        })
     }
 }
 

@@ -38,13 +38,15 @@ pub struct ListedStake {
     pub standing: StakeStanding,
 }
 
-/// The output of a stake's unbonding transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnbondingOutput {
-    /// Which one.
-    pub outpoint: OutPoint,
-    /// How long it stays locked once it is in a block, and can be burnt.
+/// Where the coins of a stake are after one of its own transactions spent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StakeExits {
+    /// The output of the unbonding transaction.
+    pub unbonding: OutPoint,
+    /// How long that stays locked once it is in a block, and can be burnt.
     pub timelock: BlockInterval,
+    /// The outputs of both slashing transactions.
+    pub slashing: Vec<OutPoint>,
 }
 
 impl Mesh {
@@ -77,26 +79,23 @@ impl Mesh {
         }
     }
 
-    /// What a stake's unbonding transaction leaves; `None` where the instance does not keep it any more.
+    /// Where the coins of a stake may be; `None` where the instance does not keep that any more.
     ///
     /// # Errors
     ///
     /// As [`Self::listed_stakes`].
-    pub async fn unbonding_output(
-        &self,
-        stake: OutPoint,
-    ) -> Result<Option<UnbondingOutput>, ChainError> {
+    pub async fn stake_exits(&self, stake: OutPoint) -> Result<Option<StakeExits>, ChainError> {
         let question = json!({ "slash_kit": { "outpoint": stake } });
         let kit: SlashKit = match self.ask(question).await {
             Ok(kit) => kit,
             Err(ChainError::Rejected(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (outpoint, timelock) = kit.unbonding(stake).map_err(|reason| {
-            let query = "slash_kit";
-            ChainError::InvalidAnswer { query, reason }
-        })?;
-        Ok(Some(UnbondingOutput { outpoint, timelock }))
+        let exits = kit.exits(stake);
+        exits.map(Some).map_err(|reason| ChainError::InvalidAnswer {
+            query: "slash_kit",
+            reason,
+        })
     }
 }
 

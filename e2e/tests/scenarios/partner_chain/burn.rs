@@ -38,7 +38,8 @@ pub(crate) async fn s14_the_key_and_the_slash_kit_burn_the_stake(life: &Life<'_>
     let outpoint = life.stakes[3].outpoint();
     let question = json!({ "slash_kit": { "outpoint": outpoint.to_string() } });
     let kit = life.scene.mesh.query(question).await.unwrap();
-    let transaction = slashing(&kit);
+    let secret = <[u8; 32]>::from_hex(text(&kit, "sk")).unwrap();
+    let transaction = slashing(&kit, &SecretKey::from_bytes(&secret).unwrap());
     let chain = life.scene.chain;
     chain.confirm(&[&transaction], 0).await.unwrap();
 
@@ -59,8 +60,8 @@ pub(crate) async fn s14_the_key_and_the_slash_kit_burn_the_stake(life: &Life<'_>
     assert_eq!(&change.script_pubkey, locked.script_pubkey());
 }
 
-/// The slashing transaction with its witness, of nothing but the kit.
-pub(crate) fn slashing(kit: &Value) -> Transaction {
+/// The slashing transaction with its witness, of nothing but the kit and the provider's key.
+pub(crate) fn slashing(kit: &Value, secret: &SecretKey) -> Transaction {
     let set = &kit["covenant_set"];
     let members = set["keys"].as_array().unwrap().iter();
     let members = members.map(|key| key.as_str().unwrap().parse().unwrap());
@@ -76,8 +77,6 @@ pub(crate) fn slashing(kit: &Value) -> Transaction {
 
     let mut transaction: Transaction = deserialize(&bytes(kit, "slashing_tx")).unwrap();
     let sighash = sighash::slashing(&transaction, &output).unwrap();
-    let secret = <[u8; 32]>::from_hex(text(kit, "sk")).unwrap();
-    let secret = SecretKey::from_bytes(&secret).unwrap();
     let signatures: Vec<_> = kit["covenant_signatures"]
         .as_array()
         .unwrap()
@@ -87,10 +86,10 @@ pub(crate) fn slashing(kit: &Value) -> Transaction {
             signatures: vec![AdaptorSignature::from_slice(&bytes(member, "slashing")).unwrap()],
         })
         .collect();
-    let decryption_key = DecryptionKey::from_secret_key(&secret);
+    let decryption_key = DecryptionKey::from_secret_key(secret);
     let quorum =
         QuorumSignatures::decrypt(keys.covenant(), sighash, 0, &decryption_key, &signatures);
-    let own = eots::bip340::sign(&secret, &sighash.to_bytes(), &[0; 32]);
+    let own = eots::bip340::sign(secret, &sighash.to_bytes(), &[0; 32]);
     let of_staker = Signature::from_slice(&bytes(kit, "staker_slashing")).unwrap();
     transaction.input[0].witness = witness::slashing_path(
         output.slashing(),

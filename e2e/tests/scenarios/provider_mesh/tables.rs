@@ -11,6 +11,8 @@ use testenv::partner_chain::{
     params,
 };
 
+use crate::partner_chain::burn::slashing;
+
 use super::life::{
     Life, VALUE, activate, all_are_honest, end, next, stands_still, wait_for_final, wait_for_next,
 };
@@ -198,6 +200,33 @@ async fn s29_spends_in_blocks_that_nobody_else_has_stop_finality_until_everybody
         .unwrap();
     assert_eq!(status["next_table"]["removed"], 0, "{status}");
     all_are_honest(mesh).await.unwrap();
+    end(daemon).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stake_that_was_burnt_stops_no_finality() {
+    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
+        .await
+        .unwrap();
+    let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
+        .await
+        .unwrap();
+    let (_, mesh) = &life.meshes[0];
+    let daemon = life.program.start().unwrap();
+    let stakes = life.start().await.unwrap();
+    wait_for_next(mesh, LAST).await.unwrap();
+
+    // Its key came out elsewhere, and the next table is made before this chain hears of it.
+    let outpoint = stakes[2].outpoint().to_string();
+    let kit = mesh.query(json!({ "slash_kit": { "outpoint": outpoint } }));
+    let burn = slashing(&kit.await.unwrap(), &life.keys[2]);
+    chain.confirm(&[&burn], 0).await.unwrap();
+    roll(mesh).await;
+    assert_eq!(mesh.table(1).await.unwrap().entries().len(), 3);
+    wait_for_next(mesh, LAST + 1).await.unwrap();
+    let status = life.status("one@x").await.unwrap();
+    assert_eq!(status["next_table"]["epoch"], 1, "{status}");
+    assert_eq!(status["next_table"]["unbacked"], 0, "{status}");
     end(daemon).await.unwrap();
 }
 
