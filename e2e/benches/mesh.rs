@@ -238,7 +238,8 @@ async fn run(
         .iter()
         .map(|(number, served)| served.mesh.configuration(&name(*number)))
         .collect();
-    let program = FinalityProviderProgram::on(&sections, &PROVIDERS)?;
+    let bitcoind = &served.first().context("no chain")?.chain.bitcoind;
+    let program = FinalityProviderProgram::on(bitcoind, &sections, &PROVIDERS)?;
     for (provider, secret) in PROVIDERS.iter().zip(secrets) {
         let (_, account) = program.import_key(provider, secret).await?;
         let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;

@@ -21,6 +21,7 @@ use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_w
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::Committee;
 
+use crate::staking::absent;
 use side::{Side, confirm, random_key, spent};
 
 /// Of each stake, in sat.
@@ -43,17 +44,6 @@ const ROLES: [&str; 6] = [
     "keys",
     "upkeep",
 ];
-
-/// A chain whose node is down.
-fn absent() -> String {
-    format!(
-        "[[chain]]\nname = \"absent\"\ncontract = \"{}\"\ndomain = \"{}\"\n\
-         [chain.node]\nchain_id = \"absent-1\"\ngrpc_url = \"http://127.0.0.1:9\"\naccount_prefix = \"wasm\"\n\
-         fee_denomination = \"stake\"\ngas_price = \"0\"\nmax_fee = 1\n",
-        AccountAddress::new("wasm", &[7; 32]).unwrap().text(),
-        "07".repeat(32),
-    )
-}
 
 /// Two chains and stakes that both count.
 struct Life<'a> {

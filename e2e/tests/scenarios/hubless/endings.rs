@@ -28,7 +28,7 @@ async fn what_the_timelock_frees_and_what_slashing_leaves_is_taken_back() {
     mesh.execute(slash).await.unwrap();
     let outpoint = scene.output(slashed).await;
     let kit = json!({ "slash_kit": { "outpoint": outpoint } });
-    let burning = burn::slashing(&mesh.query(kit).await.unwrap());
+    let burning = burn::slashing(&mesh.query(kit).await.unwrap(), &scene.provider);
     chain.confirm(&[&burning], 0).await.unwrap();
     let status = scene.program.status(slashed).await.unwrap();
     assert_eq!(status["state"], "slashed", "{status}");
