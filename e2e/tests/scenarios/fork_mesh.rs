@@ -78,13 +78,17 @@ impl Origin {
 }
 
 /// A stake for one of the providers.
-fn sign(chain: &PartnerChain, key: &SecretKey, value: Amount) -> anyhow::Result<Stake> {
+pub(crate) fn sign(chain: &PartnerChain, key: &SecretKey, value: Amount) -> anyhow::Result<Stake> {
     let committee = Committee::of_three();
     Stake::sign(&chain.bitcoind, &committee, &key.public_key(), value, 1_000)
 }
 
 /// Has stakes count on one branch alone.
-async fn count(chain: &PartnerChain, mesh: &Mesh<'_>, stakes: &[Stake]) -> anyhow::Result<()> {
+pub(crate) async fn count(
+    chain: &PartnerChain,
+    mesh: &Mesh<'_>,
+    stakes: &[Stake],
+) -> anyhow::Result<()> {
     let transactions: Vec<_> = stakes.iter().map(|stake| &stake.transaction).collect();
     chain.confirm(&transactions, DEPTH).await?;
     let rewards = chain.fresh_address()?;

@@ -1,8 +1,9 @@
 //! `finality-provider` on partner chains: one process votes on two instances of `btc-mesh`, beside a chain that does not
-//! answer; and what keeps it from voting (`tables`, `networks`, `copies`).
+//! answer; and what keeps it from voting (`tables`, `networks`, `neighbours`, `copies`).
 
 mod copies;
 mod life;
+mod neighbours;
 mod networks;
 mod tables;
 
