@@ -68,6 +68,14 @@ pub enum MemberError {
         /// The request's.
         required: Network,
     },
+    /// It has another key than it was configured with.
+    #[error("its key is {actual}, not the {required} that it was to have")]
+    OtherKey {
+        /// The member's.
+        actual: CovenantKey,
+        /// The one that is asked for.
+        required: CovenantKey,
+    },
     /// Its key is not in the committee.
     #[error("its key {0} is not in the covenant committee of the parameters")]
     NotAMember(CovenantKey),
@@ -84,6 +92,7 @@ pub enum MemberError {
 #[derive(Debug, Clone)]
 pub struct Member {
     url: GrpcUrl,
+    key: Option<CovenantKey>,
     channel: Channel,
 }
 
@@ -95,7 +104,20 @@ impl Member {
     /// Where TLS cannot be set up.
     pub fn new(url: GrpcUrl) -> Result<Self, TransportError> {
         let channel = url.transport()?.connect_lazy();
-        Ok(Self { url, channel })
+        Ok(Self {
+            url,
+            key: None,
+            channel,
+        })
+    }
+
+    /// The member, whose signatures count only where they are of this key.
+    #[must_use]
+    pub fn with_key(self, key: CovenantKey) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
     }
 
     /// Where it is.
@@ -119,6 +141,14 @@ impl Member {
             return Err(MemberError::Network {
                 actual: terms.network,
                 required: request.network,
+            });
+        }
+        if let Some(required) = self.key
+            && terms.key != required
+        {
+            return Err(MemberError::OtherKey {
+                actual: terms.key,
+                required,
             });
         }
         if !request.params().covenant.contains(&terms.key) {

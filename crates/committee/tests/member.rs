@@ -219,6 +219,20 @@ async fn members_may_number_the_same_set_differently() {
 }
 
 #[tokio::test]
+async fn a_member_answers_for_the_key_that_it_was_configured_with() {
+    let alice = covenant_key("alice");
+    let right = Puppet::honest("alice").serve().await.with_key(alice);
+    right.sign(&request(1)).await.unwrap();
+    let other = Puppet::honest("bob").serve().await.with_key(alice);
+    let error = other.sign(&request(1)).await.unwrap_err();
+    let bob = covenant_key("bob");
+    assert!(
+        matches!(error, MemberError::OtherKey { actual, required } if actual == bob && required == alice),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn who_is_down_or_lies_costs_the_others_nothing() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let down = member_at(&closed.local_addr().unwrap().to_string());
