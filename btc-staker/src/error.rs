@@ -123,6 +123,14 @@ fn ending(error: &Error) -> Ending {
         Error::Ledger(LedgerError::Journal(JournalError::OtherChain { .. })) => {
             (Exit::Configuration, "wrong-chain", None)
         }
+        Error::Ledger(LedgerError::Journal(error)) if error.is_of_record() => (
+            Exit::Failed,
+            "storage",
+            Some(
+                "if `stakes.redb` is damaged, move it out of the home (keep it) and run \
+                 `btc-staker wallet sync --find-stakes`: chains have the stakes that they were shown",
+            ),
+        ),
         Error::Nodes(NodesError::Bitcoin(error)) => of_bitcoin(error),
         Error::Nodes(NodesError::Chain(error)) => of_chain(error),
         Error::Nodes(NodesError::OtherBitcoin { .. }) => {

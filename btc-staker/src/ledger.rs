@@ -12,7 +12,7 @@ use staking::units::BitcoinHeight;
 use wallet::{CoinState, FeeLimit, Wallet, WalletError};
 
 use crate::home::Home;
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::{Entry, Journal, JournalError, StakeRecord};
 use crate::seed::Keys;
 
 /// Names of the trees in the database.
@@ -124,13 +124,15 @@ impl Ledger {
             Ok(_) => return Err(LedgerError::from(WalletError::Exists).into()),
             Err(error) => return Err(LedgerError::from(error).into()),
         }
+        // One that cannot be read is refused before anything is made.
+        let recorded = StakeRecord::recorded(home).map_err(LedgerError::from)?;
         store()?;
         let mut wallet = Wallet::create(tree, keys.seed().expose(), owner.network, birthday)
             .map_err(LedgerError::from)?;
         wallet.lock();
         let journal = database.open_tree(JOURNAL).map_err(LedgerError::from)?;
         let journal = Journal::open(journal, owner.chain_id).map_err(LedgerError::from)?;
-        journal.take_over(home).map_err(LedgerError::from)?;
+        journal.take_over(recorded).map_err(LedgerError::from)?;
         Ok(Self::assemble(home, lock, database, wallet, owner)?)
     }
 

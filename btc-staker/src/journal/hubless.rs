@@ -22,6 +22,25 @@ pub struct Hubless {
     pub covenant_signatures: Vec<CovenantSignatures>,
 }
 
+impl Hubless {
+    /// Keeps those of the committee's signatures that hold, adds those given that hold of members who have none, and says
+    /// how many members have some now.
+    pub fn take_in(
+        &mut self,
+        given: &[CovenantSignatures],
+        holds: impl Fn(&CovenantSignatures) -> bool,
+    ) -> usize {
+        let signatures = &mut self.covenant_signatures;
+        signatures.retain(&holds);
+        for member in given.iter().filter(|member| holds(member)) {
+            if !signatures.iter().any(|known| known.key == member.key) {
+                signatures.push(member.clone());
+            }
+        }
+        signatures.len()
+    }
+}
+
 /// The same as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,6 +252,25 @@ pub(super) mod tests {
         let text = serde_json::to_string(&hubless()).unwrap();
         let read: Hubless = serde_json::from_str(&text).unwrap();
         assert_eq!(read, hubless());
+    }
+
+    #[test]
+    fn a_signature_that_does_not_hold_keeps_no_other_out() {
+        let mut known = hubless();
+        let valid = known.covenant_signatures.clone();
+        let worthless = CovenantSignatures {
+            unbonding: known.staker_signatures.slashing,
+            ..valid[0].clone()
+        };
+        let holds = |member: &CovenantSignatures| *member != worthless;
+        known.covenant_signatures = vec![worthless.clone()];
+        assert_eq!(known.take_in(&[], holds), 0, "it is not counted");
+        known.covenant_signatures = vec![worthless.clone()];
+        let given = [worthless.clone(), valid[0].clone(), valid[0].clone()];
+        assert_eq!(known.take_in(&given, holds), 1);
+        assert_eq!(known.covenant_signatures, valid);
+        assert_eq!(known.take_in(&[worthless], |_| true), 1);
+        assert_eq!(known.covenant_signatures, valid, "the first one stays");
     }
 
     #[test]

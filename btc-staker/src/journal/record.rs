@@ -13,6 +13,7 @@ use bitcoin::hashes::Hash as _;
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use super::entry::{Entry, Intent};
+use super::hubless::Hubless;
 use super::store::{Journal, JournalError};
 use crate::durable::{self, DurableError};
 use crate::home::Home;
@@ -68,6 +69,19 @@ impl StakeRecord {
         Ok(write().map_err(DurableError::from)?)
     }
 
+    /// What is in the record of a home, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::DamagedRecord`] where one of its stakes cannot be read.
+    pub fn recorded(home: &Home) -> Result<Vec<Entry>, JournalError> {
+        if home.stakes().exists() {
+            Self::open(home)?.all()
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
     /// All stakes.
     pub fn all(&self) -> Result<Vec<Entry>, JournalError> {
         let texts = self.read(|database| {
@@ -81,8 +95,8 @@ impl StakeRecord {
         texts
             .into_iter()
             .map(|(key, text)| {
-                serde_json::from_slice(&text).map_err(|error| JournalError::Damaged {
-                    key: format!("stakes.redb: {}", hex::encode(key)),
+                serde_json::from_slice(&text).map_err(|error| JournalError::DamagedRecord {
+                    key: hex::encode(key),
                     reason: error.to_string(),
                 })
             })
@@ -98,14 +112,14 @@ impl StakeRecord {
 }
 
 impl Journal {
-    /// Takes all stakes of the record of a home over into a journal that is new: what was wanted of them since the record
-    /// was copied is not known.
+    /// Takes all stakes of a home's record over into a journal that is new: what was wanted of them since the record was
+    /// copied is not known.
     ///
     /// # Errors
     ///
-    /// Fails where one of them cannot be read or written.
-    pub fn take_over(&self, home: &Home) -> Result<(), JournalError> {
-        for recorded in recorded(home)? {
+    /// Fails where one of them cannot be written.
+    pub fn take_over(&self, recorded: Vec<Entry>) -> Result<(), JournalError> {
+        for recorded in recorded {
             self.put(&Entry {
                 intent: Intent::Unknown,
                 ..recorded
@@ -114,33 +128,37 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes over what the record of a home has and the journal lacks, as after a power cut.
+    /// Takes over what the record of a home has and the journal lacks, as after a power cut. No signature is lost where the
+    /// record is an older copy.
     ///
     /// # Errors
     ///
     /// Fails where one of them cannot be read.
     pub fn catch_up(&self, home: &Home) -> Result<(), JournalError> {
-        for recorded in recorded(home)? {
-            match self.get(recorded.staking_txid())? {
-                None => self.put(&recorded)?,
-                Some(known) if known.hubless != recorded.hubless => self.put(&Entry {
-                    hubless: recorded.hubless,
-                    ..known
-                })?,
-                Some(_) => {}
+        for recorded in StakeRecord::recorded(home)? {
+            let Some(known) = self.get(recorded.staking_txid())? else {
+                self.put(&recorded)?;
+                continue;
+            };
+            let hubless = joined(recorded.hubless, known.hubless.as_deref());
+            if known.hubless != hubless {
+                self.put(&Entry { hubless, ..known })?;
             }
         }
         Ok(())
     }
 }
 
-/// What is in the record of a home, if it has one.
-fn recorded(home: &Home) -> Result<Vec<Entry>, JournalError> {
-    if home.stakes().exists() {
-        StakeRecord::open(home)?.all()
-    } else {
-        Ok(Vec::new())
+/// What the record has of a stake, with the signatures of those members besides of whom only the journal has some.
+fn joined(recorded: Option<Box<Hubless>>, known: Option<&Hubless>) -> Option<Box<Hubless>> {
+    let mut joined = recorded?;
+    if let Some(known) = known
+        && known.params == joined.params
+        && known.staker_signatures == joined.staker_signatures
+    {
+        joined.take_in(&known.covenant_signatures, |_| true);
     }
+    Some(joined)
 }
 
 #[cfg(test)]
@@ -195,11 +213,52 @@ mod tests {
         let txid = lost.staking_txid();
         assert_eq!(journal.get(txid).unwrap(), Some(lost.clone()));
         // A restored home: the record may be an old copy.
-        journal.take_over(&home).unwrap();
+        let recorded = StakeRecord::recorded(&home).unwrap();
+        journal.take_over(recorded).unwrap();
         let found = Entry {
             intent: Intent::Unknown,
             ..lost
         };
         assert_eq!(journal.get(txid).unwrap(), Some(found));
+    }
+
+    #[test]
+    fn an_older_record_takes_no_signature_from_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let signed = Entry {
+            hubless: Some(Box::new(hubless())),
+            ..entry(1)
+        };
+        let mut unsigned = signed.clone();
+        if let Some(hubless) = &mut unsigned.hubless {
+            hubless.covenant_signatures.clear();
+        }
+        StakeRecord::open(&home).unwrap().put(&unsigned).unwrap();
+        let journal = journal(folder.path());
+        journal.put(&signed).unwrap();
+        journal.catch_up(&home).unwrap();
+        let txid = signed.staking_txid();
+        assert_eq!(journal.get(txid).unwrap(), Some(signed));
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let record = StakeRecord::open(&home).unwrap();
+        let transaction = record.0.begin_write().unwrap();
+        let mut stakes = transaction.open_table(STAKES).unwrap();
+        stakes.insert([7; 32], b"{".as_slice()).unwrap();
+        drop(stakes);
+        transaction.commit().unwrap();
+        drop(record);
+        let error = journal(folder.path()).catch_up(&home).unwrap_err();
+        assert!(
+            matches!(&error, JournalError::DamagedRecord { key, .. } if *key == "07".repeat(32)),
+            "{error}"
+        );
+        let error = daemon::output::CommandError::from(crate::error::Error::from(error));
+        assert!(format!("{error:?}").contains("--find-stakes"), "{error:?}");
     }
 }

@@ -52,6 +52,14 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
+    /// A stake of the record of stakes without a hub cannot be read.
+    #[error("record of stakes: the entry `{key}` of `stakes.redb` cannot be read: {reason}")]
+    DamagedRecord {
+        /// Its key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
     /// A later version of this program wrote it.
     #[error("journal: format {0:?} is not the {FORMAT} that this program reads; upgrade it")]
     Format(Vec<u8>),
@@ -66,6 +74,19 @@ pub enum JournalError {
         /// Of the configuration.
         configured: String,
     },
+}
+
+impl JournalError {
+    /// Whether it is the record of stakes without a hub that cannot be read, rather than in use or out of reach.
+    pub fn is_of_record(&self) -> bool {
+        match self {
+            Self::DamagedRecord { .. } => true,
+            Self::Record(DurableError::Store(error)) => {
+                !matches!(error, redb::Error::DatabaseAlreadyOpen)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Journal {

@@ -3,7 +3,7 @@
 use chain::DelegationStatus;
 use staking::units::BitcoinHeight;
 
-use super::observation::{Observation, Place, Position, ProviderState, Registration, Terms};
+use super::observation::{Held, Observation, Place, Position, ProviderState, Registration, Terms};
 use super::step::{Action, Obstacle, Rest, Step, Waiting};
 use crate::journal::Intent;
 
@@ -79,6 +79,9 @@ fn to_be_made(terms: &Terms, seen: &Observation) -> Step {
         ProviderState::Silent => return Step::Wait(Waiting::Chain),
         ProviderState::Good | ProviderState::Jailed => {}
     }
+    if seen.declined {
+        return Step::Stuck(Obstacle::NotTaken);
+    }
     if let Some(held) = seen.held {
         return Step::Act(if held.is_quorum() {
             Action::Broadcast
@@ -115,7 +118,7 @@ fn staked(place: Place, terms: &Terms, seen: &Observation) -> Step {
     let blocks = place.remaining(terms.staking_time, seen.tip);
     let Some(registration) = seen.registration else {
         return match seen.held {
-            Some(_) => to_be_shown(place, blocks, terms, seen),
+            Some(held) => to_be_shown(held, place, blocks, terms, seen),
             None => Step::Stuck(Obstacle::NotRegistered(blocks)),
         };
     };
@@ -133,13 +136,14 @@ fn staked(place: Place, terms: &Terms, seen: &Observation) -> Step {
     }
 }
 
-/// A stake without a hub, which the chain does not know.
-fn to_be_shown(place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Step {
+/// A stake without a hub, which the chain does not know, and takes only with a quorum's signatures.
+fn to_be_shown(held: Held, place: Place, blocks: u32, terms: &Terms, seen: &Observation) -> Step {
     if seen.provider == ProviderState::Silent {
         return Step::Wait(Waiting::Chain);
     }
     match buried(place, blocks, terms, seen) {
-        Ok(_) => Step::Act(Action::Show),
+        Ok(_) if held.is_quorum() => Step::Act(Action::Show),
+        Ok(_) => Step::Act(Action::Cosign),
         Err(step) => step,
     }
 }

@@ -81,7 +81,7 @@ pub enum LifeError {
     Request(#[from] SignatureRequestError),
     /// Too few members of the committee have signed, and nothing that would be waited for changes that.
     #[error(
-        "the covenant committee does not sign stake {txid}: {signed} of {quorum} members have; {reasons}; it was not broadcast"
+        "the covenant committee does not sign stake {txid}: {signed} of {quorum} members have; {reasons}"
     )]
     Unsigned {
         /// The stake.
@@ -143,6 +143,7 @@ impl From<LifeError> for CommandError {
                 Obstacle::ProviderSlashed => (Exit::Refused, "provider-slashed"),
                 Obstacle::ProviderUnknown => (Exit::Failed, "unknown-provider"),
                 Obstacle::ParamsChanged { .. } => (Exit::Refused, "params-changed"),
+                Obstacle::NotTaken => (Exit::Refused, "not-taken"),
                 Obstacle::NotRegistered(_) => (Exit::Failed, "not-registered"),
                 Obstacle::NotBroadcast => (Exit::Failed, "not-broadcast"),
                 Obstacle::TooLateToProve(_) => (Exit::Failed, "too-late"),
@@ -155,10 +156,11 @@ impl From<LifeError> for CommandError {
                 "`btc-staker list` shows all stakes; after a restore, `wallet sync --find-stakes` finds them on the chain",
             ),
             LifeError::Unsigned { .. } => answer.with_hint(
-                "its coins are free again; check that the members sign under the parameters of these chains, and stake again",
+                "check that the members sign under the parameters of these chains; a stake that was not broadcast is cancelled, \
+                 and its coins are free again: one that is on Bitcoin can be withdrawn after its staking time",
             ),
             LifeError::NotYetSigned { .. } => answer.with_hint(
-                "nothing was broadcast: `btc-staker resume` asks again, `btc-staker cancel` gives the stake up",
+                "`btc-staker resume` asks again, `btc-staker cancel` gives up a stake that was not broadcast",
             ),
             LifeError::NoConsent(_) => {
                 answer.with_hint("`btc-staker restake` signs one and shows the stake")

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use bitcoin::{OutPoint, Transaction, Txid};
-use bitcoin_source::BitcoinSource as _;
+use bitcoin_source::{BitcoinSource as _, SourceError};
 use chain::{Chain, Delegation, StakingOutput};
 use staking::params::ParamsVersions;
 
@@ -45,11 +45,12 @@ impl Connected {
                 "looking through the stakes of chain {}",
                 instance.name
             ));
-            let mesh = instance.mesh.as_ref().map_err(Clone::clone)?;
+            let mesh = instance.reached()?;
             let versions = mesh.staking_params().await?;
             for delegation in self.own(mesh).await? {
                 let txid = delegation.staking_txid();
-                if self.staker.entry(txid).await?.is_some() {
+                if let Some(known) = self.staker.entry(txid).await? {
+                    self.complete(known, &delegation).await?;
                     continue;
                 }
                 match self.without_hub(delegation, &versions).await? {
@@ -73,6 +74,20 @@ impl Connected {
                 return Ok(own);
             }
         }
+    }
+
+    /// Takes signatures of the committee's from a chain for a stake without a hub of which we have no quorum.
+    async fn complete(&self, known: Entry, delegation: &Delegation) -> Result<(), Error> {
+        let txid = known.staking_txid();
+        match Stake::hubless(known, self.identity.staker) {
+            Ok(Some(stake)) if stake.held().is_some_and(|held| !held.is_quorum()) => {
+                let published = delegation.covenant_signatures();
+                self.note_signatures(&stake, &published).await?;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%txid, %error, "a stake is left as it is"),
+        }
+        Ok(())
     }
 
     fn of_hub(&self, delegation: Delegation, versions: &ParamsVersions) -> Option<Entry> {
@@ -121,11 +136,15 @@ impl Connected {
         if let Err(error) = valid.check_staker_signatures(&staker_signatures) {
             return Ok(Err(error.to_string()));
         }
-        entry.hubless = Some(Box::new(Hubless {
+        let mut hubless = Hubless {
             params,
             staker_signatures,
-            covenant_signatures: delegation.covenant_signatures(),
-        }));
+            covenant_signatures: Vec::new(),
+        };
+        hubless.take_in(&delegation.covenant_signatures(), |member| {
+            valid.check_covenant_signatures(member).is_ok()
+        });
+        entry.hubless = Some(Box::new(hubless));
         Ok(match Stake::hubless(entry.clone(), self.identity.staker) {
             // Transactions of another form than ours would lead to outputs that we do not look at.
             Ok(Some(stake)) if stake.delegation == valid => Ok(entry),
@@ -143,7 +162,18 @@ impl Connected {
             return Ok(None);
         };
         let bitcoin = &self.nodes.bitcoin;
-        let block = bitcoin.block(bitcoin.block_hash(height).await?).await?;
+        // Whatever height the node says: one that Bitcoin does not have says nothing of other stakes.
+        if height > bitcoin.tip().await?.height {
+            return Ok(None);
+        }
+        let block = match bitcoin.block_hash(height).await {
+            Ok(hash) => bitcoin.block(hash).await,
+            Err(error) => Err(error),
+        };
+        let block = match block {
+            Err(SourceError::NotFound { .. }) => return Ok(None),
+            block => block?,
+        };
         let mut transactions = block.txdata.into_iter();
         Ok(transactions.find(|transaction| transaction.compute_txid() == outpoint.txid))
     }

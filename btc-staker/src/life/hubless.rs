@@ -1,7 +1,6 @@
 //! What is done for a stake without a hub: its signatures come from the committee, and each partner chain is told by itself.
 
 use chain::Chain;
-use chain::mesh::Mesh;
 use committee::{Collected, Delegation, Member, MemberError, SignatureRequest, collect};
 use futures::future::join_all;
 use staking::delegation::CovenantSignatures;
@@ -63,8 +62,8 @@ impl Connected {
         .into())
     }
 
-    /// Adds signatures to the journal's, and says of how many members there are some now.
-    async fn note_signatures(
+    /// Adds signatures that hold to the journal's, and says of how many members there are some now.
+    pub(super) async fn note_signatures(
         &self,
         stake: &Stake,
         given: &[CovenantSignatures],
@@ -76,16 +75,10 @@ impl Connected {
         let Some(hubless) = &mut entry.hubless else {
             return Err(LifeError::UnknownStake(txid).into());
         };
-        for signatures in given {
-            let known = hubless.covenant_signatures.iter();
-            if !known
-                .map(|known| known.key)
-                .any(|key| key == signatures.key)
-            {
-                hubless.covenant_signatures.push(signatures.clone());
-            }
-        }
-        let signed = hubless.covenant_signatures.len();
+        let delegation = &stake.delegation;
+        let signed = hubless.take_in(given, |member| {
+            delegation.check_covenant_signatures(member).is_ok()
+        });
         StakeRecord::open(&self.staker.home)?.put(&entry)?;
         ledger.journal.put(&entry)?;
         Ok(signed)
@@ -130,7 +123,7 @@ impl Connected {
         chain: &OnPartner,
         stake: &Stake,
     ) -> Result<(), Error> {
-        let mesh: &dyn Chain = reached(chain)?;
+        let mesh: &dyn Chain = chain.instance.reached()?;
         self.tell(action, mesh, stake).await
     }
 
@@ -141,7 +134,7 @@ impl Connected {
         stake: &Stake,
         inclusion: &Inclusion,
     ) -> Result<(), Error> {
-        let mesh = reached(chain)?;
+        let mesh = chain.instance.reached()?;
         let look = chain.look.as_ref().map_err(Clone::clone)?;
         let txid = stake.entry.staking_txid();
         let consent = partners.consent.as_ref();
@@ -160,11 +153,6 @@ impl Connected {
         tracing::info!(%txid, chain = mesh.name(), ?told, "shown");
         Ok(())
     }
-}
-
-fn reached(chain: &OnPartner) -> Result<&Mesh, Error> {
-    let mesh = chain.instance.mesh.as_ref();
-    Ok(mesh.map_err(Clone::clone)?)
 }
 
 /// What a chain refused, unless it was only away.
@@ -188,6 +176,7 @@ fn members(configured: &[MemberConfig], stake: &Stake) -> Vec<Member> {
     missing
         .filter_map(|member| {
             Member::new(member.grpc_url.clone())
+                .map(|asked| asked.with_key(member.key))
                 .inspect_err(
                     |error| tracing::warn!(key = %member.key, %error, "a member cannot be asked"),
                 )

@@ -20,6 +20,8 @@ pub struct Observation {
     pub governing_params: Option<u32>,
     /// The chosen finality provider.
     pub provider: ProviderState,
+    /// Whether the chain, which is to count a stake without a hub, says that it would not take it.
+    pub declined: bool,
     /// What the chain knows of the stake; `None` where it does not know it.
     pub registration: Option<Registration>,
     /// The committee's signatures that we have ourselves; `None` where a hub collects them.

@@ -64,6 +64,7 @@ pub async fn observe(
             .at_height(light_client_tip.height)
             .map(|params| params.version),
         provider: provider_state(provider.as_ref()),
+        declined: false,
         registration: stake.registration(),
         held: None,
         position,

@@ -19,7 +19,7 @@ use staking::units::BitcoinHeight;
 use super::decide::{Withdrawn, decide};
 use super::drive::Seen;
 use super::error::LifeError;
-use super::observation::{Held, Observation, ProviderState, Registration};
+use super::observation::{Held, Observation, Position, ProviderState, Registration};
 use super::observe::{OnBitcoin, provider_state};
 use super::stake::Stake;
 use super::step::{Action, Obstacle, Rest, Step, Waiting};
@@ -82,25 +82,36 @@ impl Connected {
             .map(|instance| instance.look(outpoint, &provider));
         let patience = self.staker.config.staking.watchtower_patience_blocks.into();
         let terms = stake.terms(patience);
-        let decided = |look: Option<&Look>| {
-            let seen = observation(look, held, bitcoin);
-            decide(stake.entry.intent, withdrawn, &terms, &seen)
-        };
+        let decided = |seen: &Observation| decide(stake.entry.intent, withdrawn, &terms, seen);
+        let network = self.staker.config.bitcoin.network;
         let mut chains = Vec::new();
         for (instance, look) in instances.iter().zip(join_all(looks).await) {
             if !is_concerned(instance, &look, consent.as_ref()) {
                 continue;
             }
+            let mut seen = observation(look.as_ref().ok(), held, bitcoin);
+            if let Ok(look) = &look
+                && bitcoin.position == Position::Nowhere
+                && has_share(instance, consent.as_ref())
+            {
+                let taken = look.offer(&instance.name).taken(&stake.judged(), network);
+                seen.declined = taken
+                    .inspect_err(
+                        |error| tracing::warn!(%error, "a partner chain takes no such stake"),
+                    )
+                    .is_err();
+            }
             chains.push(OnPartner {
                 instance: Arc::clone(instance),
-                step: decided(look.as_ref().ok()),
+                step: decided(&seen),
                 look,
             });
         }
+        let observation = observation(None, held, bitcoin);
         let step = together(chains.iter().map(|chain| chain.step));
         Ok(Seen {
-            step: step.unwrap_or_else(|| decided(None)),
-            observation: observation(None, held, bitcoin),
+            step: step.unwrap_or_else(|| decided(&observation)),
+            observation,
             partners: Some(Partners {
                 consent,
                 chains,
@@ -186,6 +197,7 @@ fn observation(look: Option<&Look>, held: Option<Held>, bitcoin: OnBitcoin) -> O
         spend_depth: 0,
         governing_params: None,
         provider: ProviderState::Silent,
+        declined: false,
         registration: None,
         held,
         position,
@@ -228,26 +240,36 @@ fn registration(look: &Look, held: Held) -> Option<Registration> {
     })
 }
 
+/// Whether the newest consent gives a chain a share.
+fn has_share(instance: &Instance, consent: Option<&SignedConsent>) -> bool {
+    let target = instance.target();
+    let mut shares = consent.into_iter().flat_map(|consent| &consent.shares);
+    shares.any(|share| share.target == target)
+}
+
 fn is_concerned(
     instance: &Instance,
     look: &Result<Look, ChainError>,
     consent: Option<&SignedConsent>,
 ) -> bool {
-    let target = instance.target();
     let known = look.as_ref().ok().and_then(|look| look.known.as_ref());
-    let mut shares = consent.into_iter().flat_map(|consent| &consent.shares);
-    shares.any(|share| share.target == target)
+    has_share(instance, consent)
         || known.is_some_and(|known| {
             let standing = &known.standing;
             // Without a share, what waits there waits for ever.
             let counts = standing.basis_points > 0 || standing.increase.is_some();
-            counts || !matches!(standing.state, StakeState::Pending { .. })
+            let waits = matches!(
+                standing.state,
+                StakeState::Unproven | StakeState::Pending { .. }
+            );
+            counts || !waits
         })
 }
 
 /// What is next for a stake, of what is next on each of its chains; `None` without a chain.
 ///
-/// What keeps it from being made on one chain keeps it from being made; once it is on Bitcoin, no chain holds up another.
+/// What keeps it from being made on one chain keeps it from being made, and it is broadcast only when every chain with a
+/// share has answered; once it is on Bitcoin, no chain holds up another.
 pub(super) fn together(steps: impl Iterator<Item = Step>) -> Option<Step> {
     steps.min_by_key(|step| match step {
         Step::Stuck(
@@ -258,13 +280,15 @@ pub(super) fn together(steps: impl Iterator<Item = Step>) -> Option<Step> {
         ) => 0,
         // Shown already, so it was on Bitcoin.
         Step::Rest(Rest::Over) => 1,
-        Step::Act(_) => 2,
-        Step::Wait(Waiting::Chain) => 7,
-        Step::Wait(_) => 3,
-        Step::Rest(Rest::Active(_)) => 4,
-        Step::Rest(Rest::Expired(_)) => 5,
-        Step::Rest(_) => 6,
-        Step::Stuck(_) => 8,
+        Step::Stuck(Obstacle::NotTaken) => 2,
+        Step::Wait(Waiting::Chain) => 8,
+        Step::Act(Action::Broadcast) => 9,
+        Step::Act(_) => 3,
+        Step::Wait(_) => 4,
+        Step::Rest(Rest::Active(_)) => 5,
+        Step::Rest(Rest::Expired(_)) => 6,
+        Step::Rest(_) => 7,
+        Step::Stuck(_) => 10,
     })
 }
 

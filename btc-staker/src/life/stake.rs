@@ -1,6 +1,6 @@
 //! A stake with everything that follows from it.
 
-use chain::{CovenantSignature, Delegation};
+use chain::{CovenantSignature, Delegation, TooFewSignatures};
 use staking::delegation::{CovenantSignatures, DelegationPlan, StakerSignatures, ValidDelegation};
 use staking::keys::StakerKey;
 use staking::params::{ParamsVersions, StakingParams};
@@ -147,17 +147,13 @@ impl Stake {
     ///
     /// [`RestakeError::TooFewSignatures`] where there are fewer.
     pub fn quorum(&self) -> Result<Vec<CovenantSignatures>, RestakeError> {
-        let mut signatures = self.covenant_signatures();
-        let quorum = self.params.covenant.quorum();
-        if signatures.len() < quorum {
-            return Err(RestakeError::TooFewSignatures {
+        chain::quorum(self.covenant_signatures(), &self.delegation).map_err(
+            |TooFewSignatures { valid, quorum }| RestakeError::TooFewSignatures {
                 txid: self.entry.staking_txid(),
-                valid: signatures.len(),
+                valid,
                 quorum,
-            });
-        }
-        signatures.truncate(quorum);
-        Ok(signatures)
+            },
+        )
     }
 
     /// The committee's signatures of the unbonding transaction.

@@ -118,6 +118,8 @@ pub enum Obstacle {
         /// Version that governs now.
         governing: Option<u32>,
     },
+    /// A partner chain that is to count it would not take it.
+    NotTaken,
     /// It is on Bitcoin, but the chain does not know it. The coins can be withdrawn after so many blocks.
     NotRegistered(u32),
     /// It was to be unbonded but was never broadcast.
@@ -175,7 +177,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Register => "planned: it is to be registered on the chain",
-            Self::Cosign => "planned: the covenant committee is to be asked for its signatures",
+            Self::Cosign => "the covenant committee is to be asked for its signatures",
             Self::Broadcast => {
                 "signed by the committee: its staking transaction is to be broadcast"
             }
@@ -214,7 +216,7 @@ impl fmt::Display for Waiting {
                 f,
                 "waiting for {blocks} more blocks, in which anybody may show that it was spent"
             ),
-            Self::Chain => f.write_str("waiting for a partner chain, none of which answers"),
+            Self::Chain => f.write_str("waiting for a partner chain that does not answer"),
             Self::Proof(blocks) => write!(
                 f,
                 "waiting for a watchtower to prove it to the chain; after {blocks} more blocks we do it"
@@ -298,6 +300,10 @@ impl fmt::Display for Obstacle {
                 }
                 f.write_str("; cancel it and stake again")
             }
+            Self::NotTaken => f.write_str(
+                "a partner chain that has a share in it does not take it any more; `btc-staker cancel` frees its coins, and \
+                 `btc-staker params --chain` shows what the chain takes",
+            ),
             Self::NotRegistered(blocks) => {
                 f.write_str("it is on Bitcoin, but the chain does not know it; ")?;
                 withdrawable(f, *blocks)

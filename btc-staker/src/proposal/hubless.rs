@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bitcoin::OutPoint;
-use chain::mesh::{CovenantSet, InstanceTerms, Mesh};
-use chain::{Chain as _, ChainError, FinalityProvider};
+use chain::mesh::{CovenantSet, InstanceTerms};
+use chain::{Chain as _, FinalityProvider};
 use futures::future::try_join_all;
 use mesh_core::consent::Share;
 use staking::keys::FinalityProviderKey;
@@ -70,7 +70,7 @@ impl Connected {
     ///
     /// # Errors
     ///
-    /// Refuses a list that is none, a chain that does not answer, follows another Bitcoin or takes no stake of this
+    /// Refuses a list that is none or names Babylon, a chain that does not answer, follows another Bitcoin or takes no stake of this
     /// provider, chains without a covenant set in common, a committee of whom too few members are configured, and what the
     /// wallet cannot pay.
     pub async fn propose_without_hub(
@@ -80,6 +80,7 @@ impl Connected {
     ) -> Result<Proposal, Error> {
         let instances = self.partners.instances().await?;
         let shares = self.list(&instances, list)?;
+        self.check_no_hub(&shares)?;
         let asked = self
             .ask_named(&instances, &shares, wish.finality_provider)
             .await?;
@@ -128,7 +129,7 @@ impl Connected {
             let account = instance
                 .own_address(&self.identity.account)
                 .map_err(crate::seed::SeedError::from)?;
-            if reached(instance)?.balance_of(&account).await? == 0 {
+            if instance.reached()?.balance_of(&account).await? == 0 {
                 return Err(ProposalError::EmptyAccount(account).into());
             }
         }
@@ -173,7 +174,7 @@ impl Connected {
             Some((Arc::clone(instance), share.clone()))
         });
         let asked = named.map(|(instance, share)| async move {
-            let mesh = reached(&instance)?;
+            let mesh = instance.reached()?;
             check_same_bitcoin(&self.nodes.bitcoin, mesh).await?;
             Ok::<_, NodesError>(Asked {
                 share,
@@ -255,8 +256,4 @@ impl Connected {
         };
         Ok(number::decide(shares, &known).map_err(RestakeError::from)?)
     }
-}
-
-fn reached(instance: &Instance) -> Result<&Mesh, ChainError> {
-    instance.mesh.as_ref().map_err(Clone::clone)
 }

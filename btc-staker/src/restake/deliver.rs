@@ -95,7 +95,7 @@ impl Connected {
 
 impl Showing<'_> {
     async fn to(&self, asked: &Asked<'_>) -> Result<Told, ChainError> {
-        let mesh = asked.instance.mesh.as_ref().map_err(Clone::clone)?;
+        let mesh = asked.instance.reached()?;
         let look = asked.look.as_ref().map_err(Clone::clone)?;
         self.tell(mesh, look, asked.covenant_set.as_ref()).await
     }

@@ -154,6 +154,11 @@ impl Instance {
         }
     }
 
+    /// The chain, where it was reached.
+    pub fn reached(&self) -> Result<&Mesh, ChainError> {
+        self.mesh.as_ref().map_err(Clone::clone)
+    }
+
     /// Whom a share for it names.
     pub fn target(&self) -> Target {
         Target::instance(&self.domain)
@@ -169,7 +174,7 @@ impl Instance {
 
     /// What it knows of a stake; `None` where nobody showed it.
     pub async fn known(&self, outpoint: OutPoint) -> Result<Option<KnownStake>, ChainError> {
-        let mesh = self.mesh.as_ref().map_err(Clone::clone)?;
+        let mesh = self.reached()?;
         let Some(standing) = mesh.stake_standing(outpoint).await? else {
             return Ok(None);
         };
@@ -188,7 +193,7 @@ impl Instance {
         outpoint: OutPoint,
         provider: &FinalityProviderKey,
     ) -> Result<Look, ChainError> {
-        let mesh = self.mesh.as_ref().map_err(Clone::clone)?;
+        let mesh = self.reached()?;
         Ok(Look {
             terms: mesh.instance_terms().await?,
             provider: mesh.finality_provider(provider).await?,

@@ -76,10 +76,8 @@ impl Connected {
         let txid = seen.stake.entry.staking_txid();
         let outpoint = seen.stake.delegation.staking_outpoint();
         let shares = self.list(instances, wish)?;
-        let babylon = self.babylon_target();
-        if seen.stake.entry.hubless.is_some() && shares.iter().any(|it| Some(it.target) == babylon)
-        {
-            return Err(RestakeError::NotOnBabylon.into());
+        if seen.stake.entry.hubless.is_some() {
+            self.check_no_hub(&shares)?;
         }
         let Position::Staked(Place::Block(_)) = seen.observation.position else {
             return Err(RestakeError::NotStaked(txid).into());
@@ -172,10 +170,14 @@ impl Connected {
         Ok((instance.target(), &instance.account_prefix))
     }
 
-    /// Whom a share for Babylon names, where it is configured.
-    fn babylon_target(&self) -> Option<Target> {
+    /// Refuses a share for Babylon of a stake that is without a hub.
+    pub(crate) fn check_no_hub(&self, shares: &[Share]) -> Result<(), RestakeError> {
         let babylon = self.staker.config.babylon.as_ref();
-        babylon.map(|babylon| Target::babylon(&babylon.chain_id))
+        let babylon = babylon.map(|babylon| Target::babylon(&babylon.chain_id));
+        if shares.iter().any(|share| Some(share.target) == babylon) {
+            return Err(RestakeError::NotOnBabylon);
+        }
+        Ok(())
     }
 
     fn reward_address(

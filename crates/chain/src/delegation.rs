@@ -201,20 +201,31 @@ impl Delegation {
         &self,
         valid: &ValidDelegation,
     ) -> Result<Vec<CovenantSignatures>, TooFewSignatures> {
-        let mut signatures = self.covenant_signatures();
-        signatures.retain(|member| valid.check_covenant_signatures(member).is_ok());
-        signatures.sort_by_key(|member| member.key);
-        signatures.dedup_by_key(|member| member.key);
-        let quorum = valid.keys().covenant().quorum();
-        if signatures.len() < quorum {
-            return Err(TooFewSignatures {
-                valid: signatures.len(),
-                quorum,
-            });
-        }
-        signatures.truncate(quorum);
-        Ok(signatures)
+        quorum(self.covenant_signatures(), valid)
     }
+}
+
+/// Exactly a quorum of these signatures that hold for `valid`, ascending by key, wherever they come from.
+///
+/// # Errors
+///
+/// Says how many members have signed where they are fewer.
+pub fn quorum(
+    mut signatures: Vec<CovenantSignatures>,
+    valid: &ValidDelegation,
+) -> Result<Vec<CovenantSignatures>, TooFewSignatures> {
+    signatures.retain(|member| valid.check_covenant_signatures(member).is_ok());
+    signatures.sort_by_key(|member| member.key);
+    signatures.dedup_by_key(|member| member.key);
+    let quorum = valid.keys().covenant().quorum();
+    if signatures.len() < quorum {
+        return Err(TooFewSignatures {
+            valid: signatures.len(),
+            quorum,
+        });
+    }
+    signatures.truncate(quorum);
+    Ok(signatures)
 }
 
 /// The committee has not signed.

@@ -30,6 +30,7 @@ const SEEN: Observation = Observation {
     spend_depth: 0,
     governing_params: Some(2),
     provider: ProviderState::Good,
+    declined: false,
     registration: None,
     held: None,
     position: Position::Nowhere,
@@ -469,6 +470,7 @@ prop_compose! {
             ProviderState::Unknown,
             ProviderState::Silent,
         ]),
+        declined in any::<bool>(),
         held in prop::option::of(0_usize..4),
         registration in prop::option::of((any_status(), 0_usize..4)),
         counts_from in prop::option::of(0_u32..2_000),
@@ -482,6 +484,7 @@ prop_compose! {
             spend_depth: confirmation_depth,
             governing_params,
             provider,
+            declined,
             registration: registration.and_then(|(status, signed)| {
                 let registration = registered(status, signed)?;
                 let counts_from = counts_from.map(BitcoinHeight);
@@ -517,7 +520,7 @@ proptest! {
         match decide(intent, withdrawn, &TERMS, &seen) {
             Step::Act(Action::Cosign) => prop_assert!(seen.held.is_some() && !quorum),
             Step::Act(Action::Show) => {
-                prop_assert!(seen.held.is_some() && seen.registration.is_none());
+                prop_assert!(seen.held.is_some() && quorum && seen.registration.is_none());
                 prop_assert!(matches!(seen.position, Position::Staked(Place::Block(_))));
             }
             Step::Act(Action::Register) => {
@@ -527,7 +530,7 @@ proptest! {
             }
             Step::Act(Action::Broadcast) => {
                 prop_assert!(quorum && seen.position == Position::Nowhere);
-                prop_assert!(seen.provider != ProviderState::Slashed);
+                prop_assert!(seen.provider != ProviderState::Slashed && !seen.declined);
                 prop_assert!(intent != Intent::Cancel && intent != Intent::Unbond);
             }
             Step::Act(Action::Unbond) => {

@@ -9,12 +9,18 @@ fn one_chain_holds_up_no_other_once_the_stake_is_on_bitcoin() {
     let active = Step::Rest(Rest::Active(5));
     let late = Step::Stuck(Obstacle::TooLateToProve(5));
     let unknown = Step::Stuck(Obstacle::ProviderUnknown);
+    let not_taken = Step::Stuck(Obstacle::NotTaken);
+    let over = Step::Rest(Rest::Over);
     let challenge = Step::Wait(Waiting::Challenge(2));
     for (steps, expected) in [
         // Not on Bitcoin yet.
         ([Step::Act(Cosign), silent], Step::Act(Cosign)),
-        ([silent, Step::Act(Broadcast)], Step::Act(Broadcast)),
+        ([silent, Step::Act(Broadcast)], silent),
         ([Step::Act(Broadcast), unknown], unknown),
+        ([Step::Act(Broadcast), not_taken], not_taken),
+        ([Step::Act(Cosign), not_taken], not_taken),
+        ([silent, not_taken], not_taken),
+        ([over, not_taken], over),
         ([silent, silent], silent),
         // On Bitcoin.
         ([challenge, Step::Act(Show)], Step::Act(Show)),

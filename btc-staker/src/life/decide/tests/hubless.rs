@@ -60,6 +60,25 @@ fn it_is_broadcast_only_with_a_quorum_in_our_own_hands() {
         let seen = Observation { provider, ..SIGNED };
         assert_eq!(step(Intent::Stake, seen), Step::Stuck(obstacle));
     }
+    let declined = Observation {
+        declined: true,
+        ..SIGNED
+    };
+    for seen in [declined, unsigned(declined)] {
+        let obstacle = Obstacle::NotTaken;
+        assert_eq!(step(Intent::Stake, seen), Step::Stuck(obstacle));
+        assert_eq!(step(Intent::Cancel, seen), Step::Rest(Rest::Cancelled));
+    }
+    let position = staked_at(490);
+    let seen = Observation {
+        position,
+        ..declined
+    };
+    assert_eq!(
+        step(Intent::Stake, seen),
+        Step::Act(Action::Show),
+        "it is on Bitcoin: the chain says itself why it does not take it"
+    );
 }
 
 #[test]
@@ -119,6 +138,15 @@ fn it_is_shown_when_it_is_deep_and_counts_after_the_challenge() {
             "{position:?} {registration:?}"
         );
     }
+    let seen = Observation {
+        position: deep,
+        ..unsigned(SIGNED)
+    };
+    assert_eq!(
+        step(Intent::Stake, seen),
+        Step::Act(Action::Cosign),
+        "as after a restore: without a quorum, no chain takes it"
+    );
     let seen = Observation {
         position: deep,
         ..SILENT
