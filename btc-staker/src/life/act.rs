@@ -40,7 +40,7 @@ impl Connected {
             Action::Broadcast => self.broadcast_stake(stake).await,
             Action::Show | Action::Prove | Action::ReportUnbonding => {
                 let Some(partners) = &seen.partners else {
-                    return self.tell(action, self.nodes.babylon()?, stake).await;
+                    return self.tell_babylon(action, stake).await;
                 };
                 self.tell_partners(action, partners, stake).await
             }
@@ -90,13 +90,9 @@ impl Connected {
         Ok(())
     }
 
-    /// Tells one chain where the stake's coins are.
-    pub(super) async fn tell(
-        &self,
-        action: Action,
-        chain: &dyn Chain,
-        stake: &Stake,
-    ) -> Result<(), Error> {
+    /// Tells Babylon where the stake's coins are.
+    async fn tell_babylon(&self, action: Action, stake: &Stake) -> Result<(), Error> {
+        let chain = self.nodes.babylon()?;
         match action {
             Action::ReportUnbonding => self.report_unbonding(chain, stake).await,
             _ => self.prove(chain, stake).await,
@@ -126,7 +122,11 @@ impl Connected {
         broadcast(&self.nodes, &signed).await
     }
 
-    async fn report_unbonding(&self, chain: &dyn Chain, stake: &Stake) -> Result<(), Error> {
+    pub(super) async fn report_unbonding(
+        &self,
+        chain: &dyn Chain,
+        stake: &Stake,
+    ) -> Result<(), Error> {
         let unbonding_tx = stake.delegation.unbonding_tx();
         let (id, block) = block_of(&self.nodes, unbonding_tx).await?;
         let txid = unbonding_tx.compute_txid();
@@ -225,7 +225,7 @@ fn is_known(rejection: &Rejection) -> bool {
     rejection.kind() == bitcoin_source::RejectionKind::AlreadyKnown
 }
 
-async fn submit(chain: &dyn Chain, message: Message) -> Result<(), ChainError> {
+pub(super) async fn submit(chain: &dyn Chain, message: Message) -> Result<(), ChainError> {
     let outcome = chain.submit(vec![message]).await.pop();
     outcome.unwrap_or(Err(ChainError::Stopped)).map(|receipt| {
         tracing::info!(tx_hash = receipt.tx_hash, height = %receipt.height, "in a block of the chain");

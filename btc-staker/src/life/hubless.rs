@@ -1,10 +1,11 @@
 //! What is done for a stake without a hub: its signatures come from the committee, and each partner chain is told by itself.
 
-use chain::Chain;
+use chain::{Chain, Message};
 use committee::{Collected, Delegation, Member, MemberError, SignatureRequest, collect};
 use futures::future::join_all;
 use staking::delegation::CovenantSignatures;
 
+use super::act::submit;
 use super::error::LifeError;
 use super::partners::{OnPartner, Partners, Refusal};
 use super::stake::Stake;
@@ -124,7 +125,12 @@ impl Connected {
         stake: &Stake,
     ) -> Result<(), Error> {
         let mesh: &dyn Chain = chain.instance.reached()?;
-        self.tell(action, mesh, stake).await
+        if action == Action::ReportUnbonding {
+            return self.report_unbonding(mesh, stake).await;
+        }
+        // Its inclusion was proven when it was shown.
+        let output = stake.delegation.staking_outpoint();
+        Ok(submit(mesh, Message::Activate(output)).await?)
     }
 
     async fn show(
