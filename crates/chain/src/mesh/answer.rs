@@ -60,6 +60,8 @@ pub(super) struct Config {
 pub(super) struct Params {
     pub(super) depth_min: u32,
     pub(super) challenge: u32,
+    pub(super) max_age: u32,
+    pub(super) slash_margin: u32,
     pub(super) epoch_len: u32,
     pub(super) window: u32,
     pub(super) participation_floor: u16,

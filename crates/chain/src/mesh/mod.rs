@@ -32,7 +32,7 @@ pub use restake::{
     CovenantSet, Exposure, HandedConsent, HandedError, InstanceTerms, InvalidConsent, MAX_CLAIMS,
     ShareIncrease, SignedConsent, StakeEnd, StakeProof, StakeStanding, StakeState, Standings,
 };
-pub use tables::{HandedOver, ListedStake, StakeExits};
+pub use tables::{HandedOver, ListedStake, StakeExits, TableTerms};
 pub use upkeep::{Settlement, Standing};
 
 use crate::cosmos::AccountKey;

@@ -1,7 +1,8 @@
 //! Proving a stake anew whose block a reorganisation of Bitcoin undid.
 //!
-//! The contract takes such a stake again as it was first shown, consent included, and keeps what was granted since. It does not
-//! store the consent's signature; the chain's own transactions have it, so nobody needs the stake's holder for it.
+//! The contract takes such a stake again as it was first shown, consent included, and keeps what was granted since. It stores
+//! the newest consent with its signature, but not the staking transaction nor the consent that the stake was first shown
+//! with; the chain's own transactions have them, so nobody needs the stake's holder for it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

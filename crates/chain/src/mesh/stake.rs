@@ -247,10 +247,15 @@ impl SlashKit {
             return Err("the slash kit is another stake's".to_owned());
         }
         let unbonding = transaction("unbonding_tx", &self.unbonding_tx)?;
+        spends("unbonding_tx", &unbonding, stake)?;
+        // It has one output.
+        let unbonded = OutPoint::new(unbonding.compute_txid(), 0);
         let slashing = [
             transaction("slashing_tx", &self.slashing_tx)?,
             transaction("unbonding_slashing_tx", &self.unbonding_slashing_tx)?,
         ];
+        spends("slashing_tx", &slashing[0], stake)?;
+        spends("unbonding_slashing_tx", &slashing[1], unbonded)?;
         let outputs = |transaction: &Transaction| {
             let txid = transaction.compute_txid();
             let outputs = (0..).zip(&transaction.output);
@@ -259,14 +264,21 @@ impl SlashKit {
                 .collect::<Vec<_>>()
         };
         Ok(StakeExits {
-            // It has one output.
-            unbonding: OutPoint::new(unbonding.compute_txid(), 0),
+            unbonding: unbonded,
             timelock: interval(
                 "covenant_set.unbonding_time",
                 self.covenant_set.unbonding_time,
             )?,
             slashing: slashing.iter().flat_map(outputs).collect(),
         })
+    }
+}
+
+/// Refuses a transaction that spends anything but this output.
+fn spends(name: &str, transaction: &Transaction, output: OutPoint) -> Result<(), String> {
+    match transaction.input.as_slice() {
+        [input] if input.previous_output == output => Ok(()),
+        _ => Err(format!("field `{name}`: it does not spend {output} alone")),
     }
 }
 
@@ -363,6 +375,75 @@ mod tests {
             assert_eq!(stake.delegation_status(), expected, "{status}");
             assert_eq!(stake.has_expired(1_000), may_expire, "{status}");
             assert!(!stake.has_expired(999), "{status}");
+        }
+    }
+
+    /// A transaction with one output that spends this.
+    fn spending(output: OutPoint) -> Transaction {
+        Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![bitcoin::TxIn {
+                previous_output: output,
+                ..bitcoin::TxIn::default()
+            }],
+            output: vec![bitcoin::TxOut {
+                value: Amount::ONE_SAT,
+                script_pubkey: bitcoin::ScriptBuf::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_exits_of_a_stake_spend_it_and_nothing_else() {
+        let stake = OutPoint::new(bitcoin::Txid::from_byte_array([1; 32]), 1);
+        let other = OutPoint::new(stake.txid, 0);
+        let exits = |unbonding: OutPoint, slashing: OutPoint, last: Option<OutPoint>| {
+            let unbonding = spending(unbonding);
+            let unbonded = OutPoint::new(unbonding.compute_txid(), 0);
+            let encoded = |transaction: &Transaction| {
+                STANDARD.encode(bitcoin::consensus::serialize(transaction))
+            };
+            let kit: SlashKit = serde_json::from_value(json!({
+                "outpoint": stake,
+                "covenant": 0,
+                "covenant_set": {
+                    "keys": [PROVIDER],
+                    "quorum": 1,
+                    "min_staking_value": 1,
+                    "max_staking_value": 1,
+                    "min_staking_time": 1,
+                    "max_staking_time": 1,
+                    "slashing_script": "",
+                    "min_slashing_fee": 1,
+                    "slashing_rate": 1,
+                    "unbonding_time": 100,
+                    "unbonding_fee": 1,
+                    "max_share": 1,
+                },
+                "staker": PROVIDER,
+                "provider": PROVIDER,
+                "timelock": 1_000,
+                "value": 1,
+                "slashing_tx": encoded(&spending(slashing)),
+                "unbonding_tx": encoded(&unbonding),
+                "unbonding_slashing_tx": encoded(&spending(last.unwrap_or(unbonded))),
+                "staker_slashing": "",
+                "staker_unbonding_slashing": "",
+                "covenant_signatures": [],
+            }))
+            .unwrap();
+            kit.exits(stake)
+        };
+        let honest = exits(stake, stake, None).unwrap();
+        assert_eq!((honest.timelock.blocks(), honest.slashing.len()), (100, 2));
+        for (unbonding, slashing, last, named) in [
+            (other, stake, None, "`unbonding_tx`"),
+            (stake, other, None, "`slashing_tx`"),
+            (stake, stake, Some(stake), "`unbonding_slashing_tx`"),
+        ] {
+            let refused = exits(unbonding, slashing, last).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
         }
     }
 

@@ -1,13 +1,16 @@
 //! The tables that votes hand over to, and the stakes that stand behind them.
 
+use std::collections::BTreeSet;
+
 use bitcoin::{Amount, OutPoint};
 use eots::PublicKey;
 use mesh_core::table::Table;
 use serde_json::json;
 use staking::units::{BitcoinHeight, BlockInterval};
 
+use super::answer::ProviderStatus;
 use super::finality::Polls;
-use super::query::PAGE;
+use super::query::{self, PAGE};
 use super::stake::{SlashKit, Stake};
 use super::{Mesh, StakeStanding};
 use crate::ChainError;
@@ -19,6 +22,15 @@ pub struct HandedOver {
     pub in_force: Option<Table>,
     /// The one that is ready to follow.
     pub ready: Option<Table>,
+}
+
+/// How long what a table counts must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableTerms {
+    /// How old a table may be that makes checkpoints final, blocks of Bitcoin.
+    pub max_age: u32,
+    /// Time kept for slashing on Bitcoin, blocks.
+    pub slash_margin: u32,
 }
 
 /// A stake that an instance lists.
@@ -58,6 +70,32 @@ impl Mesh {
     pub async fn handed_over(&self) -> Result<HandedOver, ChainError> {
         let polls = self.polls().await?;
         Ok(polls.map(Polls::handed_over).unwrap_or_default())
+    }
+
+    /// How long what a table counts must be there. Asked anew: governance may change it.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or its answer cannot be read.
+    pub async fn table_terms(&self) -> Result<TableTerms, ChainError> {
+        let params = query::config(&self.contracts, &self.contract).await?.params;
+        Ok(TableTerms {
+            max_age: params.max_age,
+            slash_margin: params.slash_margin,
+        })
+    }
+
+    /// The providers that the instance knows to be slashed: it takes no vote of theirs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table_terms`].
+    pub async fn slashed_providers(&self) -> Result<BTreeSet<PublicKey>, ChainError> {
+        let providers = self.providers().await?.into_iter();
+        Ok(providers
+            .filter(|provider| provider.status == ProviderStatus::Slashed)
+            .map(|provider| PublicKey::from_checked_bytes(provider.pk.0))
+            .collect())
     }
 
     /// All stakes that the instance lists, whatever their standing.
