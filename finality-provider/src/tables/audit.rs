@@ -1,6 +1,6 @@
 //! How far a table is from what our own Bitcoin node says of its stakes. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chain::mesh::{ListedStake, StakeEnd, StakeState};
@@ -17,13 +17,17 @@ const WHOLE: u128 = 10_000;
 /// Where the coins of a stake are, as our own Bitcoin node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coins {
-    /// In the staking output, in the block at this height, and still locked.
+    /// In the staking output, in the block at this height, and locked for as long as the table counts.
     Staked(BitcoinHeight),
-    /// In the unbonding output, and still locked.
+    /// In the unbonding output, and locked for as long as the table counts.
     Unbonding,
-    /// Burnt by a slashing transaction of the stake's own: they were there, and have paid.
+    /// Burnt by a slashing transaction of the stake's own: they were there, and have paid. The instance takes no vote of
+    /// their provider.
     Burnt,
-    /// Nowhere that a slashing transaction could burn them, and not burnt: never there, free, or spent.
+    /// Burnt likewise, but the instance still takes votes of their provider, whose key is out.
+    BurntUnheard,
+    /// Nowhere that a slashing transaction could burn them while the table counts, and not burnt: never there, free, spent,
+    /// or free too soon.
     Gone,
 }
 
@@ -50,6 +54,15 @@ pub struct Findings {
     /// The block at which the table was cut, where it is not on the node's chain. That alone is no reason to differ: a
     /// block that lost a race against another changes nothing that counts.
     pub foreign_cut: Option<String>,
+    /// Providers of the table whose stakes were burnt and that the instance does not know to be slashed.
+    pub unslashed: BTreeSet<PublicKey>,
+}
+
+impl Coins {
+    /// Whether nothing stands behind the stake.
+    fn are_gone(self) -> bool {
+        matches!(self, Self::Gone | Self::BurntUnheard)
+    }
 }
 
 impl Findings {
@@ -83,6 +96,13 @@ impl fmt::Display for Findings {
                 "; the table was cut at {block}, which is not on its chain"
             )?;
         }
+        for provider in &self.unslashed {
+            write!(
+                f,
+                "; a stake with provider {provider} was burnt, so its key is out, and the instance still takes its votes: have \
+                 it slashed there"
+            )?;
+        }
         Ok(())
     }
 }
@@ -92,7 +112,8 @@ impl fmt::Display for Findings {
 struct Behind {
     /// Weight of active stakes whose coins are there.
     backed: u64,
-    /// Weight of active stakes whose coins are gone.
+    /// Weight of active stakes whose coins are gone, and what those would count that have ended and may have been in the
+    /// table.
     gone: u64,
     /// What may have counted when the table was cut and can still be burnt: of stakes that have ended since, and of shares
     /// that have shrunk.
@@ -102,12 +123,13 @@ struct Behind {
 }
 
 impl Behind {
-    fn add(&mut self, seen: &SeenStake, tip: BitcoinHeight) {
+    fn add(&mut self, seen: &SeenStake, cut: BitcoinHeight, tip: BitcoinHeight) {
         let SeenStake { stake, coins } = seen;
-        let weight = stake.standing.weight.to_sat();
         let share = share(stake);
+        // No stake counts more than its share.
+        let weight = stake.standing.weight.to_sat().min(share);
         let place = match (stake.standing.state, coins) {
-            (StakeState::Active, Coins::Gone) => &mut self.gone,
+            (StakeState::Active, coins) if coins.are_gone() => &mut self.gone,
             (StakeState::Active, _) => {
                 let value = stake.value.to_sat();
                 self.shrunk = self.shrunk.saturating_add(value.saturating_sub(weight));
@@ -124,7 +146,16 @@ impl Behind {
                 &mut self.contested
             }
             // A stake that waits is in no table.
-            (StakeState::Pending { .. }, _) | (_, Coins::Gone) => return,
+            (StakeState::Pending { .. }, _) => return,
+            (_, coins) if coins.are_gone() => {
+                // No table is cut before what has expired by then has ended, nor has governance dropped any of it since.
+                let is_older = stake.standing.expires <= cut
+                    || stake.standing.state == StakeState::Ended(StakeEnd::Dropped);
+                if is_older {
+                    return;
+                }
+                &mut self.gone
+            }
             (StakeState::Unproven | StakeState::Ended(_), _) => &mut self.shrunk,
         };
         let counted = match stake.standing.state {
@@ -163,23 +194,31 @@ fn share(stake: &ListedStake) -> u64 {
 /// The stakes are as they stand now; those that have changed since the table was cut are told from the rest by the weights
 /// in it.
 pub fn audit(table: &Table, stakes: &[SeenStake], tip: BitcoinHeight) -> Findings {
+    let head = table.head();
+    let cut = BitcoinHeight(head.term.cut_height);
     let mut behind: BTreeMap<PublicKey, Behind> = BTreeMap::new();
     for seen in stakes {
         behind
             .entry(seen.stake.provider)
             .or_default()
-            .add(seen, tip);
+            .add(seen, cut, tip);
     }
     for entry in table.entries() {
         behind.entry(entry.provider).or_default();
     }
-    let head = table.head();
+    let unheard = stakes
+        .iter()
+        .filter(|seen| seen.coins == Coins::BurntUnheard);
     let mut findings = Findings {
         epoch: head.term.epoch,
         total: head.total,
         unbacked: 0,
         removed: 0,
         foreign_cut: None,
+        unslashed: unheard
+            .map(|seen| seen.stake.provider)
+            .filter(|provider| table.entry(provider).is_some())
+            .collect(),
     };
     for (provider, behind) in &behind {
         let weight = table.entry(provider).map_or(0, |entry| entry.weight);
@@ -296,6 +335,11 @@ mod tests {
         found("can be burnt on its way out", &[1_000], &[unbonding], 0, 0);
         let burnt = active(1, Coins::Burnt);
         found("has paid already", &[1_000], &[burnt], 0, 0);
+        let unheard = active(1, Coins::BurntUnheard);
+        found("its key still votes", &[1_000], &[unheard], 1_000, 0);
+        let mut inflated = active(1, STAKED);
+        inflated.stake.standing.weight = Amount::from_sat(3_000);
+        found("above its share", &[3_000], &[inflated], 2_000, 0);
         let gone = active(2, Coins::Gone);
         found(
             "unknown or spent",
@@ -339,6 +383,40 @@ mod tests {
         let shared = with_share(active(1, STAKED), 5_000);
         let gone = with_share(active(1, Coins::Gone), 5_000);
         found("beside an unshared half", &[1_000], &[shared, gone], 500, 0);
+        let shared = with_share(active(1, STAKED), 1_000);
+        for state in [CONFLICT, SPENT, EXPIRED, StakeState::Unproven] {
+            for coins in [Coins::Gone, Coins::BurntUnheard] {
+                let ended = with_share(stake(1, state, coins), 9_000);
+                let stakes = [shared.clone(), ended];
+                found("ended, beside a small share", &[1_000], &stakes, 900, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_had_ended_before_the_table_was_cut_makes_it_no_worse() {
+        let less = with_share(active(1, STAKED), 1_000);
+        let mut expired = stake(1, EXPIRED, Coins::Gone);
+        expired.stake.standing.expires = BitcoinHeight(190);
+        let dropped = stake(1, StakeState::Ended(StakeEnd::Dropped), Coins::Gone);
+        for (name, old) in [("expired", expired.clone()), ("dropped", dropped)] {
+            found(name, &[1_000], &[less.clone(), old], 0, 0);
+        }
+        expired.stake.standing.expires = BitcoinHeight(191);
+        found("expired since", &[1_000], &[less, expired], 900, 0);
+        // Where the weight is explained, nothing that is gone is missed.
+        let good = active(1, STAKED);
+        let old = stake(1, SPENT, Coins::Gone);
+        found("all is there", &[1_000], &[good, old], 0, 0);
+    }
+
+    #[test]
+    fn a_provider_whose_key_is_out_and_still_votes_is_named() {
+        let stakes = [active(1, STAKED), active(2, Coins::BurntUnheard)];
+        let findings = audit(&table(&[1_000, 1_000]), &stakes, TIP);
+        let text = findings.to_string();
+        assert!(text.contains(&provider(2).to_string()), "{text}");
+        assert!(!text.contains(&provider(1).to_string()), "{text}");
     }
 
     #[test]
@@ -419,6 +497,7 @@ mod tests {
                 unbacked,
                 removed,
                 foreign_cut: None,
+                unslashed: BTreeSet::new(),
             };
             findings.differ()
         };

@@ -84,6 +84,8 @@ impl Verdicts {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const ROOT: [u8; 32] = [1; 32];
@@ -95,6 +97,7 @@ mod tests {
             unbacked,
             removed: 0,
             foreign_cut: None,
+            unslashed: BTreeSet::new(),
         }
     }
 

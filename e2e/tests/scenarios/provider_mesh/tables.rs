@@ -2,6 +2,7 @@
 
 use bitcoin::Amount;
 use bitcoin::consensus::serialize;
+use bitcoin::hex::DisplayHex as _;
 use bitcoincore_rpc::RpcApi as _;
 use chain::{ChainError, Rejection};
 use serde_json::{Value, json};
@@ -204,7 +205,7 @@ async fn s29_spends_in_blocks_that_nobody_else_has_stop_finality_until_everybody
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stake_that_was_burnt_stops_no_finality() {
+async fn a_stake_that_was_burnt_counts_once_its_provider_is_known_to_be_slashed() {
     let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
         .await
         .unwrap();
@@ -223,10 +224,26 @@ async fn a_stake_that_was_burnt_stops_no_finality() {
     chain.confirm(&[&burn], 0).await.unwrap();
     roll(mesh).await;
     assert_eq!(mesh.table(1).await.unwrap().entries().len(), 3);
-    wait_for_next(mesh, LAST + 1).await.unwrap();
-    let status = life.status("one@x").await.unwrap();
+    let key = life.keys[2].public_key().to_string();
+    let what = "the provider to be named whose key is out";
+    let status = life
+        .wait_for_status("one@x", what, |status| problem(status).contains(&key))
+        .await
+        .unwrap();
+    assert_eq!(status["next_table"]["unbacked"], VALUE.to_sat(), "{status}");
+    assert_eq!(next(mesh).await.unwrap(), LAST);
+
+    // From then on the chain takes no vote of that key: the table is as good as it was.
+    let secret = life.keys[2].to_bytes().to_lower_hex_string();
+    let slash = json!({ "slash": { "pk": key, "sk": secret } });
+    mesh.execute(slash).await.unwrap();
+    let status = life
+        .wait_for_status("one@x", "no problem", |status| problem(status).is_empty())
+        .await
+        .unwrap();
     assert_eq!(status["next_table"]["epoch"], 1, "{status}");
     assert_eq!(status["next_table"]["unbacked"], 0, "{status}");
+    assert_eq!(status["next_table"]["agrees"], true, "{status}");
     end(daemon).await.unwrap();
 }
 
