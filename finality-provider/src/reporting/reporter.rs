@@ -291,7 +291,10 @@ impl Reporter {
         let mut fitting = None;
         for told in &stake.told {
             match fit(&ground.terms, told) {
-                Ok(fits) => fitting = Some((Arc::clone(told), fits)),
+                Ok(fits) => {
+                    fitting = Some((Arc::clone(told), fits));
+                    break;
+                }
                 Err(error) => misfit = error.to_string(),
             }
         }
@@ -332,6 +335,13 @@ impl Reporter {
         what: &'static str,
         answer: Result<Receipt, ChainError>,
     ) -> Result<(), ReportingError> {
+        if let Err(error @ ChainError::Timeout { .. }) = &answer {
+            // Says nothing about the stake, such as where the chain has halted: the next round decides by what it knows then.
+            tracing::warn!(%outpoint, what, %error, "not known to be taken");
+            self.ask(mesh, outpoint).await?;
+            return Ok(());
+        }
+        let before = self.source.known(&outpoint);
         match answer.map_err(Reason::of_message) {
             Ok(receipt) => {
                 tracing::info!(%outpoint, what, tx = receipt.tx_hash, "shown to the chain");
@@ -339,13 +349,19 @@ impl Reporter {
                 self.status.update(|seat| {
                     seat.reporting.get_or_insert_default().shown += 1;
                 });
-                self.attempts.finished(&outpoint);
-                self.ask(mesh, outpoint).await?;
+                if self.ask(mesh, outpoint).await? == before {
+                    // It would be paid for again and again.
+                    let message =
+                        format!("the chain took the {what}, and knows no more than before");
+                    let reason = Reason::new("no-change", message);
+                    self.attempts.failed(outpoint, &reason)?;
+                } else {
+                    self.attempts.finished(&outpoint);
+                }
                 Ok(())
             }
             Err(Ok(reason)) => {
                 // Somebody else may have been faster: the next round decides by what the chain knows now.
-                let before = self.source.known(&outpoint);
                 if self.ask(mesh, outpoint).await? == before {
                     self.attempts.failed(outpoint, &reason)?;
                 }
