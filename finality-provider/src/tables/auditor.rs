@@ -431,6 +431,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the node's answer is")]
     fn output(value: u64, confirmations: u32) -> Option<ConfirmedOutput> {
         Some(ConfirmedOutput {
             value: Amount::from_sat(value),

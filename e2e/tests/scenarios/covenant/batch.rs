@@ -46,8 +46,12 @@ async fn c04_signatures_that_the_chain_has_already_do_not_hold_up_the_rest_of_a_
     let service = home.start().unwrap();
 
     // The signer stops in the middle of what it was asked; meanwhile the chain gets signatures that are still to come.
-    home.wait_for_status("the first to be signed", DEADLINE, |status| {
-        status["busy"].as_u64() > Some(0)
+    poll_until(DEADLINE, "the first to be signed", || async {
+        let log = std::fs::read_to_string(signer_home.home().join("data/audit.jsonl"))?;
+        // The first entry is that of the key.
+        let signed = log.lines().count().saturating_sub(1);
+        ensure!(signed > 0, "none is");
+        Ok::<_, anyhow::Error>(())
     })
     .await
     .unwrap();
