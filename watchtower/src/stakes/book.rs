@@ -96,6 +96,12 @@ impl Stake {
         waits && !self.is_expansion && self.spend.is_none()
     }
 
+    /// Whether it must be looked up on Bitcoin again. Whoever learns of a stake that counts does not ask for its block, which
+    /// may be below all that will be read; once a reorganisation has undone it, it is proven anew with that block.
+    pub fn is_to_be_found(&self) -> bool {
+        self.awaits == Awaited::Registration && self.inclusion.is_none() && self.spend.is_none()
+    }
+
     /// Whether what it waits for rests on the block of its inclusion. A larger share of one that counts does not.
     fn needs_inclusion(&self) -> bool {
         self.is_to_activate() && self.status == DelegationStatus::Verified
@@ -385,6 +391,29 @@ mod tests {
         book.connect(spent, &its_block).unwrap();
         assert!(!book.get(&output).unwrap().is_to_activate());
         assert_eq!(book.unsettled_from(), Some(spent.height));
+    }
+
+    #[test]
+    fn a_stake_that_was_undone_is_looked_up_until_its_block_or_its_spend_is_known() {
+        let (mut stake, staking_tx) = stake(1);
+        let output = stake.outpoint;
+        for awaits in [Awaited::Nothing, Awaited::Inclusion] {
+            stake.awaits = awaits;
+            assert!(!stake.is_to_be_found(), "{awaits:?}");
+        }
+        stake.awaits = Awaited::Registration;
+        let mut book = Book::default();
+        book.insert(stake);
+        let is_to_be_found = |book: &Book| book.get(&output).unwrap().is_to_be_found();
+        assert!(is_to_be_found(&book));
+        let (staked, its_block) = block(7, &[&staking_tx]);
+        book.include(output.txid, staked, &its_block).unwrap();
+        assert!(!is_to_be_found(&book));
+        book.disconnect(staked);
+        assert!(is_to_be_found(&book));
+        let (spent, its_block) = block_with_spend_of(output);
+        book.connect(spent, &its_block).unwrap();
+        assert!(!is_to_be_found(&book));
     }
 
     #[test]

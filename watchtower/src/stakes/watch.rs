@@ -109,7 +109,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Those of the delegations that are not watched yet; the status of the others is noted.
+    /// Those of the delegations that are to be looked up on Bitcoin; the status of those that are watched is noted.
     fn unknown(&self, found: Vec<Delegation>, listed: &mut HashSet<OutPoint>) -> Vec<Delegation> {
         self.book.update(|book| {
             found
@@ -120,7 +120,7 @@ impl Watch {
                     match book.get_mut(&output) {
                         Some(stake) => {
                             stake.note(delegation);
-                            false
+                            stake.is_to_be_found()
                         }
                         None => true,
                     }
@@ -129,16 +129,23 @@ impl Watch {
         })
     }
 
-    /// Starts watching delegations.
+    /// Starts watching delegations, or watches them with what Bitcoin says of them now.
     async fn learn(&mut self, new: Vec<Delegation>) -> Result<(), RoundError> {
         for (mut stake, found) in whereabouts(&*self.bitcoin, new).await? {
             let output = stake.outpoint;
             tracing::debug!(%output, status = ?stake.status, ?found, "watching a stake");
-            stake.missed_from = match found {
-                Whereabouts::SpentFrom(height) => Some(height),
+            let known = self
+                .book
+                .read(|book| book.get(&output).map(|known| known.missed_from));
+            stake.missed_from = match (found, known) {
+                (Whereabouts::SpentFrom(height), _) => Some(height),
+                // Nothing more was missed since it is watched.
+                (Whereabouts::Unknown, Some(missed_from)) => missed_from,
                 // It may have been staked and spent in the blocks read since it was not on the list yet.
-                Whereabouts::Unknown => self.asked_at.and_then(|height| height.checked_add(1)),
-                Whereabouts::Unspent(_) | Whereabouts::BeingSpent => None,
+                (Whereabouts::Unknown, None) => {
+                    self.asked_at.and_then(|height| height.checked_add(1))
+                }
+                (Whereabouts::Unspent(_) | Whereabouts::BeingSpent, _) => None,
             };
             let unproven = stake.status != DelegationStatus::Active;
             self.book.update(|book| book.insert(stake));
