@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::OutPoint;
-use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message};
+use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message, Receipt};
 use daemon::attempts::{Attempts, Reason};
 use staking::units::{BitcoinHeight, BlockInterval};
 
@@ -181,40 +181,48 @@ impl Activation {
         Ok(ready)
     }
 
+    /// Submits a batch. All that came of it is dealt with before the first error is returned.
     async fn activate(&mut self, batch: &[Candidate]) -> Result<(), RoundError> {
         let messages = batch.iter().map(Candidate::message).collect();
         let outcomes = self.chain.submit(messages).await;
+        let mut all = Ok(());
         for (candidate, outcome) in batch.iter().zip(outcomes) {
-            let output = candidate.output;
-            match outcome.map_err(Reason::of_message) {
-                Ok(receipt) if candidate.awaits == Awaited::Registration => {
-                    let (block, tx) = (candidate.included, receipt.tx_hash);
-                    tracing::info!(%output, %block, tx, "proved a stake anew whose block bitcoin had left");
-                    self.attempts.finished(&output);
-                    self.book.update(|book| {
-                        if let Some(stake) = book.get_mut(&output) {
-                            stake.awaits = Awaited::Nothing;
-                        }
-                    });
-                }
+            let one = match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
-                    tracing::info!(%output, tx = receipt.tx_hash, "a stake counts on the chain from now on");
-                    metrics::ACTIVATED.increment_for(&self.name);
-                    self.status.update(|status| status.activated += 1);
-                    self.attempts.finished(&output);
-                    self.book.update(|book| {
-                        if let Some(stake) = book.get_mut(&output) {
-                            stake.status = DelegationStatus::Active;
-                            // Whatever else it waits for the chain tells when it is asked next.
-                            stake.awaits = Awaited::Nothing;
-                        }
-                    });
+                    self.accepted(candidate, &receipt);
+                    Ok(())
                 }
-                Err(Ok(reason)) => self.refused(output, &reason).await?,
-                Err(Err(error)) => return Err(error.into()),
-            }
+                Err(Ok(reason)) => self.refused(candidate.output, &reason).await,
+                Err(Err(error)) => Err(error.into()),
+            };
+            all = all.and(one);
         }
-        Ok(())
+        all
+    }
+
+    /// Notes that the chain has taken what was submitted for a stake.
+    fn accepted(&mut self, candidate: &Candidate, receipt: &Receipt) {
+        let output = candidate.output;
+        let tx = &receipt.tx_hash;
+        let is_proven_anew = candidate.awaits == Awaited::Registration;
+        if is_proven_anew {
+            let block = candidate.included;
+            tracing::info!(%output, %block, tx, "proved a stake anew whose block bitcoin had left");
+        } else {
+            tracing::info!(%output, tx, "a stake counts on the chain from now on");
+            metrics::ACTIVATED.increment_for(&self.name);
+            self.status.update(|status| status.activated += 1);
+        }
+        self.attempts.finished(&output);
+        self.book.update(|book| {
+            if let Some(stake) = book.get_mut(&output) {
+                if !is_proven_anew {
+                    stake.status = DelegationStatus::Active;
+                }
+                // Whatever else it waits for the chain tells when it is asked next.
+                stake.awaits = Awaited::Nothing;
+            }
+        });
     }
 
     /// A refusal of a stake that does not wait any more only says that somebody else was faster.

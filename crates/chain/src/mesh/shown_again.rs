@@ -22,16 +22,33 @@ impl Mesh {
         let attribute = ("outpoint", text.as_str());
         let told = self.contracts.told(&self.contract, "stake", attribute);
         let inclusion = write::inclusion(proof.block_height, &proof.inclusion_proof);
-        told.await?
-            .iter()
+        let told = told.await.map_err(|error| unindexed(error, outpoint))?;
+        let told = told.ok_or_else(|| {
+            invalid(&format!(
+                "the node's index has no transaction that showed stake {outpoint}; its holder can show it anew, or a node that \
+                 indexes transactions since then"
+            ))
+        })?;
+        told.iter()
             .find_map(|message| again(message, outpoint, &inclusion))
             .ok_or_else(|| {
                 invalid(&format!(
-                    "the node's index has no transaction that showed stake {outpoint}; its holder can show it anew, or a \
-                     node that indexes transactions since then"
+                    "stake {outpoint} was shown by other means than a plain message to the contract; its holder must show it \
+                     anew"
                 ))
             })
     }
+}
+
+/// A node that answers, but not this question, says nothing about other stakes.
+fn unindexed(error: ChainError, outpoint: OutPoint) -> ChainError {
+    let ChainError::InvalidAnswer { reason, .. } = error else {
+        return error;
+    };
+    invalid(&format!(
+        "the node cannot tell which transaction showed stake {outpoint} ({reason}); its holder can show it anew, or a node that \
+         indexes transactions"
+    ))
 }
 
 /// The message with this inclusion, if it shows this stake.
@@ -61,6 +78,28 @@ mod tests {
     use staking::units::BitcoinHeight;
 
     use super::*;
+
+    #[test]
+    fn a_node_without_an_index_fails_one_stake_and_an_outage_is_left_as_it_is() {
+        let outpoint = OutPoint::null();
+        let without = ChainError::InvalidAnswer {
+            query: "GetTxsEvent",
+            reason: "Unknown: transaction indexing is disabled".to_owned(),
+        };
+        let ChainError::InvalidMessage { reason } = unindexed(without, outpoint) else {
+            panic!("no matter of this stake alone");
+        };
+        assert!(reason.contains("indexing is disabled"), "{reason}");
+        assert!(reason.contains("its holder can show it anew"), "{reason}");
+        let outage = ChainError::Unreachable {
+            endpoint: "x".to_owned(),
+            reason: "it is down".to_owned(),
+        };
+        assert!(matches!(
+            unindexed(outage, outpoint),
+            ChainError::Unreachable { .. }
+        ));
+    }
 
     #[test]
     fn only_the_message_that_showed_this_stake_is_told_again() {

@@ -149,7 +149,8 @@ impl Contracts {
     }
 
     /// What a contract was told in transactions in which it said `event` of something, with this attribute: the oldest few
-    /// of those that the node has in its index, oldest first.
+    /// of those that the node has in its index, oldest first; `None` where it has none. What travelled inside of other
+    /// messages is not among it.
     ///
     /// # Errors
     ///
@@ -159,7 +160,7 @@ impl Contracts {
         contract: &AccountAddress,
         event: &str,
         (name, value): (&str, &str),
-    ) -> Result<Vec<Vec<u8>>, ChainError> {
+    ) -> Result<Option<Vec<Vec<u8>>>, ChainError> {
         let address = contract.text();
         if [event, name, value].iter().any(|text| text.contains('\'')) {
             return Err(ChainError::InvalidMessage {

@@ -78,12 +78,12 @@ impl Node {
         Ok(Some(answer.data).filter(|data| !data.is_empty()))
     }
 
-    /// What `contract` was told in the oldest transactions of the node's index that match a query.
+    /// What `contract` was told in the oldest transactions of the node's index that match a query; `None` where none does.
     pub(super) async fn told(
         &self,
         contract: &AccountAddress,
         query: String,
-    ) -> Result<Vec<Vec<u8>>, ChainError> {
+    ) -> Result<Option<Vec<Vec<u8>>>, ChainError> {
         const QUERY: &str = "GetTxsEvent";
         let mut client = client!(self, cosmos::tx::v1beta1::service_client::ServiceClient)
             .max_decoding_message_size(MAX_CONTRACT_ANSWER_BYTES);
@@ -96,11 +96,16 @@ impl Node {
             .ask(client.get_txs_event(request))
             .await
             .map_err(|failure| self.error(QUERY, failure))?;
+        if answer.txs.is_empty() {
+            return Ok(None);
+        }
         let messages = answer
             .txs
             .into_iter()
             .filter_map(|transaction| transaction.body)
             .flat_map(|body| body.messages);
-        read::told(contract, messages).map_err(invalid(QUERY))
+        read::told(contract, messages)
+            .map(Some)
+            .map_err(invalid(QUERY))
     }
 }
