@@ -14,7 +14,6 @@ use staking::keys::FinalityProviderKey;
 
 use super::{setting, watched_account};
 use crate::home::Home;
-use crate::role::RoundError;
 use crate::slashing::case::Progress;
 use crate::slashing::culprit::Culprit;
 use crate::slashing::evidence::EvidenceError;
@@ -64,7 +63,7 @@ impl fmt::Display for Slashed {
             ));
         }
         for Unanswered { chain, reason } in &self.unanswered {
-            lines.push(format!("{chain} was not asked: {reason}"));
+            lines.push(format!("{chain} did not answer: {reason}"));
         }
         f.write_str(&lines.join("\n"))
     }
@@ -89,6 +88,7 @@ pub async fn run(
     for secured in config.secured_chains() {
         match hear(&bitcoin, &secured, &home, provider).await {
             Ok(witness) => witnesses.push(witness),
+            Err(error) if error.exit == Exit::Configuration => return Err(error),
             Err(error) => errors.push((secured.name().to_owned(), error)),
         }
     }
@@ -129,7 +129,7 @@ pub async fn run(
                     of_stake.push((name.clone(), progress));
                 }
             }
-            Err(RoundError::Bitcoin(error)) => return Err(error.into()),
+            // Not what was done for the chains before, even where it is our Bitcoin node.
             Err(error) => unanswered.push(Unanswered {
                 chain: name,
                 reason: error.to_string(),
@@ -197,7 +197,7 @@ fn no_evidence(provider: &FinalityProviderKey, unanswered: &[Unanswered]) -> Com
         .map(|it| format!("{} ({})", it.chain, it.reason))
         .collect();
     let message = format!(
-        "no chain that answers has evidence that finality provider {provider} equivocated; not asked: {}",
+        "no chain that answers has evidence that finality provider {provider} equivocated; without an answer: {}",
         silent.join(", ")
     );
     CommandError::new(Exit::Unreachable, CODE, message)
@@ -331,7 +331,7 @@ mod tests {
         for part in [
             ":3 (x) slashed by",
             ":3 (y) cannot be slashed: no quorum",
-            "z was not asked: it is down",
+            "z did not answer: it is down",
         ] {
             assert!(text.contains(part), "{text}");
         }
