@@ -150,7 +150,8 @@ pub enum AuditCommand {
 /// `covenant record …`
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
-    /// Rebuild a lost signing record from the audit log and from what the chain has of our signatures
+    /// Rebuild a lost signing record from the audit log and from what the chain has of our signatures, or teach one that is there
+    /// the slashing transactions that it does not know; that one forgets nothing
     #[command(after_help = "Example:\n  covenant record rebuild")]
     Rebuild(Consent),
 }

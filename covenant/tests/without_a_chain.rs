@@ -129,4 +129,7 @@ fn a_lost_record_is_made_anew_from_the_log_alone_but_not_from_nothing() {
     fs::write(home.path("data/audit.jsonl"), log).unwrap();
     let rebuilt = home.succeeds(&rebuild, "");
     assert_eq!(rebuilt["from_chain"], 0, "{rebuilt}");
+    assert_eq!(rebuilt["closed"], 0, "{rebuilt}");
+    // It knows all, so there is nothing to learn.
+    home.fails(&rebuild, 6, "record-exists", "");
 }

@@ -1,4 +1,5 @@
-//! `record rebuild`: the way back where the signing record was lost and there is no backup.
+//! `record rebuild`: the way back where the signing record was lost and there is no backup, or does not know all that was
+//! signed.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -15,7 +16,7 @@ use crate::audit;
 use crate::cli::RecordCommand;
 use crate::config::Config;
 use crate::home::Home;
-use crate::signer::{SignedTransactions, SigningHistory};
+use crate::signer::{Opened, RecordError, SignedTransactions, SigningHistory, SigningRecord};
 
 #[derive(Serialize)]
 struct Rebuilt {
@@ -23,6 +24,8 @@ struct Rebuilt {
     from_chain: u64,
     /// Delegations of the chain that could not be read; if one was signed, the record does not know it.
     unreadable_on_chain: u64,
+    /// Staking outputs for which nothing is signed any more, since nobody knows which slashing transactions were.
+    closed: u64,
 }
 
 impl fmt::Display for Rebuilt {
@@ -37,6 +40,14 @@ impl fmt::Display for Rebuilt {
                 f,
                 "\n{} delegations of the chain cannot be read; if one of them was signed, the record does not know it",
                 self.unreadable_on_chain
+            )?;
+        }
+        if self.closed > 0 {
+            write!(
+                f,
+                "\nof {} staking outputs it is still not known which slashing transactions were signed; nothing more is signed \
+                 for them",
+                self.closed
             )?;
         }
         Ok(())
@@ -57,16 +68,7 @@ pub(super) async fn execute(
         .public()
         .parse()
         .map_err(|error| failure::key(&error))?;
-    if home.signing_record().exists() {
-        return Err(CommandError::new(
-            Exit::Refused,
-            "record-exists",
-            format!(
-                "there is a signing record already: {}",
-                home.signing_record().display()
-            ),
-        ));
-    }
+    let incomplete = incomplete(home, key)?;
     if config.babylon.is_none() && !home.audit_log().exists() {
         return Err(CommandError::new(
             Exit::Refused,
@@ -75,7 +77,9 @@ pub(super) async fn execute(
         )
         .with_hint("restore data/audit.jsonl from a backup"));
     }
-    consent.ask(QUESTION)?;
+    if incomplete.is_none() {
+        consent.ask(QUESTION)?;
+    }
     // Everything is gathered before the record is made: one that is there is taken for whole.
     let from_audit_log = signed_in_log(home)?;
     let (from_chain, unreadable_on_chain) = match &config.babylon {
@@ -83,14 +87,39 @@ pub(super) async fn execute(
         None => (Vec::new(), 0),
     };
     let all = from_audit_log.iter().chain(&from_chain).copied();
-    SigningHistory::rebuild(home, key, all)?;
+    let closed = if let Some(opened) = incomplete {
+        opened.learn(all.map(Ok::<_, RecordError>))?;
+        opened.closed()?
+    } else {
+        SigningHistory::rebuild(home, key, all)?;
+        0
+    };
     let count = |signed: &[_]| u64::try_from(signed.len()).unwrap_or(u64::MAX);
     Ok(Rebuilt {
         from_audit_log: count(&from_audit_log),
         from_chain: count(&from_chain),
         unreadable_on_chain,
+        closed,
     }
     .into())
+}
+
+/// A record that is there and does not know all slashing transactions that were signed. It is never set aside for another:
+/// what it knows may be known nowhere else.
+///
+/// # Errors
+///
+/// Refuses one that is there and knows them.
+fn incomplete(home: &Home, key: CovenantKey) -> Result<Option<Opened>, CommandError> {
+    let path = home.signing_record();
+    let opened = match SigningRecord::open(&path, key) {
+        Err(RecordError::Missing { .. }) => return Ok(None),
+        opened => opened?,
+    };
+    if opened.closed()? > 0 {
+        return Ok(Some(opened));
+    }
+    Err(RecordError::Exists { path }.into())
 }
 
 fn signed_in_log(home: &Home) -> Result<Vec<(OutPoint, SignedTransactions)>, CommandError> {

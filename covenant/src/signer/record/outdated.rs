@@ -2,11 +2,11 @@
 
 use bitcoin::OutPoint;
 use bitcoin::hashes::Hash;
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::{
-    ABOUT, FORMAT_ENTRY, NotPermitted, RecordError, SIGNED, SignedTransactions, SigningRecord,
-    UNBONDING, outpoint_bytes, permit,
+    ABOUT, FORMAT_ENTRY, NotPermitted, Opened, RecordError, SIGNED, SignedTransactions,
+    SigningRecord, UNBONDING, outpoint_bytes, permit,
 };
 
 /// That format.
@@ -30,7 +30,47 @@ impl OutdatedRecord {
         signed: impl IntoIterator<Item = Result<(OutPoint, SignedTransactions), E>>,
     ) -> Result<SigningRecord, E> {
         let Self(record) = self;
-        let mut write = record.database.begin_write().map_err(RecordError::from)?;
+        record.learn(signed)?;
+        Ok(record)
+    }
+}
+
+impl Opened {
+    fn record(&self) -> &SigningRecord {
+        match self {
+            Self::Current(record) | Self::Outdated(OutdatedRecord(record)) => record,
+        }
+    }
+
+    /// For how many outputs nothing is signed any more, since it is not known which slashing transactions were.
+    pub fn closed(&self) -> Result<u64, RecordError> {
+        let read = self.record().database.begin_read()?;
+        Ok(read.open_table(UNBONDING)?.len()?)
+    }
+
+    /// Enters what is known to have been `signed`, oldest first, for such outputs. The record forgets nothing, learns of no
+    /// other outputs, and has the present format then.
+    ///
+    /// It is one transaction: after a crash the record is as it was.
+    ///
+    /// # Errors
+    ///
+    /// Ends with the first error of `signed`, and where the record cannot be written.
+    pub fn learn<E: From<RecordError>>(
+        &self,
+        signed: impl IntoIterator<Item = Result<(OutPoint, SignedTransactions), E>>,
+    ) -> Result<(), E> {
+        self.record().learn(signed)
+    }
+}
+
+impl SigningRecord {
+    /// See [`Opened::learn`].
+    fn learn<E: From<RecordError>>(
+        &self,
+        signed: impl IntoIterator<Item = Result<(OutPoint, SignedTransactions), E>>,
+    ) -> Result<(), E> {
+        let mut write = self.database.begin_write().map_err(RecordError::from)?;
         write.set_two_phase_commit(true);
         for signed in signed {
             let (staking_output, transactions) = signed?;
@@ -42,7 +82,7 @@ impl OutdatedRecord {
             unknown,
             "the signing record knows slashing transactions now"
         );
-        Ok(record)
+        Ok(())
     }
 }
 

@@ -280,6 +280,41 @@ fn a_record_of_the_version_before_learns_which_slashing_was_signed() {
 }
 
 #[test]
+fn a_record_that_is_there_learns_more_and_forgets_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record");
+    let entries = [1, 2, 3].map(|byte| (output(byte), txid(byte + 6)));
+    outdated(&path, &entries);
+    drop(completed(&path, vec![Ok((output(1), transactions(7)))]).unwrap());
+
+    // The chain has one of the two that were left, and another stake; the third was given to its staker directly.
+    let opened = SigningRecord::open(&path, key(1)).unwrap();
+    assert_eq!(opened.closed().unwrap(), 2);
+    let on_chain = [
+        (output(2), transactions(8)),
+        (output(3), transactions(8)),
+        (output(4), transactions(7)),
+    ];
+    opened.learn(on_chain.map(Ok::<_, RecordError>)).unwrap();
+    assert_eq!(opened.closed().unwrap(), 1);
+    drop(opened);
+
+    let record = open(&path, key(1)).unwrap();
+    assert_eq!(record.signed().unwrap(), 3);
+    for known in [(output(1), transactions(7)), (output(2), transactions(8))] {
+        let permission = record.check_and_record(known.0, known.1).unwrap();
+        assert_eq!(permission, Permission::Repeated);
+    }
+    for (transactions, expected) in [
+        (transactions(8), "second-unbonding"),
+        (transactions(9), "slashing-unknown"),
+    ] {
+        let refused = record.check_and_record(output(3), transactions);
+        assert_eq!(rule(refused), expected);
+    }
+}
+
+#[test]
 fn a_record_whose_log_cannot_be_read_stays_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record");

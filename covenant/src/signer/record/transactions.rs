@@ -47,8 +47,8 @@ pub enum NotPermitted {
     /// Signed for under a version of this program that did not note the penalty.
     #[error(
         "an earlier version of this program signed for staking output {staking_output}, and neither its record nor the audit \
-         log says which slashing transactions; stop the signer, keep the record elsewhere and run `covenant record rebuild`, \
-         which asks the chain"
+         log says which slashing transactions; stop the signer and run `covenant record rebuild`, which asks the chain and \
+         forgets nothing"
     )]
     SlashingUnknown {
         /// The staking output.
