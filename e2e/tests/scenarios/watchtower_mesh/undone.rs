@@ -2,7 +2,7 @@
 
 use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use testenv::partner_chain::{
     CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, THAW, bitcoin_with_coins,
 };
@@ -73,5 +73,53 @@ async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
     assert_eq!(again["weight"], VALUE / 4, "{again}");
     let status = program.command(&["status"]).await.unwrap();
     assert_eq!(status.result().unwrap()["parked"], 0);
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stake_that_counts_when_it_is_learned_of_and_is_undone_afterwards_is_proven_anew() {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let key = random_key().unwrap();
+    let side = Side::begin(&chain, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    let value = Amount::from_sat(VALUE);
+    let committee = Committee::of_three();
+    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    // Nobody unwinds but this test.
+    let program = side.watchtower(&["headers", "activation"]).await.unwrap();
+    let mut daemon = program.start().unwrap();
+    confirm(&bitcoind, &[&stake.transaction]).unwrap();
+    side.headers_arrive().await.unwrap();
+    let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
+    side.show(&[&stake], &shares).await.unwrap();
+    bitcoind.mine(CHALLENGE).unwrap();
+    side.stake_becomes(&stake, "active").await.unwrap();
+
+    bitcoind.reorganise(1 + DEPTH + CHALLENGE).unwrap();
+    bitcoind.mine(1 + DEPTH).unwrap();
+    side.headers_arrive().await.unwrap();
+    let tip = bitcoind.rpc().get_block_count().unwrap();
+    let is_read = |status: &Value| {
+        let stakes = &status["chains"][0]["stakes"];
+        stakes["scanned"] == tip && stakes["watched"] == 1
+    };
+    let read = || program.wait_for_status("the new block to be read", DEADLINE, is_read);
+    read().await.unwrap();
+    daemon.kill_nine();
+    // The block is below all that is read from here on, and the stake counts still when it is learned of.
+    daemon.restart().unwrap();
+    read().await.unwrap();
+    side.stake_becomes(&stake, "active").await.unwrap();
+    side.mesh
+        .execute(json!({ "unwind": { "limit": 100 } }))
+        .await
+        .unwrap();
+    daemon
+        .wait_for_line("proved a stake anew", DEADLINE)
+        .await
+        .unwrap();
+    side.stake_becomes(&stake, "pending").await.unwrap();
     assert!(daemon.terminate(DEADLINE).await.unwrap().success());
 }
