@@ -9,10 +9,10 @@ use mesh_core::vote::{self, VoteError};
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 
-use super::PartnerChain;
 use super::encoding::{self, bytes32, text};
 use super::table;
-use crate::Wasmd;
+use super::{DEADLINE, PartnerChain};
+use crate::{Wasmd, poll_until};
 
 /// One instance of `btc-mesh`.
 pub struct Mesh<'a> {
@@ -151,6 +151,37 @@ impl<'a> Mesh<'a> {
             Ok(executions) => self.chain.anybody.execute(executions).await,
             Err(error) => messages.iter().map(|_| Err(error.clone())).collect(),
         }
+    }
+
+    /// Sends messages as [`Self::execute_all`] does, all of which must be taken.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal.
+    pub async fn must_accept(&self, messages: &[Value]) -> anyhow::Result<()> {
+        for answer in self.execute_all(messages).await {
+            answer?;
+        }
+        Ok(())
+    }
+
+    /// Waits until so many providers have committed to randomness.
+    ///
+    /// # Errors
+    ///
+    /// When they have not in time.
+    pub async fn wait_for_commits(&self, count: usize) -> anyhow::Result<()> {
+        poll_until(DEADLINE, "commitments of all providers", || async {
+            let answer = self.query(json!({ "providers": {} })).await?;
+            let providers = answer["providers"].as_array().context("no list")?;
+            let committed = providers
+                .iter()
+                .filter(|provider| provider["commits"] != json!([]));
+            let committed = committed.count();
+            anyhow::ensure!(committed == count, "{committed} so far");
+            anyhow::Ok(())
+        })
+        .await
     }
 
     /// Asks something.

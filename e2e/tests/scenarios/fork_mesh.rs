@@ -65,7 +65,7 @@ impl Origin {
             .map(|key| sign(chain, key, VALUE))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut committing = program.start()?;
-        wait_for_commits(&mesh).await?;
+        mesh.wait_for_commits(PROVIDERS.len()).await?;
         committing.terminate(DEADLINE).await?;
         count(chain, &mesh, &stakes).await?;
         Ok(Self {
@@ -100,34 +100,16 @@ pub(crate) async fn count(
             stake.message(&inclusion, &consent)
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    accepted(mesh, &shown).await?;
+    mesh.must_accept(&shown).await?;
     chain.mine(CHALLENGE).await?;
     let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
-    accepted(mesh, &activations).await
-}
-
-async fn accepted(mesh: &Mesh<'_>, messages: &[Value]) -> anyhow::Result<()> {
-    for answer in mesh.execute_all(messages).await {
-        answer?;
-    }
-    Ok(())
+    mesh.must_accept(&activations).await
 }
 
 async fn providers(mesh: &Mesh<'_>) -> anyhow::Result<Vec<Value>> {
     let answer = mesh.query(json!({ "providers": {} })).await?;
     let providers = answer["providers"].as_array();
     providers.cloned().context("no list of providers")
-}
-
-async fn wait_for_commits(mesh: &Mesh<'_>) -> anyhow::Result<()> {
-    poll_until(DEADLINE, "commitments of all providers", || async {
-        let providers = providers(mesh).await?;
-        let committed = |provider: &&Value| provider["commits"] != json!([]);
-        let count = providers.iter().filter(committed).count();
-        ensure!(count == PROVIDERS.len(), "{count} so far");
-        anyhow::Ok(())
-    })
-    .await
 }
 
 /// The keys that an instance has seen come out.
@@ -220,6 +202,14 @@ async fn s16_s17_s19_two_branches_have_one_history_or_cost_their_voters_the_stak
         mesh.govern(json!({ "start": {} })).await.unwrap();
     }
     let other = chain.fork().await.unwrap();
+    for instance in [&followed.instance, &betrayed.instance] {
+        let mesh = chain.mesh(instance.clone()).await.unwrap();
+        let first = mesh.checkpoint_to_come(0).await.unwrap().height;
+        for branch in [&chain, &other] {
+            let height = branch.wasmd.height().unwrap();
+            assert!(height < first, "forked too late: {height} of {first}");
+        }
+    }
     let pair = async |instance| {
         let a = Branch::at(&chain, instance).await?;
         anyhow::Ok([a, Branch::at(&other, instance).await?])

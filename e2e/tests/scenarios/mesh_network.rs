@@ -1,7 +1,5 @@
 //! The story that `cargo localnet --mesh --story` tells, each fact of it held against what the nodes answer.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, ensure};
 use bitcoin::{Amount, hex::FromHex as _};
 use chain::Chain as _;
@@ -14,9 +12,6 @@ use testenv::network::{
 
 use crate::captured_output::CapturedOutput;
 use crate::network::{blocks_are_final, mined, text, the_stake_became_active, voters};
-
-/// How soon the second vote has to burn the stake.
-const SOON: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_stake_secures_three_chains_and_one_double_vote_ends_a_provider_on_all_of_them() {
@@ -156,7 +151,6 @@ async fn the_key_is_out_on_the_first_chain(
 fn a_tenth_of_the_stake_is_burnt(network: &Network, story: &MeshStory) -> anyhow::Result<()> {
     let betrayed = story.stakes.last().context("no stake")?;
     ensure!(story.burn_sent.txid == story.burnt.mined.txid);
-    ensure!(story.burn_sent.after < SOON, "{:?}", story.burn_sent);
     let slashing = mined(network, story.burnt.mined.txid)?;
     ensure!(slashing.input[0].previous_output.txid == betrayed.txid());
     let staked = betrayed.registered.terms.amount;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Mutex;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
@@ -72,13 +73,20 @@ async fn s31_without_its_record_a_provider_is_silent_until_no_vote_can_be_a_seco
     let watermark = number_after(&line, "above=");
     // Its own votes on the chain are far below what may have been signed.
     assert!(watermark > restored_at, "{line}");
-    let mut seen = BTreeSet::new();
-    while !seen.iter().any(|number| *number > watermark + 2) {
-        let next = next(mesh).await.unwrap();
+    let seen = Mutex::new(BTreeSet::new());
+    poll_until(DEADLINE, "votes above the watermark", || async {
         // The others make the checkpoints final meanwhile.
-        wait_for_final(mesh, next).await.unwrap();
-        seen.extend(voted(mesh, &pk).await.unwrap());
-    }
+        wait_for_final(mesh, next(mesh).await?).await?;
+        let voted = voted(mesh, &pk).await?;
+        let mut seen = seen.lock().unwrap();
+        seen.extend(voted);
+        let last = seen.last();
+        ensure!(last.is_some_and(|last| *last > watermark + 2), "{last:?}");
+        anyhow::Ok(())
+    })
+    .await
+    .unwrap();
+    let seen = seen.into_inner().unwrap();
     let new: Vec<_> = seen.difference(&before).collect();
     assert!(new.iter().all(|number| **number > watermark), "{new:?}");
     all_are_honest(mesh).await.unwrap();

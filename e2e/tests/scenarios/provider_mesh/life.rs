@@ -155,28 +155,13 @@ impl<'a> Life<'a> {
                 stake.message(&inclusion, &stake.consent(1, &shares)?)
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        accepted(mesh, &shown).await
-    }
-
-    /// Waits until every provider has committed to randomness on an instance.
-    pub(super) async fn wait_for_commits(&self, mesh: &Mesh<'_>) -> anyhow::Result<()> {
-        poll_until(DEADLINE, "commitments of all providers", || async {
-            let answer = mesh.query(json!({ "providers": {} })).await?;
-            let providers = answer["providers"].as_array().context("no list")?;
-            let committed = providers
-                .iter()
-                .filter(|provider| provider["commits"] != json!([]));
-            let count = committed.count();
-            ensure!(count == self.keys.len(), "{count} so far");
-            anyhow::Ok(())
-        })
-        .await
+        mesh.must_accept(&shown).await
     }
 
     /// Waits for commitments, has one stake count for each provider, and puts the first table in force everywhere.
     pub(super) async fn start(&self) -> anyhow::Result<Vec<Stake>> {
         for (_, mesh) in &self.meshes {
-            self.wait_for_commits(mesh).await?;
+            mesh.wait_for_commits(self.keys.len()).await?;
         }
         let stakes = self.stake().await?;
         for (_, mesh) in &self.meshes {
@@ -233,18 +218,10 @@ pub(super) fn configuration(meshes: &[(&str, Mesh<'_>)]) -> String {
         .collect()
 }
 
-/// Messages that an instance must take.
-pub(super) async fn accepted(mesh: &Mesh<'_>, messages: &[Value]) -> anyhow::Result<()> {
-    for answer in mesh.execute_all(messages).await {
-        answer?;
-    }
-    Ok(())
-}
-
 /// Lets stakes count.
 pub(super) async fn activate(mesh: &Mesh<'_>, stakes: &[Stake]) -> anyhow::Result<()> {
     let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
-    accepted(mesh, &activations).await
+    mesh.must_accept(&activations).await
 }
 
 /// The next checkpoint to become final.

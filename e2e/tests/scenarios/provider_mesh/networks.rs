@@ -86,15 +86,23 @@ async fn s30_a_chain_that_goes_on_from_an_old_state_gets_no_second_vote() {
     let life = Life::begin(&chain, &chain.bitcoind, &slow, &["x"], "")
         .await
         .unwrap();
+    let (_, mesh) = &life.meshes[0];
     let daemon = life.program.start().unwrap();
-    life.start().await.unwrap();
+    mesh.wait_for_commits(PROVIDERS.len()).await.unwrap();
     end(daemon).await.unwrap();
-    let address = life.meshes[0].1.address().clone();
+    life.stake().await.unwrap();
+    mesh.govern(json!({ "start": {} })).await.unwrap();
+    let first = mesh.checkpoint_to_come(0).await.unwrap().height;
+    let address = mesh.address().clone();
     let Parts { program, keys } = life.into_parts();
     let pk = keys[0].public_key().to_string();
 
     // The node's copy goes on from the same state; what it makes from here on is of its own.
     let old = chain.fork().await.unwrap();
+    for branch in [&chain, &old] {
+        let height = branch.wasmd.height().unwrap();
+        assert!(height < first, "forked too late: {height} of {first}");
+    }
     let daemon = program.start().unwrap();
     let mesh = chain.mesh(address.clone()).await.unwrap();
     wait_for_next(&mesh, 2).await.unwrap();

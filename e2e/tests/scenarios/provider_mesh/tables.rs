@@ -261,7 +261,7 @@ async fn without_a_bitcoin_node_no_vote_hands_over_and_all_others_go_on() {
     };
     let mut daemon = life.program.start().unwrap();
     for mesh in [x, y] {
-        life.wait_for_commits(mesh).await.unwrap();
+        mesh.wait_for_commits(life.keys.len()).await.unwrap();
     }
     life.stake().await.unwrap();
     own.copy_blocks_of(&chain.bitcoind).unwrap();

@@ -20,13 +20,6 @@ pub(super) struct Side<'a> {
     pub(super) rewards: AccountAddress,
 }
 
-async fn accepted(mesh: &Mesh<'_>, messages: &[Value]) -> anyhow::Result<()> {
-    for answer in mesh.execute_all(messages).await {
-        answer?;
-    }
-    Ok(())
-}
-
 impl<'a> Side<'a> {
     /// A new instance that knows providers with these keys.
     pub(super) async fn begin(chain: &'a PartnerChain, keys: &[SecretKey]) -> anyhow::Result<Self> {
@@ -50,7 +43,7 @@ impl<'a> Side<'a> {
             messages.push(provider.registration(1, operator.text(), 1_000)?);
             messages.push(provider.commit(1)?);
         }
-        accepted(&mesh, &messages).await?;
+        mesh.must_accept(&messages).await?;
         Ok(Self {
             chain,
             mesh,
@@ -151,7 +144,7 @@ impl<'a> Side<'a> {
                 stake.message(&inclusion, &stake.consent(1, shares)?)
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        accepted(&self.mesh, &shown).await
+        self.mesh.must_accept(&shown).await
     }
 
     /// A provider votes for two blocks at one checkpoint.
