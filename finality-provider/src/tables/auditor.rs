@@ -431,12 +431,11 @@ mod tests {
         }
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as the node's answer is")]
-    fn output(value: u64, confirmations: u32) -> Option<ConfirmedOutput> {
-        Some(ConfirmedOutput {
+    fn output(value: u64, confirmations: u32) -> ConfirmedOutput {
+        ConfirmedOutput {
             value: Amount::from_sat(value),
             confirmations,
-        })
+        }
     }
 
     fn free(cut: u32, tip: u32) -> Free {
@@ -463,12 +462,18 @@ mod tests {
         let stake = stake(0, StakeState::Active);
         let at = |output, tip| staked(&stake, output, BitcoinHeight(tip), free(200, tip));
         assert_eq!(at(None, 200), Coins::Gone);
-        assert_eq!(at(output(1_000, 101), 200), Coins::Staked(stake.start));
+        assert_eq!(
+            at(Some(output(1_000, 101)), 200),
+            Coins::Staked(stake.start)
+        );
         let newer = Coins::Staked(BitcoinHeight(200));
-        assert_eq!(at(output(1_000, 1), 200), newer);
-        assert_eq!(at(output(999, 101), 200), Coins::Gone);
-        assert_eq!(at(output(1_000, 280), 379), Coins::Staked(stake.start));
-        assert_eq!(at(output(1_000, 281), 380), Coins::Gone);
+        assert_eq!(at(Some(output(1_000, 1)), 200), newer);
+        assert_eq!(at(Some(output(999, 101)), 200), Coins::Gone);
+        assert_eq!(
+            at(Some(output(1_000, 280)), 379),
+            Coins::Staked(stake.start)
+        );
+        assert_eq!(at(Some(output(1_000, 281)), 380), Coins::Gone);
     }
 
     #[test]
@@ -476,7 +481,7 @@ mod tests {
         let mut stake = stake(0, StakeState::Active);
         let at = |stake: &ListedStake, confirmations| {
             let tip = BitcoinHeight(500);
-            let output = output(1_000, confirmations);
+            let output = Some(output(1_000, confirmations));
             staked(stake, output, tip, free(490, 500))
         };
         // Its timelock of 300 blocks is over, or nearly; the instance was shown it in a block at 480.
@@ -499,13 +504,25 @@ mod tests {
             spent(unbonding, is_burnt, is_slashed, timelock, tip, free)
         };
         // The table counts for 40 blocks more, and slashing takes 20.
-        assert_eq!(at(output(1, 1), false, false, 200, 200), Coins::Unbonding);
-        assert_eq!(at(output(1, 40), false, false, 200, 200), Coins::Unbonding);
-        assert_eq!(at(output(1, 41), false, false, 200, 200), Coins::Gone);
-        assert_eq!(at(output(1, 70), false, false, 200, 230), Coins::Unbonding);
-        assert_eq!(at(output(1, 71), false, false, 200, 230), Coins::Gone);
-        assert_eq!(at(output(1, 80), false, false, 200, 300), Coins::Unbonding);
-        assert_eq!(at(output(1, 81), false, false, 200, 300), Coins::Gone);
+        assert_eq!(
+            at(Some(output(1, 1)), false, false, 200, 200),
+            Coins::Unbonding
+        );
+        assert_eq!(
+            at(Some(output(1, 40)), false, false, 200, 200),
+            Coins::Unbonding
+        );
+        assert_eq!(at(Some(output(1, 41)), false, false, 200, 200), Coins::Gone);
+        assert_eq!(
+            at(Some(output(1, 70)), false, false, 200, 230),
+            Coins::Unbonding
+        );
+        assert_eq!(at(Some(output(1, 71)), false, false, 200, 230), Coins::Gone);
+        assert_eq!(
+            at(Some(output(1, 80)), false, false, 200, 300),
+            Coins::Unbonding
+        );
+        assert_eq!(at(Some(output(1, 81)), false, false, 200, 300), Coins::Gone);
         assert_eq!(at(None, true, true, 200, 200), Coins::Burnt);
         assert_eq!(at(None, true, false, 200, 200), Coins::BurntUnheard);
         assert_eq!(at(None, false, true, 200, 200), Coins::Gone);

@@ -92,7 +92,7 @@ async fn a_chain_that_halts_lies_and_returns_delays_no_votes_on_another() {
     let (_, mesh) = &life.meshes[0];
     let daemon = life.program.start().unwrap();
     life.start().await.unwrap();
-    life.wait_for_commits(&beside).await.unwrap();
+    beside.wait_for_commits(PROVIDERS.len()).await.unwrap();
     let stakes: Vec<_> = life
         .keys
         .iter()
