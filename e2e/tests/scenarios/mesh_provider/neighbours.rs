@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::life::{Life, PROVIDERS, VALUE, all_are_honest, end, next, wait_for_final};
-use crate::fork_mesh::{count, sign};
+use crate::mesh_fork::{count, sign};
 
 /// Stands between a program and a node. The test says whose node that is, or that there is none.
 struct Gate {
