@@ -69,7 +69,7 @@ pub enum Command {
     /// Example: finality-provider register --name main --chain x --commission 0.05
     Register(RegisterDetails),
 
-    /// Commit public randomness and vote, until stopped
+    /// Commit public randomness, vote and report stake, until stopped
     ///
     /// Example: finality-provider start --home ~/fp
     Start(StartOptions),

@@ -5,7 +5,7 @@
 //! [`provider`] observes the chain, decides with the pure functions of [`randomness`] and [`votes`], and acts;
 //! everything that touches a key goes through [`signer`], whose [`record`] (`sign-guard`) is durable before a signature
 //! exists. [`reporting`] shows the provider's stakes to the partner chains that may count them.
-//! exists. On partner chains [`tables`] compares each next table with our own Bitcoin node before a vote hands over to it.
+//! On partner chains [`tables`] compares each next table with our own Bitcoin node before a vote hands over to it.
 //! Providers of one process share nothing but the process and that record.
 
 pub mod chains;
