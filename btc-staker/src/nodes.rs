@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::BlockHash;
 use bitcoin_source::{BitcoinSource, Bitcoind, SourceError};
-use chain::babylon::Babylon;
-use chain::{Account, Chain, ChainError};
+use chain::{Account, Chain, ChainError, SecuredChain};
 use staking::params::StakingParams;
 use staking::units::BitcoinHeight;
 
@@ -65,10 +64,10 @@ impl Nodes {
             let babylon = None;
             return Ok(Self { bitcoin, babylon });
         };
-        let babylon: Arc<dyn Chain> = Arc::new(match account {
-            Account::Watched(address) => Babylon::watch(babylon, address).await?,
-            Account::Unlocked(key) => Babylon::connect(babylon, key).await?,
-        });
+        let babylon = SecuredChain::Babylon(babylon)
+            .connect(account)
+            .await?
+            .chain();
         check_same_bitcoin(&bitcoin, babylon.as_ref()).await?;
         let babylon = Some(babylon);
         Ok(Self { bitcoin, babylon })

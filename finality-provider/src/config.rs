@@ -229,12 +229,7 @@ impl Settings for Config {
 impl Config {
     /// The Bitcoin node, its files taken as below `home`.
     pub fn bitcoin_below(&self, home: &Path) -> Option<bitcoin_source::Config> {
-        let mut bitcoin = self.bitcoin.clone()?;
-        let files = [&mut bitcoin.cookie_file, &mut bitcoin.rpc_password_file];
-        for file in files.into_iter().flatten() {
-            *file = home.join(&file);
-        }
-        Some(bitcoin)
+        self.bitcoin.clone().map(|bitcoin| bitcoin.below(home))
     }
 
     fn broken_rule_of_bitcoin(&self) -> Option<BrokenRule> {

@@ -183,6 +183,9 @@ pub fn show(status: &ProviderStatus) {
     let is = |standing| f64::from(u8::from(status.standing == standing));
     let balance = status.fee_balance.as_deref().unwrap_or("0");
     let table = status.next_table.as_ref();
+    let stakes = |count: fn(&ReportingStatus) -> usize| {
+        status.reporting.as_ref().map_or(0.0, |it| count(it) as f64)
+    };
     let deviation =
         |table: &NextTable| (table.unbacked as f64 + table.removed as f64) / table.total as f64;
     for (gauge, value) in [
@@ -195,6 +198,8 @@ pub fn show(status: &ProviderStatus) {
         (JAILED, is(Standing::Jailed)),
         (JAILED_UNTIL, status.jailed_until.unwrap_or(0) as f64),
         (SLASHED, is(Standing::Slashed)),
+        (UNREPORTED, stakes(|reporting| reporting.waiting)),
+        (PARKED, stakes(|reporting| reporting.parked)),
         (
             TABLE_DIFFERS,
             f64::from(u8::from(table.is_some_and(|table| !table.agrees))),
@@ -203,14 +208,4 @@ pub fn show(status: &ProviderStatus) {
     ] {
         gauge.set_for(name, value);
     }
-}
-
-/// Shows how reporting to a chain goes.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge is read to a few digits"
-)]
-pub fn show_reporting(provider: &str, status: &ReportingStatus) {
-    UNREPORTED.set_for(provider, status.waiting as f64);
-    PARKED.set_for(provider, status.parked as f64);
 }

@@ -7,8 +7,10 @@
 use chain::FinalityBlock;
 use staking::units::ChainHeight;
 
+use crate::tables::Leave;
+
 /// What the chain says about one height.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// The block to vote for; `None` where the chain takes no vote for this height (yet).
     pub block: Option<FinalityBlock>,
@@ -18,8 +20,8 @@ pub struct Observation {
     pub voted: bool,
     /// Whether a timestamped commitment of the provider covers this height.
     pub covered: bool,
-    /// Whether the vote may name the table that it hands over to; true where it hands over to none.
-    pub may_hand_over: bool,
+    /// Whether the vote may hand over to the table that it names; granted where it names none.
+    pub leave: Leave,
 }
 
 /// What to do about one height.
@@ -101,7 +103,7 @@ pub fn decide(height: ChainHeight, window: &Window, seen: &Observation) -> Decis
         Decision::Skip(SkipReason::AlreadyFinal)
     } else if !seen.covered {
         denied(SkipReason::NoPublicRandomness)
-    } else if seen.may_hand_over {
+    } else if seen.leave == Leave::Granted {
         Decision::Vote(block)
     } else {
         Decision::Withhold
@@ -147,7 +149,7 @@ mod tests {
             power: 5,
             voted: false,
             covered: true,
-            may_hand_over: true,
+            leave: Leave::Granted,
         }
     }
 
@@ -232,7 +234,7 @@ mod tests {
                 "a table that is not agreed with",
                 90,
                 Observation {
-                    may_hand_over: false,
+                    leave: Leave::NotYet,
                     ..due(90)
                 },
                 Decision::Withhold,
@@ -241,7 +243,7 @@ mod tests {
                 "the same, when it is too late",
                 96,
                 Observation {
-                    may_hand_over: false,
+                    leave: Leave::NotYet,
                     ..final_block(96)
                 },
                 Decision::Skip(SkipReason::AlreadyFinal),

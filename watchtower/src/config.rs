@@ -1,7 +1,7 @@
 //! The configuration file.
 
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bitcoin::Amount;
@@ -258,11 +258,9 @@ impl Config {
     /// Takes relative paths as below `home`.
     #[must_use]
     pub fn below(mut self, home: &Path) -> Self {
-        let resolve = |path: &mut PathBuf| *path = home.join(&path);
-        self.bitcoin.cookie_file.iter_mut().for_each(resolve);
-        self.bitcoin.rpc_password_file.iter_mut().for_each(resolve);
+        self.bitcoin = self.bitcoin.below(home);
         if let PassphraseSource::File(path) = &mut self.keys.passphrase {
-            resolve(path);
+            *path = home.join(&path);
         }
         self
     }

@@ -1,7 +1,7 @@
 //! The configuration section that says which node to ask and how.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bitcoin::Network;
@@ -97,6 +97,16 @@ pub(crate) enum CredentialSource {
 }
 
 impl Config {
+    /// Takes relative paths as below `home`.
+    #[must_use]
+    pub fn below(mut self, home: &Path) -> Self {
+        let files = [&mut self.cookie_file, &mut self.rpc_password_file];
+        for file in files.into_iter().flatten() {
+            *file = home.join(&file);
+        }
+        self
+    }
+
     /// A section with defaults for everything but what has none.
     pub fn new(network: Network, rpc_url: impl Into<String>, cookie_file: PathBuf) -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bitcoin_source::{Bitcoind, SourceError};
 use chain::babylon::AccountKey;
-use chain::{Account, Chain, ChainError, Connected, SecuredChain, mesh};
+use chain::{Account, Chain, ChainError, Connected, SecuredChain};
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
 use daemon::readiness::Dependency;
@@ -53,7 +53,10 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
     let chains = config.secured_chains();
     let holders = holders(config, home, &chains)?;
     let refusals = Refusals::watch(&service, entries.len() * chains.len());
-    let reporting = Reporting::begin(&service, config, home)?;
+    let bitcoin = own_bitcoin(config, home)?;
+    let reported_by = bitcoin.as_ref().filter(|_| config.reporting.enabled);
+    let reporting = reported_by
+        .map(|(node, _)| Reporting::begin(&service, Arc::clone(node), &config.reporting, home));
     let mut statuses = Vec::new();
     for (chain, holder) in chains.iter().zip(holders) {
         if let Holder::Here(signer) = &holder {
@@ -96,39 +99,36 @@ pub async fn run(context: &Context, options: StartOptions) -> Result<Answer, Com
             };
             spawn(&service, &name, start);
         }
-        if let SecuredChain::Partner(chain) = chain {
-            audit_tables(&service, &setting, chain, tables, seats)?;
+        if let (SecuredChain::Partner(chain), Some((node, interval))) = (chain, &bitcoin) {
+            let node = Arc::clone(node);
+            let auditor = Auditor::new(chain.clone(), node, *interval, tables, seats);
+            audit_tables(&service, &chain.name, auditor);
         }
     }
     service.show_status(move || statuses.iter().map(StatusCell::get).collect::<Vec<_>>());
     service.run().await
 }
 
-/// Compares the tables of a partner chain with the own Bitcoin node, for the providers at these seats.
-fn audit_tables(
-    service: &Service,
-    setting: &Setting,
-    chain: &mesh::Config,
-    tables: Verdicts,
-    seats: Vec<StatusCell>,
-) -> Result<(), CommandError> {
-    // The configuration was refused without one.
-    let Some(config) = setting.config.bitcoin_below(&setting.home) else {
-        return Ok(());
+/// The Bitcoin node that partner chains are compared with and reported by, and how often to look for a new block; `None`
+/// where there are no such chains.
+fn own_bitcoin(
+    config: &Config,
+    home: &Path,
+) -> Result<Option<(Arc<Bitcoind>, Duration)>, CommandError> {
+    let bitcoin = config.bitcoin_below(home);
+    let Some(bitcoin) = bitcoin.filter(|_| !config.chains.is_empty()) else {
+        return Ok(None);
     };
-    let bitcoin = Bitcoind::new(&config).map_err(SourceError::from)?;
-    let auditor = Auditor::new(
-        chain.clone(),
-        bitcoin,
-        config.poll_interval(),
-        tables,
-        seats,
-    );
-    let name = format!("tables@{}", chain.name);
+    let node = Bitcoind::new(&bitcoin).map_err(SourceError::from)?;
+    Ok(Some((Arc::new(node), bitcoin.poll_interval())))
+}
+
+/// Has the tables of a partner chain compared with the own Bitcoin node.
+fn audit_tables(service: &Service, chain: &str, auditor: Auditor) {
+    let name = format!("tables@{chain}");
     let health = service.dependency(&name);
-    let span = info_span!(parent: None, "tables", name = chain.name);
+    let span = info_span!(parent: None, "tables", name = chain);
     spawn_worker(service.supervisor(), span, name, health, auditor);
-    Ok(())
 }
 
 /// Where the keys of all providers are that vote on one chain.

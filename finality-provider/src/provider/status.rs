@@ -191,11 +191,6 @@ impl StatusCell {
         });
     }
 
-    /// Notes how far a table is from what our own Bitcoin node says.
-    pub fn set_next_table(&self, table: NextTable) {
-        self.update(|status| status.next_table = Some(table));
-    }
-
     pub(crate) fn update(&self, change: impl FnOnce(&mut ProviderStatus)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

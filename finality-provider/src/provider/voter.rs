@@ -27,8 +27,6 @@ pub struct Voter {
     pub(super) committed: Committed,
     /// Everything below needs nothing more. Unknown at the start, and after a time without voting: the chain tells.
     next: Option<ChainHeight>,
-    /// Why the last round withheld a vote that was due.
-    withheld: Option<String>,
 }
 
 impl Voter {
@@ -40,7 +38,6 @@ impl Voter {
             interval,
             committed,
             next: None,
-            withheld: None,
         }
     }
 
@@ -89,12 +86,13 @@ impl Voter {
         }
     }
 
-    /// Looks at all `heights`, and says for which blocks a vote is due and below which height all is settled.
+    /// Looks at all `heights`, and says for which blocks a vote is due, below which height all is settled, and why a vote
+    /// that is due is withheld, where one is.
     async fn due(
         &mut self,
         window: &Window,
         heights: &RangeInclusive<ChainHeight>,
-    ) -> Result<(Vec<FinalityBlock>, ChainHeight), RoundError> {
+    ) -> Result<(Vec<FinalityBlock>, ChainHeight, Option<String>), RoundError> {
         let chain = &self.provider.chain;
         let key = &self.provider.key;
         let effective = chain.effective_commits(key, heights.clone()).await?;
@@ -115,7 +113,7 @@ impl Voter {
                 .update(|status| status.power = newest.power);
         }
 
-        self.withheld = None;
+        let mut withheld = None;
         let mut due = Vec::new();
         let mut open = None;
         for (height, seen) in numbers.map(ChainHeight).zip(&seen) {
@@ -124,7 +122,12 @@ impl Voter {
                 Decision::Wait => open = Some(open.unwrap_or(height)),
                 Decision::Withhold => {
                     open = Some(open.unwrap_or(height));
-                    self.withheld = self.reason_for_withholding(height, seen);
+                    withheld = match &seen.leave {
+                        Leave::Withheld(reason) => {
+                            Some(format!("no vote for checkpoint {height}: {reason}"))
+                        }
+                        Leave::Granted | Leave::NotYet => None,
+                    };
                 }
                 Decision::Skip(
                     reason @ (SkipReason::NoPublicRandomness | SkipReason::NotIndexed),
@@ -133,22 +136,8 @@ impl Voter {
             }
         }
         let settled_below = open.unwrap_or(ChainHeight(heights.end().0.saturating_add(1)));
-        Ok((due, settled_below))
+        Ok((due, settled_below, withheld))
     }
-
-    /// Why a vote is withheld, in words; `None` while its table was only not looked at yet.
-    fn reason_for_withholding(&self, height: ChainHeight, seen: &Observation) -> Option<String> {
-        match leave(&self.provider, seen.block.as_ref())? {
-            Leave::Withheld(reason) => Some(format!("no vote for checkpoint {height}: {reason}")),
-            Leave::Granted | Leave::NotYet => None,
-        }
-    }
-}
-
-/// Whether a vote for a block may hand over to the table that it names; `None` where it names none.
-fn leave(provider: &Provider, block: Option<&FinalityBlock>) -> Option<Leave> {
-    let root = block?.content.next_table()?;
-    Some(provider.tables.leave(&root))
 }
 
 impl Worker for Voter {
@@ -169,7 +158,7 @@ impl Worker for Voter {
         let Some((window, heights)) = self.window().await? else {
             return Ok(Next::Round);
         };
-        let (due, settled_below) = self.due(&window, &heights).await?;
+        let (due, settled_below, withheld) = self.due(&window, &heights).await?;
         let mut outcome = (None, None);
         if !due.is_empty() {
             self.check_alone(look.voted).await?;
@@ -179,7 +168,7 @@ impl Worker for Voter {
         }
         let (open, hindered) = outcome;
         self.next = Some(open.map_or(settled_below, |open| open.min(settled_below)));
-        match (hindered, self.withheld.take()) {
+        match (hindered, withheld) {
             (Some(error), _) => Err(error.into()),
             (None, Some(reason)) => Ok(Next::Waiting(reason)),
             (None, None) => Ok(Next::Round),
@@ -217,12 +206,12 @@ async fn observe(
     }
     // Asked only where it can change the decision: it is the longest of the three answers.
     let voted = power > 0 && chain.has_voted(key, height).await?;
-    let leave = leave(provider, block.as_ref());
+    let table = block.as_ref().and_then(|block| block.content.next_table());
     Ok(Observation {
         block,
         power,
         voted,
         covered,
-        may_hand_over: leave.is_none_or(|leave| leave == Leave::Granted),
+        leave: table.map_or(Leave::Granted, |root| provider.tables.leave(&root)),
     })
 }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin_source::{Bitcoind, ConfigError, SourceError};
+use bitcoin_source::{Bitcoind, SourceError};
 use chain::{ChainError, Connected};
 use daemon::attempts::Attempts;
 use daemon::output::{CommandError, Exit};
@@ -36,7 +36,7 @@ use tracing::Span;
 pub use reporter::Reporter;
 pub use status::ReportingStatus;
 
-use crate::config::Config;
+use crate::config::ReportingConfig;
 use crate::provider::{StatusCell, spawn};
 use book::Book;
 use consents::ConsentFolder;
@@ -45,7 +45,7 @@ use consents::ConsentFolder;
 const MOST_FAILURES: u32 = 5;
 
 /// Where stakers' consents are put.
-pub fn consents(home: &Path) -> PathBuf {
+fn consents(home: &Path) -> PathBuf {
     home.join("consents")
 }
 
@@ -91,33 +91,17 @@ pub enum ReportingError {
 }
 
 impl Reporting {
-    /// Prepares to report, and begins to read the folder of consents; `None` where the configuration does not want it,
-    /// or names no Bitcoin node.
-    ///
-    /// # Errors
-    ///
-    /// Refuses a Bitcoin node that cannot be asked.
+    /// Prepares to report, and begins to read the folder of consents.
     pub fn begin(
         service: &Service,
-        config: &Config,
+        bitcoin: Arc<Bitcoind>,
+        config: &ReportingConfig,
         home: &Path,
-    ) -> Result<Option<Self>, CommandError> {
-        let Some(bitcoin) = config.bitcoin_below(home) else {
-            if !config.chains.is_empty() && config.reporting.enabled {
-                tracing::warn!("there is no [bitcoin] section: stake is not reported");
-            }
-            return Ok(None);
-        };
-        if !config.reporting.enabled || config.chains.is_empty() {
-            return Ok(None);
-        }
-        let bitcoin = Bitcoind::new(&bitcoin).map_err(|error: ConfigError| {
-            CommandError::caused_by(Exit::Configuration, "config-invalid", &error)
-        })?;
+    ) -> Self {
         let reporting = Self {
-            bitcoin: Arc::new(bitcoin),
+            bitcoin,
             book: Book::default(),
-            interval: config.reporting.interval(),
+            interval: config.interval(),
             parked: parked(home),
         };
         let folder = ConsentFolder::new(consents(home), reporting.book.clone(), reporting.interval);
@@ -130,7 +114,7 @@ impl Reporting {
             health,
             folder,
         );
-        Ok(Some(reporting))
+        reporting
     }
 
     /// The task of one provider on one chain.

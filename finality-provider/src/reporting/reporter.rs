@@ -11,6 +11,7 @@ use chain::{Chain as _, ChainError, Connected, Delegation, Receipt};
 use daemon::attempts::{Attempts, Reason};
 use futures::future::join_all;
 use mesh_core::consent::Target;
+use staking::delegation::without_witness;
 use staking::inclusion::InclusionProof;
 use staking::keys::FinalityProviderKey;
 use staking::units::BitcoinHeight;
@@ -20,7 +21,7 @@ use super::decision::{Decision, Known, decide};
 use super::proof::{Fitting, fit};
 use super::source::Source;
 use super::{ReportingError, ReportingStatus, Seat};
-use crate::metrics;
+use crate::metrics::{self, show};
 use crate::provider::{Concern, Next, StatusCell, Worker};
 
 /// Stakes that are shown at once. Votes of the same account share the transactions, so they are not many.
@@ -146,10 +147,11 @@ impl Reporter {
                 }
             }
         }
-        let (stakes_in_book, shown) = (self.book.count(&self.provider), self.shown_so_far());
+        let known_stakes = self.book.count(&self.provider);
         self.status.update(|seat| {
+            let shown = seat.reporting.as_ref().map_or(0, |before| before.shown);
             seat.reporting = Some(ReportingStatus {
-                stakes: stakes_in_book,
+                stakes: known_stakes,
                 shown,
                 ..status
             });
@@ -172,11 +174,6 @@ impl Reporter {
             self.show_stakes(mesh, &ground, batch).await?;
         }
         Ok(None)
-    }
-
-    fn shown_so_far(&self) -> u64 {
-        let seat = self.status.get();
-        seat.reporting.map_or(0, |reporting| reporting.shown)
     }
 
     /// What the chain knows of a stake; it is asked where that is not known and matters.
@@ -309,19 +306,17 @@ impl Reporter {
         let proof = InclusionProof::new(&content, outpoint.txid);
         let mut transactions = content.txdata.into_iter();
         let staking_tx = transactions.find(|one| one.compute_txid() == outpoint.txid);
-        let (Ok(inclusion_proof), Some(mut staking_tx)) = (proof, staking_tx) else {
+        let (Ok(inclusion_proof), Some(staking_tx)) = (proof, staking_tx) else {
             // It was moved by a reorganisation between two questions.
             return Ok(Readiness::Later);
         };
-        // The id does not depend on witnesses, and every byte costs gas.
-        let inputs = staking_tx.input.iter_mut();
-        inputs.for_each(|input| input.witness.clear());
         Ok(Readiness::Ready(Box::new(Ready {
             outpoint,
             consent: stake.consent.signed.clone(),
             told,
             fitting,
-            staking_tx,
+            // Every byte costs gas.
+            staking_tx: without_witness(&staking_tx),
             block_height: block.height,
             inclusion_proof,
         })))
@@ -427,8 +422,6 @@ impl Worker for Reporter {
 
     fn ended(&mut self, problem: Option<String>) {
         self.status.set_problem(Concern::Reporting, problem);
-        if let Some(status) = self.status.get().reporting {
-            metrics::show_reporting(&self.name, &status);
-        }
+        show(&self.status.get());
     }
 }

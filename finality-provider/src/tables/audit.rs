@@ -16,7 +16,7 @@ const WHOLE: u128 = 10_000;
 
 /// Where the coins of a stake are, as our own Bitcoin node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coins {
+pub(super) enum Coins {
     /// In the staking output, in the block at this height, and locked for as long as the table counts.
     Staked(BitcoinHeight),
     /// In the unbonding output, and locked for as long as the table counts.
@@ -33,7 +33,7 @@ pub enum Coins {
 
 /// A stake as the instance lists it, and as our own Bitcoin node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenStake {
+pub(super) struct SeenStake {
     /// The instance's words.
     pub stake: ListedStake,
     /// What is behind them.
@@ -42,7 +42,7 @@ pub struct SeenStake {
 
 /// How far a table is from what our own Bitcoin node says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Findings {
+pub(super) struct Findings {
     /// The table's epoch.
     pub epoch: u64,
     /// Weight of the table. Satoshi.
@@ -67,7 +67,7 @@ impl Coins {
 
 impl Findings {
     /// Whether more differs than is tolerated.
-    pub fn differ(&self) -> bool {
+    pub(super) fn differ(&self) -> bool {
         self.deviation().saturating_mul(100) > u128::from(self.total).saturating_mul(TOLERANCE)
     }
 
@@ -193,7 +193,7 @@ fn share(stake: &ListedStake) -> u64 {
 ///
 /// The stakes are as they stand now; those that have changed since the table was cut are told from the rest by the weights
 /// in it.
-pub fn audit(table: &Table, stakes: &[SeenStake], tip: BitcoinHeight) -> Findings {
+pub(super) fn audit(table: &Table, stakes: &[SeenStake], tip: BitcoinHeight) -> Findings {
     let head = table.head();
     let cut = BitcoinHeight(head.term.cut_height);
     let mut behind: BTreeMap<PublicKey, Behind> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! Asks a partner chain and our own Bitcoin node, and keeps the [`Verdicts`] of the chain up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bitcoin::hashes::Hash as _;
@@ -65,7 +66,7 @@ pub struct Auditor {
     config: mesh::Config,
     /// Connected when first needed.
     chain: Option<Mesh>,
-    bitcoin: Bitcoind,
+    bitcoin: Arc<Bitcoind>,
     interval: Duration,
     verdicts: Verdicts,
     /// Of the providers that vote there.
@@ -103,7 +104,7 @@ impl Auditor {
     /// Looks at the tables of the chain every `interval`, and tells the providers there what it finds.
     pub fn new(
         config: mesh::Config,
-        bitcoin: Bitcoind,
+        bitcoin: Arc<Bitcoind>,
         interval: Duration,
         verdicts: Verdicts,
         statuses: Vec<StatusCell>,
@@ -281,14 +282,15 @@ impl Auditor {
                 "the table agrees with the own Bitcoin node"
             );
         }
+        let table = NextTable {
+            epoch: findings.epoch,
+            total: findings.total,
+            unbacked: findings.unbacked,
+            removed: findings.removed,
+            agrees: !findings.differ(),
+        };
         for status in &self.statuses {
-            status.set_next_table(NextTable {
-                epoch: findings.epoch,
-                total: findings.total,
-                unbacked: findings.unbacked,
-                removed: findings.removed,
-                agrees: !findings.differ(),
-            });
+            status.update(|status| status.next_table = Some(table.clone()));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A vote for an epoch's last checkpoint hands over to the next table, and a contract can be shown stakes and spends in
 //! blocks that nobody else mined. So before such a vote is signed, an [`Auditor`] for each partner chain compares the
-//! table's stakes with the own bitcoind ([`audit()`] decides, from what both say), and the voters ask its [`Verdicts`]. No
+//! table's stakes with the own bitcoind (`audit` decides, from what both say), and the voters ask its [`Verdicts`]. No
 //! verdict, no vote; one that differs is looked at again and again, so votes go on by themselves once the two agree.
 //! Nothing of it is stored: a restart looks again.
 
@@ -12,7 +12,7 @@ mod auditor;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use audit::{Coins, Findings, SeenStake, audit};
+use audit::Findings;
 pub use auditor::{AuditError, Auditor};
 
 /// What is known of the tables that votes hand over to. Clones are the same.

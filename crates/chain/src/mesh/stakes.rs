@@ -54,13 +54,9 @@ impl Mesh {
     ) -> Result<Page, ChainError> {
         let after = after.map(|key| parse(&key)).transpose()?;
         let limit = usize::try_from(limit.get()).unwrap_or(PAGE).min(PAGE);
-        let stakes = self.stakes_after(after, limit).await?;
-        let next = stakes
-            .last()
-            .filter(|_| stakes.len() == limit)
-            .map(|last| PageKey(last.outpoint.to_string().into_bytes()));
+        let (stakes, next) = self.page_after(after, limit).await?;
         let mut page = Page {
-            next,
+            next: next.map(|last| PageKey(last.to_string().into_bytes())),
             ..Page::default()
         };
         let read: Vec<_> = stream::iter(stakes.into_iter().filter(wanted))
@@ -81,6 +77,18 @@ impl Mesh {
             }
         }
         Ok(page)
+    }
+
+    /// One page of stakes, and after which stake the next one begins; `None` on the last.
+    pub(super) async fn page_after(
+        &self,
+        after: Option<OutPoint>,
+        limit: usize,
+    ) -> Result<(Vec<Stake>, Option<OutPoint>), ChainError> {
+        let stakes = self.stakes_after(after, limit).await?;
+        let last = stakes.last().filter(|_| stakes.len() == limit);
+        let next = last.map(|last| last.outpoint);
+        Ok((stakes, next))
     }
 
     /// Stakes in the contract's order.

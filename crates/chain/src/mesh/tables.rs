@@ -107,13 +107,12 @@ impl Mesh {
         let mut all = Vec::new();
         let mut after = None;
         loop {
-            let page = self.stakes_after(after, PAGE).await?;
-            after = page.last().map(|stake| stake.outpoint);
-            let is_last = page.len() < PAGE;
+            let (page, next) = self.page_after(after, PAGE).await?;
             all.extend(page.into_iter().map(ListedStake::from));
-            if is_last {
+            if next.is_none() {
                 return Ok(all);
             }
+            after = next;
         }
     }
 

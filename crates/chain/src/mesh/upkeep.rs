@@ -137,14 +137,14 @@ impl Mesh {
     pub async fn has_expired(&self, bitcoin_tip: u32) -> Result<bool, ChainError> {
         let mut after: Option<OutPoint> = None;
         loop {
-            let stakes = self.stakes_after(after, PAGE).await?;
+            let (stakes, next) = self.page_after(after, PAGE).await?;
             if stakes.iter().any(|stake| stake.has_expired(bitcoin_tip)) {
                 return Ok(true);
             }
-            match stakes.last() {
-                Some(last) if stakes.len() == PAGE => after = Some(last.outpoint),
-                _ => return Ok(false),
+            if next.is_none() {
+                return Ok(false);
             }
+            after = next;
         }
     }
 

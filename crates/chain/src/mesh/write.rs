@@ -6,6 +6,7 @@ use bitcoin::consensus::serialize;
 use bitcoin::{OutPoint, Transaction};
 use eots::SecretKey;
 use serde::Serialize;
+use staking::delegation::without_witness;
 use staking::inclusion::InclusionProof;
 use staking::keys::FinalityProviderKey;
 use staking::units::BitcoinHeight;
@@ -170,14 +171,6 @@ pub(super) fn report_spend(spend: &ReportSpend) -> Result<MeshMessage, ChainErro
         vin,
         inclusion: inclusion(spend.block_height, &spend.inclusion_proof),
     })
-}
-
-fn without_witness(transaction: &Transaction) -> Transaction {
-    let mut stripped = transaction.clone();
-    for input in &mut stripped.input {
-        input.witness.clear();
-    }
-    stripped
 }
 
 fn position(spend: &Transaction, output: OutPoint) -> Option<u32> {

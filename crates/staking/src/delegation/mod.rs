@@ -25,6 +25,7 @@ use crate::units::BlockInterval;
 
 pub use error::{DelegationError, PresignedError, SlashingError, UnbondingError};
 pub use plan::{DelegationPlan, PlanError};
+pub use presigned::without_witness;
 pub use signatures::{
     CovenantSignatureError, CovenantSignatures, SignedPart, StakerSignatureError, StakerSignatures,
 };

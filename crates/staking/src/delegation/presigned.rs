@@ -171,7 +171,8 @@ fn check_outpoint(tx: &Transaction, required: OutPoint) -> Result<(), PresignedE
     }
 }
 
-fn without_witness(tx: &Transaction) -> Transaction {
+/// The transaction without its witnesses, on which its id does not depend.
+pub fn without_witness(tx: &Transaction) -> Transaction {
     let mut tx = tx.clone();
     for input in &mut tx.input {
         input.witness = Witness::new();

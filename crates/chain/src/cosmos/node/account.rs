@@ -1,13 +1,16 @@
 //! The chain itself, and what accounts own.
 
 use proto::cosmos::bank::v1beta1::QueryBalanceRequest;
-use proto::cosmos::base::node::v1beta1::StatusRequest;
+use proto::cosmos::base::node::v1beta1::{StatusRequest, StatusResponse};
 use proto::cosmos::base::tendermint::v1beta1::{GetBlockByHeightRequest, GetNodeInfoRequest};
 use proto::field::{self, FieldError};
 use staking::units::ChainHeight;
 
 use super::{Node, client, invalid};
 use crate::ChainError;
+
+/// Name of the question for the newest block.
+pub(super) const STATUS: &str = "Status";
 
 impl Node {
     /// Id of the chain that the node serves.
@@ -28,15 +31,18 @@ impl Node {
 
     /// Height of the newest block.
     pub(crate) async fn height(&self) -> Result<ChainHeight, ChainError> {
+        Ok(ChainHeight(self.status().await?.height))
+    }
+
+    /// What the node says of itself and its newest block.
+    pub(super) async fn status(&self) -> Result<StatusResponse, ChainError> {
         let mut client = client!(
             self,
             cosmos::base::node::v1beta1::service_client::ServiceClient
         );
-        let answer = self
-            .ask(client.status(StatusRequest {}))
+        self.ask(client.status(StatusRequest {}))
             .await
-            .map_err(|failure| self.error("Status", failure))?;
-        Ok(ChainHeight(answer.height))
+            .map_err(|failure| self.error(STATUS, failure))
     }
 
     /// Hash of the header at a height; the block must be there.

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use proto::cosmos::base::node::v1beta1::StatusRequest;
 use proto::cosmos::base::tendermint::v1beta1::GetSyncingRequest;
 use proto::field::{self, FieldError};
 use staking::units::ChainHeight;
 
+use super::account::STATUS;
 use super::{Node, client, invalid};
 use crate::ChainError;
 
@@ -32,7 +32,6 @@ impl Node {
     ///
     /// [`ChainError::Behind`] where it does.
     pub(crate) async fn current_head(&self) -> Result<Head, ChainError> {
-        const QUERY: &str = "Status";
         let mut syncing = client!(
             self,
             cosmos::base::tendermint::v1beta1::service_client::ServiceClient
@@ -41,19 +40,12 @@ impl Node {
         let syncing = answer
             .map_err(|failure| self.error("GetSyncing", failure))?
             .syncing;
-        let mut client = client!(
-            self,
-            cosmos::base::node::v1beta1::service_client::ServiceClient
-        );
-        let answer = self
-            .ask(client.status(StatusRequest {}))
-            .await
-            .map_err(|failure| self.error(QUERY, failure))?;
+        let answer = self.status().await?;
         let time = field::required("timestamp", answer.timestamp)
             .and_then(|time| {
                 SystemTime::try_from(time).map_err(|error| FieldError::new("timestamp", error))
             })
-            .map_err(invalid(QUERY))?;
+            .map_err(invalid(STATUS))?;
         let age = age(syncing, time, SystemTime::now()).map_err(|reason| ChainError::Behind {
             endpoint: self.endpoint.clone(),
             reason,

@@ -277,9 +277,7 @@ impl Mesh {
         after: Option<OutPoint>,
         limit: usize,
     ) -> Result<Standings, ChainError> {
-        let stakes = self.stakes_after(after, limit).await?;
-        let next = stakes.last().map(|last| last.outpoint);
-        let next = next.filter(|_| stakes.len() == limit);
+        let (stakes, next) = self.page_after(after, limit).await?;
         let key = provider.to_bytes();
         let with = stakes.into_iter().filter(|stake| stake.provider.0 == key);
         Ok(Standings {
