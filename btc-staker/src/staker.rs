@@ -18,7 +18,7 @@ use wallet::{SyncSummary, Wallet, WalletError};
 use crate::config::Config;
 use crate::error::Error;
 use crate::home::Home;
-use crate::journal::Entry;
+use crate::journal::{Entry, StakeRecord};
 use crate::ledger::{self, Ledger, Owner};
 use crate::nodes::Nodes;
 use crate::restake::{PartnerChains, RestakeError};
@@ -109,6 +109,14 @@ impl Staker {
     /// Opens wallet and journal.
     pub async fn ledger(&self) -> Result<Ledger, Error> {
         Ok(Ledger::open(&self.home, self.owner()).await?)
+    }
+
+    /// Writes a stake down, durably: one without a hub into its record first, since nothing else leads to it.
+    pub fn write_down(&self, ledger: &Ledger, entry: &Entry) -> Result<(), Error> {
+        if entry.hubless.is_some() {
+            StakeRecord::open(&self.home)?.put(entry)?;
+        }
+        Ok(ledger.journal.put(entry)?)
     }
 
     /// One stake of the journal.

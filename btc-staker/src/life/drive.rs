@@ -14,7 +14,7 @@ use super::stake::Stake;
 use super::step::{Action, Rest, Step};
 use super::{Withdrawn, decide};
 use crate::error::Error;
-use crate::journal::{Entry, Intent, StakeRecord};
+use crate::journal::{Entry, Intent};
 use crate::nodes::NodesError;
 use crate::staker::Connected;
 
@@ -217,10 +217,7 @@ impl Connected {
             .ok_or(LifeError::UnknownStake(txid))?;
         if entry.intent != intent {
             entry.intent = intent;
-            if entry.hubless.is_some() {
-                StakeRecord::open(&self.staker.home)?.put(&entry)?;
-            }
-            ledger.journal.put(&entry)?;
+            self.staker.write_down(&ledger, &entry)?;
             if intent == Intent::Cancel {
                 ledger.wallet.release(entry.coins().collect::<Vec<_>>())?;
             }

@@ -9,7 +9,7 @@ use staking::params::ParamsVersions;
 
 use super::stake::Stake;
 use crate::error::Error;
-use crate::journal::{Entry, Hubless, Intent, StakeRecord};
+use crate::journal::{Entry, Hubless, Intent};
 use crate::restake::ConsentRecord;
 use crate::staker::Connected;
 
@@ -188,10 +188,7 @@ impl Connected {
         // Made elsewhere, where consents may have been signed, too.
         let record = ConsentRecord::open(&self.staker.home).await?;
         record.mark_restored()?;
-        if entry.hubless.is_some() {
-            StakeRecord::open(&self.staker.home)?.put(&entry)?;
-        }
-        ledger.journal.put(&entry)?;
+        self.staker.write_down(&ledger, &entry)?;
         Ok(Some(txid))
     }
 }

@@ -12,7 +12,6 @@ use super::stake::Stake;
 use super::step::{Action, Step};
 use crate::config::MemberConfig;
 use crate::error::Error;
-use crate::journal::StakeRecord;
 use crate::restake::{Inclusion, Showing};
 use crate::staker::Connected;
 
@@ -80,8 +79,7 @@ impl Connected {
         let signed = hubless.take_in(given, |member| {
             delegation.check_covenant_signatures(member).is_ok()
         });
-        StakeRecord::open(&self.staker.home)?.put(&entry)?;
-        ledger.journal.put(&entry)?;
+        self.staker.write_down(&ledger, &entry)?;
         Ok(signed)
     }
 

@@ -18,7 +18,7 @@ pub use hubless::{NamedChain, WithoutHub};
 pub use summary::Summary;
 
 use crate::error::Error;
-use crate::journal::{Entry, Intent, StakeRecord};
+use crate::journal::{Entry, Intent};
 use crate::life::{ProviderState, provider_state};
 use crate::staker::Connected;
 
@@ -148,14 +148,10 @@ impl Connected {
         // In this order: a reservation without an entry is undone when the ledger is opened next.
         ledger.wallet.reserve(&proposal.draft)?;
         let entry = match &proposal.without_hub {
-            Some(without_hub) => {
-                let entry = self.sign_without_hub(proposal, without_hub).await?;
-                StakeRecord::open(&self.staker.home)?.put(&entry)?;
-                entry
-            }
+            Some(without_hub) => self.sign_without_hub(proposal, without_hub).await?,
             None => proposal.entry(),
         };
-        ledger.journal.put(&entry)?;
+        self.staker.write_down(&ledger, &entry)?;
         Ok(entry)
     }
 
