@@ -130,15 +130,16 @@ impl Stake {
 
     /// The committee's signatures that are there and valid, one of each member, ascending by key.
     pub fn covenant_signatures(&self) -> Vec<CovenantSignatures> {
-        let mut valid = match (&self.entry.hubless, &self.registered) {
+        chain::holding(self.given_signatures(), &self.delegation)
+    }
+
+    /// The committee's signatures as the journal or the hub has them; not checked here.
+    fn given_signatures(&self) -> Vec<CovenantSignatures> {
+        match (&self.entry.hubless, &self.registered) {
             (Some(hubless), _) => hubless.covenant_signatures.clone(),
             (None, Some(registered)) => registered.covenant_signatures(),
             (None, None) => Vec::new(),
-        };
-        valid.retain(|member| self.delegation.check_covenant_signatures(member).is_ok());
-        valid.sort_by_key(|member| member.key);
-        valid.dedup_by_key(|member| member.key);
-        valid
+        }
     }
 
     /// Exactly a quorum of the committee's signatures: more would only cost gas.
@@ -147,7 +148,7 @@ impl Stake {
     ///
     /// [`RestakeError::TooFewSignatures`] where there are fewer.
     pub fn quorum(&self) -> Result<Vec<CovenantSignatures>, RestakeError> {
-        chain::quorum(self.covenant_signatures(), &self.delegation).map_err(
+        chain::quorum(self.given_signatures(), &self.delegation).map_err(
             |TooFewSignatures { valid, quorum }| RestakeError::TooFewSignatures {
                 txid: self.entry.staking_txid(),
                 valid,

@@ -205,18 +205,27 @@ impl Delegation {
     }
 }
 
+/// Those of these signatures that hold for `valid`, one of each member, ascending by key, wherever they come from.
+pub fn holding(
+    mut signatures: Vec<CovenantSignatures>,
+    valid: &ValidDelegation,
+) -> Vec<CovenantSignatures> {
+    signatures.retain(|member| valid.check_covenant_signatures(member).is_ok());
+    signatures.sort_by_key(|member| member.key);
+    signatures.dedup_by_key(|member| member.key);
+    signatures
+}
+
 /// Exactly a quorum of these signatures that hold for `valid`, ascending by key, wherever they come from.
 ///
 /// # Errors
 ///
 /// Says how many members have signed where they are fewer.
 pub fn quorum(
-    mut signatures: Vec<CovenantSignatures>,
+    signatures: Vec<CovenantSignatures>,
     valid: &ValidDelegation,
 ) -> Result<Vec<CovenantSignatures>, TooFewSignatures> {
-    signatures.retain(|member| valid.check_covenant_signatures(member).is_ok());
-    signatures.sort_by_key(|member| member.key);
-    signatures.dedup_by_key(|member| member.key);
+    let mut signatures = holding(signatures, valid);
     let quorum = valid.keys().covenant().quorum();
     if signatures.len() < quorum {
         return Err(TooFewSignatures {

@@ -32,7 +32,8 @@ use staking::units::{BitcoinHeight, ChainHeight};
 pub use ancestors::{AncestorsError, bring_ancestors};
 pub use delegation::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
-    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput, TooFewSignatures, quorum,
+    InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput, TooFewSignatures, holding,
+    quorum,
 };
 pub use error::{ChainError, Rejection};
 pub use finality::{
