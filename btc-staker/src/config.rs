@@ -8,6 +8,7 @@ use bitcoin::Amount;
 use chain::mesh::broken_settings;
 use daemon::config::{BrokenRule, Settings};
 use keystore::PassphraseSource;
+use mesh_core::consent::Target;
 use proto::grpc_url::GrpcUrl;
 use serde::Deserialize;
 use staking::keys::CovenantKey;
@@ -119,6 +120,17 @@ impl Config {
             .map_or(ACCOUNT_PREFIX, |prefix| prefix.as_str())
     }
 
+    /// Babylon's chain id, where it is configured.
+    pub fn babylon_id(&self) -> Option<&str> {
+        let babylon = self.babylon.as_ref();
+        babylon.map(|babylon| babylon.chain_id.as_str())
+    }
+
+    /// What a consent names Babylon by, where it is configured.
+    pub fn babylon_target(&self) -> Option<Target> {
+        self.babylon_id().map(Target::babylon)
+    }
+
     /// The most that a Bitcoin transaction may pay in fees.
     pub fn fee_limit(&self) -> FeeLimit {
         FeeLimit {
@@ -142,9 +154,7 @@ impl Settings for Config {
 
 impl Config {
     fn broken_rules_of_chains(&self) -> Vec<BrokenRule> {
-        let babylon = self.babylon.as_ref();
-        let babylon = babylon.map(|babylon| babylon.chain_id.as_str());
-        broken_settings(&self.chains, babylon)
+        broken_settings(&self.chains, self.babylon_id())
             .into_iter()
             .map(|(key, text)| BrokenRule::new(key, text))
             .collect()

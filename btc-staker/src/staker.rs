@@ -97,11 +97,7 @@ impl Staker {
     pub fn owner(&self) -> Owner<'_> {
         Owner {
             network: self.config.bitcoin.network,
-            chain_id: self
-                .config
-                .babylon
-                .as_ref()
-                .map(|babylon| babylon.chain_id.as_str()),
+            chain_id: self.config.babylon_id(),
             fee_limit: self.config.fee_limit(),
         }
     }

@@ -11,7 +11,6 @@ use clap::Args;
 use daemon::consent::Consent;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
-use mesh_core::consent::Target;
 use serde::Serialize;
 
 use super::arguments::Unlock;
@@ -79,8 +78,7 @@ impl Restake {
             shares: self.shares,
             addresses: self.addresses,
         };
-        let babylon = staker.config.babylon.as_ref();
-        let babylon = babylon.map(|babylon| Target::babylon(&babylon.chain_id));
+        let babylon = staker.config.babylon_target();
         let watching = staker.watch().await?;
         let seen = watching.look(self.txid).await?;
         let instances = watching.partners.instances().await?;

@@ -82,11 +82,10 @@ pub(super) struct Partners {
 impl Partners {
     /// Those of a home, to be asked.
     pub(super) async fn of(staker: &Staker) -> Result<Self, Error> {
-        let babylon = staker.config.babylon.as_ref();
         let chains = PartnerChains::watched(staker.config.chains.clone());
         Ok(Self {
             instances: chains.instances().await?,
-            babylon: babylon.map(|babylon| Target::babylon(&babylon.chain_id)),
+            babylon: staker.config.babylon_target(),
         })
     }
 

@@ -172,8 +172,7 @@ impl Connected {
 
     /// Refuses a share for Babylon of a stake that is without a hub.
     pub(crate) fn check_no_hub(&self, shares: &[Share]) -> Result<(), RestakeError> {
-        let babylon = self.staker.config.babylon.as_ref();
-        let babylon = babylon.map(|babylon| Target::babylon(&babylon.chain_id));
+        let babylon = self.staker.config.babylon_target();
         if shares.iter().any(|share| Some(share.target) == babylon) {
             return Err(RestakeError::NotOnBabylon);
         }
