@@ -242,9 +242,7 @@ fn registration(look: &Look, held: Held) -> Option<Registration> {
 
 /// Whether the newest consent gives a chain a share.
 fn has_share(instance: &Instance, consent: Option<&SignedConsent>) -> bool {
-    let target = instance.target();
-    let mut shares = consent.into_iter().flat_map(|consent| &consent.shares);
-    shares.any(|share| share.target == target)
+    consent.is_some_and(|consent| consent.share_of(&instance.target()).is_some())
 }
 
 fn is_concerned(

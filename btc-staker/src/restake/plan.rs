@@ -6,10 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bitcoin::OutPoint;
 use bitcoin::hashes::Hash as _;
-use bitcoin::secp256k1::{Message, SECP256K1};
 use bitcoin_source::BitcoinSource as _;
 use chain::ChainError;
-use chain::mesh::{BABYLON, CovenantSet, SignedConsent};
+use chain::mesh::{BABYLON, CovenantSet, InvalidConsent, SignedConsent};
 use futures::future::join_all;
 use mesh_core::consent::{Consent, ConsentError, Share, Target};
 use staking::delegation::CovenantSignatures;
@@ -316,16 +315,14 @@ pub(crate) fn sign_list(
         Decision::Again(number) => {
             let recorded = record.newest(outpoint).map_err(RestakeError::from)?;
             let recorded = recorded.ok_or(RestakeError::Changed)?;
-            let digest = consent(outpoint, number, &recorded.shares).map_err(RestakeError::from)?;
-            let message = Message::from_digest(*digest.digest());
-            let staker = keys.identity().staker;
-            return SECP256K1
-                .verify_schnorr(&recorded.signature, &message, &staker.0)
-                .map(|()| recorded)
-                .map_err(|_| {
+            return match recorded.verify(outpoint, &keys.identity().staker) {
+                Ok(()) if recorded.number == number => Ok(recorded),
+                Err(InvalidConsent::List(error)) => Err(RestakeError::from(error).into()),
+                _ => {
                     let txid = outpoint.txid;
-                    RestakeError::ForeignConsent { txid, number }.into()
-                });
+                    Err(RestakeError::ForeignConsent { txid, number }.into())
+                }
+            };
         }
     };
     let consent = consent(outpoint, number, shares).map_err(RestakeError::from)?;
