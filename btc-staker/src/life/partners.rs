@@ -14,7 +14,6 @@ use chain::mesh::{SignedConsent, StakeEnd, StakeState};
 use chain::{ChainError, DelegationStatus};
 use futures::future::join_all;
 use serde::Serialize;
-use staking::units::BitcoinHeight;
 
 use super::decide::{Withdrawn, decide};
 use super::drive::Seen;
@@ -221,12 +220,9 @@ fn registration(look: &Look, held: Held) -> Option<Registration> {
     let KnownStake { standing, .. } = look.known.as_ref()?;
     let (status, counts_from) = match standing.state {
         StakeState::Unproven => return None,
-        StakeState::Pending { since } => {
-            let waited = since.0.saturating_add(look.terms.challenge);
-            // Nothing counts of it before its share has grown.
-            let grown = standing.increase.filter(|_| standing.basis_points == 0);
-            let from = grown.map_or(waited, |increase| increase.from.0.max(waited));
-            (DelegationStatus::Verified, Some(BitcoinHeight(from)))
+        StakeState::Pending { .. } => {
+            let counts_from = standing.counts_from(look.terms.challenge);
+            (DelegationStatus::Verified, counts_from)
         }
         StakeState::Active => (DelegationStatus::Active, None),
         StakeState::Ended(StakeEnd::Expired) => (DelegationStatus::Expired, None),

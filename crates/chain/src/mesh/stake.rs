@@ -128,6 +128,20 @@ pub(super) fn interval(name: &'static str, blocks: u16) -> Result<BlockInterval,
     field(name, BlockInterval::new(blocks))
 }
 
+/// The height from which an activation lets a stake count that waits since `since`, with the share that it has and the
+/// height of an increase.
+pub(super) fn counts_from(
+    since: u32,
+    challenge: u32,
+    basis_points: u16,
+    increase: Option<u32>,
+) -> u32 {
+    let challenged = since.saturating_add(challenge);
+    // Without a share that counts at once there is nothing to activate before the increase.
+    let granted = increase.filter(|_| basis_points == 0);
+    granted.map_or(challenged, |granted| challenged.max(granted))
+}
+
 impl Stake {
     /// The stake's place in the order of the contract's list.
     pub(super) fn position(&self) -> ([u8; 32], u32) {
@@ -158,10 +172,7 @@ impl Stake {
         let larger = self.increase.map(|increase| increase.height);
         match self.status {
             StakeStatus::Pending { since } => {
-                let challenged = since.saturating_add(challenge);
-                // Without a share that counts at once there is nothing to activate before the increase.
-                let granted = larger.filter(|_| self.basis_points == 0);
-                let from = granted.map_or(challenged, |granted| challenged.max(granted));
+                let from = counts_from(since, challenge, self.basis_points, larger);
                 Awaited::Tip(BitcoinHeight(from))
             }
             StakeStatus::Unproven {} => Awaited::Registration,

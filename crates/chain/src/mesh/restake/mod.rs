@@ -18,6 +18,7 @@ use staking::units::BitcoinHeight;
 
 pub use handed::{HandedConsent, HandedError};
 
+use super::stake::counts_from;
 use super::{Mesh, receipt};
 use crate::{ChainError, Receipt};
 use write::StakeMessage;
@@ -70,6 +71,19 @@ pub struct StakeStanding {
     pub state: StakeState,
     /// Rewards that were credited and not paid, in the smallest unit of [`Mesh::denomination`].
     pub owed: u128,
+}
+
+impl StakeStanding {
+    /// Bitcoin's height from which an activation lets it count, where it is pending and the instance has such stakes wait
+    /// for `challenge` blocks.
+    pub fn counts_from(&self, challenge: u32) -> Option<BitcoinHeight> {
+        let StakeState::Pending { since } = self.state else {
+            return None;
+        };
+        let increase = self.increase.map(|increase| increase.from.0);
+        let from = counts_from(since.0, challenge, self.basis_points, increase);
+        Some(BitcoinHeight(from))
+    }
 }
 
 /// An increase of a share that waits.
