@@ -56,10 +56,38 @@ pub(super) struct Followed {
     pub(super) interrupted: bool,
 }
 
+/// How much of what was asked for was done; of several stakes, the most that is to be said of any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Completion {
+    /// All of it.
+    Done,
+    /// There are chains that have not heard of all that happened, or stakes that failed.
+    Partial,
+    /// We were told to stop before.
+    Pending,
+}
+
 impl Followed {
-    /// Whether there are chains that have not heard of all that happened.
-    pub(super) fn is_partial(&self) -> bool {
-        !self.seen.failures().is_empty()
+    /// How much of what was asked for was done.
+    pub(super) fn completion(&self) -> Completion {
+        if self.interrupted {
+            Completion::Pending
+        } else if self.seen.failures().is_empty() {
+            Completion::Done
+        } else {
+            Completion::Partial
+        }
+    }
+}
+
+impl Completion {
+    /// The answer that says so with this result.
+    pub(super) fn answer(self, result: impl Serialize + fmt::Display) -> Answer {
+        match self {
+            Self::Done => result.into(),
+            Self::Partial => Answer::partial(result),
+            Self::Pending => Answer::pending(result),
+        }
     }
 }
 
@@ -85,12 +113,11 @@ impl Resume {
         let connected = connect(&staker, &keys, &until).await?;
         let outcomes = join_all(txids.iter().map(|txid| resume(&connected, *txid, &until))).await;
         let (mut stakes, mut failed) = (Vec::new(), Vec::new());
-        let (mut interrupted, mut partial) = (false, false);
+        let mut completion = Completion::Done;
         for (staking_txid, outcome) in txids.into_iter().zip(outcomes) {
             match outcome {
                 Ok(followed) => {
-                    interrupted |= followed.interrupted;
-                    partial |= followed.is_partial();
+                    completion = completion.max(followed.completion());
                     stakes.push(Report::from(&followed.seen));
                 }
                 Err(error) => {
@@ -103,15 +130,10 @@ impl Resume {
                 }
             }
         }
-        let has_failed = !failed.is_empty();
-        let resumed = Resumed { stakes, failed };
-        Ok(if !has_failed && interrupted {
-            Answer::pending(resumed)
-        } else if has_failed || partial {
-            Answer::partial(resumed)
-        } else {
-            resumed.into()
-        })
+        if !failed.is_empty() {
+            completion = Completion::Partial;
+        }
+        Ok(completion.answer(Resumed { stakes, failed }))
     }
 }
 

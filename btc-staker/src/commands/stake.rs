@@ -105,16 +105,11 @@ impl Stake {
         let until = until(self.stay)?;
         let txid = entry.staking_txid();
         let followed = follow(&connected, txid, &until).await?;
-        let (interrupted, partial) = (followed.interrupted, followed.is_partial());
         let planned = Planned {
             summary,
             stake: Some(Report::from(&followed.seen)),
         };
-        Ok(match (interrupted, partial) {
-            (true, _) => Answer::pending(planned),
-            (false, true) => Answer::partial(planned),
-            (false, false) => planned.into(),
-        })
+        Ok(followed.completion().answer(planned))
     }
 
     /// Plans the stake, asks for consent and commits to it; once more where another command took the coins meanwhile.

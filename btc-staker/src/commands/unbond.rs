@@ -59,11 +59,7 @@ impl Unbond {
         let until = until(self.stay)?;
         let followed = follow(&connected, self.txid, &until).await?;
         let report = Report::from(&followed.seen);
-        Ok(match (followed.interrupted, followed.is_partial()) {
-            (true, _) => Answer::pending(report),
-            (false, true) => Answer::partial(report),
-            (false, false) => report.into(),
-        })
+        Ok(followed.completion().answer(report))
     }
 }
 
