@@ -357,6 +357,23 @@ mod tests {
     }
 
     #[test]
+    fn a_consent_is_stored_as_ever() {
+        let text = format!(
+            r#"{{"shares":[{{"target":"{}","basis_points":1,"reward_address":"wasm1"}}],"signature":"{}"}}"#,
+            "07".repeat(32),
+            "07".repeat(64)
+        );
+        let stored = store(&consent(5, 7)).unwrap();
+        assert_eq!(String::from_utf8(stored).unwrap(), text);
+        assert_eq!(parse(5, text.as_bytes()).unwrap(), consent(5, 7));
+        let short = text.replacen("07", "", 1);
+        assert_eq!(
+            parse(5, short.as_bytes()).unwrap_err(),
+            format!("target `{}`: Invalid string length", "07".repeat(31))
+        );
+    }
+
+    #[test]
     fn one_command_at_a_time_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("consents.redb");

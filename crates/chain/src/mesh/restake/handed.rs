@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_over_is_written_as_ever() {
+        let (handed, _) = signed(3, 5_000);
+        let text = format!(
+            "{{\n  \"stake\": \"{}:1\",\n  \"number\": 3,\n  \"shares\": [\n    {{\n      \"target\": \"{}\",\n      \
+             \"basis_points\": 5000,\n      \"reward_address\": \"wasm1\"\n    }}\n  ],\n  \"signature\": \"{}\"\n}}",
+            "00".repeat(32),
+            "01".repeat(32),
+            handed.consent.signature,
+        );
+        assert_eq!(handed.to_text().unwrap(), text);
+    }
+
+    #[test]
     fn what_its_staker_did_not_sign_is_no_consent() {
         let (HandedConsent { stake, consent }, staker) = signed(3, 5_000);
         let other = OutPoint { vout: 2, ..stake };
