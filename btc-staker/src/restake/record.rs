@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use bitcoin::OutPoint;
 use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::schnorr::Signature;
-use chain::mesh::SignedConsent;
-use mesh_core::consent::{Share, Target};
+use chain::mesh::{SignedConsent, WrittenShare};
+use mesh_core::consent::Share;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -90,16 +90,8 @@ pub enum RecordError {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
-    shares: Vec<StoredShare>,
+    shares: Vec<WrittenShare>,
     signature: Signature,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredShare {
-    target: String,
-    basis_points: u16,
-    reward_address: String,
 }
 
 impl From<DurableError> for RecordError {
@@ -260,11 +252,7 @@ fn key(outpoint: OutPoint) -> [u8; 36] {
 }
 
 fn store(consent: &SignedConsent) -> Result<Vec<u8>, String> {
-    let shares = consent.shares.iter().map(|share| StoredShare {
-        target: hex::encode(share.target.as_bytes()),
-        basis_points: share.basis_points,
-        reward_address: share.reward_address.clone(),
-    });
+    let shares = consent.shares.iter().cloned().map(WrittenShare::from);
     let stored = Stored {
         shares: shares.collect(),
         signature: consent.signature,
@@ -274,16 +262,7 @@ fn store(consent: &SignedConsent) -> Result<Vec<u8>, String> {
 
 fn parse(number: u32, bytes: &[u8]) -> Result<SignedConsent, String> {
     let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let shares = stored.shares.into_iter().map(|share| {
-        let mut target = [0; 32];
-        hex::decode_to_slice(&share.target, &mut target)
-            .map_err(|error| format!("target `{}`: {error}", share.target))?;
-        Ok(Share {
-            target: Target::from_bytes(target),
-            basis_points: share.basis_points,
-            reward_address: share.reward_address,
-        })
-    });
+    let shares = stored.shares.into_iter().map(Share::try_from);
     Ok(SignedConsent {
         number,
         shares: shares.collect::<Result<_, String>>()?,
@@ -293,6 +272,8 @@ fn parse(number: u32, bytes: &[u8]) -> Result<SignedConsent, String> {
 
 #[cfg(test)]
 mod tests {
+    use mesh_core::consent::Target;
+
     use super::*;
 
     fn consent(number: u32, kind: u8) -> SignedConsent {

@@ -31,6 +31,7 @@ pub use config::{BABYLON, Config, ContractAddress, PinnedDomain, broken_settings
 pub use restake::{
     CovenantSet, Exposure, HandedConsent, HandedError, InstanceTerms, InvalidConsent, MAX_CLAIMS,
     ShareIncrease, SignedConsent, StakeEnd, StakeProof, StakeStanding, StakeState, Standings,
+    WrittenShare,
 };
 pub use tables::{HandedOver, ListedStake, StakeExits, TableTerms};
 pub use upkeep::{Settlement, Standing};

@@ -38,9 +38,10 @@ struct Written {
     signature: Signature,
 }
 
+/// A share of a consent as it is written in JSON, handed over or recorded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenShare {
+pub struct WrittenShare {
     target: String,
     basis_points: u16,
     reward_address: String,
@@ -66,13 +67,34 @@ impl HandedConsent {
     }
 }
 
-impl From<HandedConsent> for Written {
-    fn from(handed: HandedConsent) -> Self {
-        let shares = handed.consent.shares.into_iter().map(|share| WrittenShare {
+impl From<Share> for WrittenShare {
+    fn from(share: Share) -> Self {
+        Self {
             target: hex::encode(share.target.as_bytes()),
             basis_points: share.basis_points,
             reward_address: share.reward_address,
-        });
+        }
+    }
+}
+
+impl TryFrom<WrittenShare> for Share {
+    type Error = String;
+
+    fn try_from(written: WrittenShare) -> Result<Self, String> {
+        let mut target = [0; 32];
+        hex::decode_to_slice(&written.target, &mut target)
+            .map_err(|error| format!("target `{}`: {error}", written.target))?;
+        Ok(Self {
+            target: Target::from_bytes(target),
+            basis_points: written.basis_points,
+            reward_address: written.reward_address,
+        })
+    }
+}
+
+impl From<HandedConsent> for Written {
+    fn from(handed: HandedConsent) -> Self {
+        let shares = handed.consent.shares.into_iter().map(WrittenShare::from);
         Self {
             stake: handed.stake,
             number: handed.consent.number,
@@ -86,16 +108,7 @@ impl TryFrom<Written> for HandedConsent {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let shares = written.shares.into_iter().map(|share| {
-            let mut target = [0; 32];
-            hex::decode_to_slice(&share.target, &mut target)
-                .map_err(|error| format!("target `{}`: {error}", share.target))?;
-            Ok(Share {
-                target: Target::from_bytes(target),
-                basis_points: share.basis_points,
-                reward_address: share.reward_address,
-            })
-        });
+        let shares = written.shares.into_iter().map(Share::try_from);
         Ok(Self {
             stake: written.stake,
             consent: SignedConsent {

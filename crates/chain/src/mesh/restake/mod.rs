@@ -16,7 +16,7 @@ use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::params::StakingParams;
 use staking::units::BitcoinHeight;
 
-pub use handed::{HandedConsent, HandedError};
+pub use handed::{HandedConsent, HandedError, WrittenShare};
 
 use super::stake::counts_from;
 use super::{Mesh, receipt};
