@@ -8,7 +8,7 @@ use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 use serde::Serialize;
 
-use super::standing::{Partners, Standing};
+use super::standing::{ConfiguredChains, Standing};
 use crate::error::Error;
 use crate::journal::Entry;
 use crate::life::LifeError;
@@ -49,7 +49,7 @@ impl Exposure {
         if staker.config.chains.is_empty() {
             return Err(RestakeError::NoChains.into());
         }
-        let partners = Partners::of(&staker).await?;
+        let partners = ConfiguredChains::of(&staker).await?;
         let mut stakes = Vec::new();
         for entry in entries {
             let outpoint = outpoint(&entry);

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::report::Report;
-use super::standing::Partners;
+use super::standing::ConfiguredChains;
 use crate::error::Error;
 use crate::staker::Staker;
 
@@ -32,7 +32,7 @@ struct Unseen {
 /// Carries it out.
 pub async fn execute(context: &Context) -> Result<Answer, CommandError> {
     let staker = Staker::of(context)?;
-    let (connected, partners) = (staker.watch().await?, Partners::of(&staker).await?);
+    let (connected, partners) = (staker.watch().await?, ConfiguredChains::of(&staker).await?);
     let entries = staker.entries().await?;
     let looks = entries.into_iter().map(|entry| {
         let (txid, connected, partners) = (entry.staking_txid(), &connected, &partners);

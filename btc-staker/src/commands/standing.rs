@@ -74,12 +74,12 @@ pub(super) struct SharedWith {
 
 /// The configuration's partner chains, and what targets are called.
 #[derive(Debug)]
-pub(super) struct Partners {
+pub(super) struct ConfiguredChains {
     instances: Vec<Arc<Instance>>,
     babylon: Option<Target>,
 }
 
-impl Partners {
+impl ConfiguredChains {
     /// Those of a home, to be asked.
     pub(super) async fn of(staker: &Staker) -> Result<Self, Error> {
         let chains = PartnerChains::watched(staker.config.chains.clone());
@@ -123,7 +123,7 @@ impl Standing {
     fn new(
         chain: &str,
         known: Result<Option<KnownStake>, ChainError>,
-        partners: &Partners,
+        partners: &ConfiguredChains,
     ) -> Self {
         let (state, error, known) = match known {
             Err(error) => ("silent", Some(error.to_string()), None),
@@ -143,7 +143,7 @@ impl Standing {
 }
 
 impl Known {
-    fn new(KnownStake { standing, exposure }: KnownStake, partners: &Partners) -> Self {
+    fn new(KnownStake { standing, exposure }: KnownStake, partners: &ConfiguredChains) -> Self {
         let StakeStanding {
             weight,
             basis_points,

@@ -6,7 +6,7 @@ use daemon::output::{Answer, CommandError};
 use daemon::program::Context;
 
 use super::report::Report;
-use super::standing::Partners;
+use super::standing::ConfiguredChains;
 use crate::staker::Staker;
 
 /// Arguments of `status`.
@@ -21,7 +21,7 @@ impl Status {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
         let staker = Staker::of(context)?;
-        let (connected, partners) = (staker.watch().await?, Partners::of(&staker).await?);
+        let (connected, partners) = (staker.watch().await?, ConfiguredChains::of(&staker).await?);
         let mut report = Report::from(&connected.look(self.txid).await?);
         report.partner_chains = partners.standings(report.staking_output).await;
         Ok(report.into())

@@ -48,14 +48,14 @@ pub struct NamedChain {
 }
 
 /// A chain before it is known whether it takes the stake.
-struct Asked {
+struct Candidate {
     instance: Arc<Instance>,
     share: Share,
     terms: InstanceTerms,
     provider: Option<FinalityProvider>,
 }
 
-impl Asked {
+impl Candidate {
     fn offer(&self) -> Offer<'_> {
         Offer {
             chain: &self.instance.name,
@@ -167,7 +167,7 @@ impl Connected {
         instances: &[Arc<Instance>],
         shares: &[Share],
         provider: FinalityProviderKey,
-    ) -> Result<Vec<Asked>, Error> {
+    ) -> Result<Vec<Candidate>, Error> {
         let named = instances.iter().filter_map(|instance| {
             let target = instance.target();
             let share = shares.iter().find(|share| share.target == target)?;
@@ -176,7 +176,7 @@ impl Connected {
         let asked = named.map(|(instance, share)| async move {
             let mesh = instance.reached()?;
             check_same_bitcoin(&self.nodes.bitcoin, mesh).await?;
-            Ok::<_, NodesError>(Asked {
+            Ok::<_, NodesError>(Candidate {
                 share,
                 terms: mesh.instance_terms().await?,
                 provider: mesh.finality_provider(&provider).await?,
@@ -190,7 +190,7 @@ impl Connected {
     async fn common_set(
         &self,
         wish: &Wish,
-        asked: &[Asked],
+        asked: &[Candidate],
     ) -> Result<(StakingParams, Built, Vec<CovenantSet>), Error> {
         let network = self.staker.config.bitcoin.network;
         let mut refusal = None;
