@@ -221,9 +221,8 @@ async fn run(
     let program = FinalityProviderProgram::on(bitcoind, &sections, &PROVIDERS)?;
     for (provider, secret) in PROVIDERS.iter().zip(secrets) {
         let (_, account) = program.import_key(provider, secret).await?;
-        let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;
         for (number, served) in &named {
-            served.chain.anybody.send(&account, 1_000_000).await?;
+            served.chain.fund(&account).await?;
             program.register_on(&name(*number), provider).await?;
         }
     }

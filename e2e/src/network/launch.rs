@@ -219,7 +219,7 @@ async fn start_finality_providers(
         babylond.fund(&account, PROVIDER_FUNDS).await?;
         home.register(name).await?;
         for partner in partners {
-            partner.fund(&account).await?;
+            partner.chain.fund(&account).await?;
             home.register_on(partner.name, name).await?;
         }
         providers.push(Provider { name, key, secret });
@@ -238,7 +238,7 @@ async fn start_watchtower(
     home.fund_wallet(bitcoind)?;
     bitcoind.send(home.address(), WATCHTOWER_FUNDS)?;
     for partner in partners {
-        partner.fund(home.account()).await?;
+        partner.chain.fund(home.account()).await?;
     }
     let daemon = home.start()?;
     Ok(Running { home, daemon })
@@ -253,7 +253,7 @@ async fn make_staker(
     staker.configure(&configurations(partners).await?)?;
     let account = staker.account().await?;
     for partner in partners {
-        partner.fund(&account).await?;
+        partner.chain.fund(&account).await?;
     }
     Ok(staker)
 }

@@ -23,9 +23,6 @@ use crate::{Bitcoind, Wasmd};
 /// Rest between two blocks.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What the account of each program starts with.
-const ACCOUNT_FUNDS: u128 = 1_000_000;
-
 /// A partner chain with the instance that the network's stakes secure.
 pub struct Partner {
     /// What the programs' configurations call it.
@@ -70,19 +67,6 @@ impl Partner {
     /// The chain as the programs' configuration files have it.
     pub(super) async fn configuration(&self) -> anyhow::Result<String> {
         Ok(self.mesh().await?.configuration(self.name))
-    }
-
-    /// Sends coins to the account of a program, whose address on another chain is given.
-    pub(super) async fn fund(&self, account: &str) -> anyhow::Result<()> {
-        let account = Self::account(account)?;
-        self.chain.anybody.send(&account, ACCOUNT_FUNDS).await?;
-        Ok(())
-    }
-
-    /// The account of this chain with the key of an account of another one.
-    pub(super) fn account(elsewhere: &str) -> anyhow::Result<AccountAddress> {
-        let elsewhere: AccountAddress = elsewhere.parse()?;
-        Ok(AccountAddress::new("wasm", elsewhere.bytes())?)
     }
 
     /// Bitcoin's height as the chain knows it.

@@ -26,6 +26,9 @@ const FIRST_BLOCKS: u64 = 140;
 /// Rest between two blocks, which makes scenarios short.
 const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
 
+/// What [`PartnerChain::fund`] gives.
+const ACCOUNT_FUNDS: u128 = 1_000_000;
+
 /// A `wasmd` with the contracts' code and a `btc-light` that follows a `bitcoind`.
 pub struct PartnerChain {
     /// The Bitcoin that is followed.
@@ -300,6 +303,27 @@ impl PartnerChain {
     /// Never for 20 bytes.
     pub fn fresh_address(&self) -> anyhow::Result<AccountAddress> {
         Ok(AccountAddress::new("wasm", &rand::random::<[u8; 20]>())?)
+    }
+
+    /// The account of this chain with the key of an account of another one, or of this one.
+    ///
+    /// # Errors
+    ///
+    /// When it is no account.
+    pub fn account(elsewhere: &str) -> anyhow::Result<AccountAddress> {
+        let elsewhere: AccountAddress = elsewhere.parse()?;
+        Ok(AccountAddress::new("wasm", elsewhere.bytes())?)
+    }
+
+    /// Sends coins to the account of a program, as [`Self::account`] finds it.
+    ///
+    /// # Errors
+    ///
+    /// When it is no account, or the chain refuses.
+    pub async fn fund(&self, elsewhere: &str) -> anyhow::Result<()> {
+        let account = Self::account(elsewhere)?;
+        self.anybody.send(&account, ACCOUNT_FUNDS).await?;
+        Ok(())
     }
 
     /// The hash of this chain's header at a height, in the node's own words; waits for the block after it, in which it

@@ -55,8 +55,7 @@ impl Origin {
         for name in PROVIDERS {
             let secret = SecretKey::from_bytes(&rand::random())?;
             let (_, account) = program.import_key(name, &secret).await?;
-            let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;
-            chain.anybody.send(&account, 1_000_000).await?;
+            chain.fund(&account).await?;
             program.register_on("x", name).await?;
             keys.push(secret);
         }
@@ -284,8 +283,7 @@ async fn s17_whoever_votes_on_both_burns([a, b]: [Branch<'_>; 2], origin: &Origi
     let watchtower = WatchtowerProgram::on(bitcoind, &configuration, &roles)
         .await
         .unwrap();
-    let account: AccountAddress = watchtower.account().parse().unwrap();
-    a.chain.anybody.send(&account, 1_000_000).await.unwrap();
+    a.chain.fund(watchtower.account()).await.unwrap();
     let watching = watchtower.start().unwrap();
     let voting: [Daemon; 2] = [copy.start().unwrap(), origin.program.start().unwrap()];
 

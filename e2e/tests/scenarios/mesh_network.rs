@@ -5,10 +5,10 @@ use bitcoin::{Amount, hex::FromHex as _};
 use chain::Chain as _;
 use eots::SecretKey;
 use serde_json::{Value, json};
-use staking::proof_of_possession::AccountAddress;
 use testenv::network::{
     Checkpoints, Claimed, MeshStory, Network, Partner, Powerless, Settings, one_stake_three_chains,
 };
+use testenv::partner_chain::PartnerChain;
 
 use crate::captured_output::CapturedOutput;
 use crate::network::{blocks_are_final, mined, text, the_stake_became_active, voters};
@@ -182,8 +182,7 @@ async fn the_power_is_gone_everywhere(network: &Network, story: &MeshStory) -> a
         anyhow::bail!("two partner chains were expected");
     };
     ensure!(first.transaction == story.double_voted.transaction);
-    let account: AccountAddress = watchtower.parse()?;
-    let account = AccountAddress::new("wasm", account.bytes())?;
+    let account = PartnerChain::account(watchtower)?;
     ensure!(second.transaction.sender == account.text(), "{second:?}");
     for (partner, Powerless { chain, .. }) in network.partners.iter().zip(on_partners) {
         ensure!(partner.name == chain);

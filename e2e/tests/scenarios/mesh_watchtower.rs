@@ -15,7 +15,6 @@ use std::time::Duration;
 use bitcoin::{Amount, Transaction};
 use eots::SecretKey;
 use serde_json::{Value, json};
-use staking::proof_of_possession::AccountAddress;
 use testenv::Bitcoind;
 use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins};
 use testenv::programs::WatchtowerProgram;
@@ -128,9 +127,8 @@ async fn one_process_looks_after_two_chains_while_a_third_is_down() {
     let program = WatchtowerProgram::on(&bitcoind, &chains, &ROLES)
         .await
         .unwrap();
-    let account: AccountAddress = program.account().parse().unwrap();
     for chain in [&x, &y] {
-        chain.anybody.send(&account, 1_000_000).await.unwrap();
+        chain.fund(program.account()).await.unwrap();
     }
     let mut daemon = program.start().unwrap();
 

@@ -51,8 +51,7 @@ impl<'a> Life<'a> {
             FinalityProviderProgram::reporting(None, bitcoind, &sections.concat(), &["main"])?;
         let key = SecretKey::from_bytes(&rand::random())?;
         let (_, account) = program.import_key("main", &key).await?;
-        let account = AccountAddress::new("wasm", account.parse::<AccountAddress>()?.bytes())?;
-        chain.anybody.send(&account, 1_000_000).await?;
+        chain.fund(&account).await?;
         for name in ["x", "y", "z"] {
             program.register_on(name, "main").await?;
         }

@@ -6,7 +6,6 @@ use anyhow::ensure;
 use bitcoin::{Amount, Txid};
 use eots::SecretKey;
 use serde_json::Value;
-use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{
     Mesh, PartnerChain, Provider, bitcoin_with_coins, params, staking_params,
 };
@@ -62,8 +61,7 @@ impl<'a> Scene<'a> {
         let program = BtcStakerProgram::with_sections(&chain.bitcoind, &sections, 0).unwrap();
         let made = program.command(&["wallet", "new"]).await.unwrap();
         let made = made.result().unwrap();
-        let account: AccountAddress = made["account"].as_str().unwrap().parse().unwrap();
-        chain.anybody.send(&account, 1_000_000).await.unwrap();
+        chain.fund(made["account"].as_str().unwrap()).await.unwrap();
         for _ in 0..2 {
             let address = program.address().await.unwrap();
             chain.bitcoind.send(&address, COIN).unwrap();

@@ -107,11 +107,24 @@ impl<'a> Life<'a> {
         let shown = program.command(&["keys", "show", "--name", name]).await?;
         let shown = shown.result()?;
         ensure!(shown["public_key"] == secret.public_key().to_string());
-        let account: AccountAddress = shown["account"].as_str().context("no account")?.parse()?;
-        let account = AccountAddress::new("wasm", account.bytes())?;
-        self.chain.anybody.send(&account, 1_000_000).await?;
+        fund(self.chain, &shown).await?;
         for (chain, _) in &self.meshes {
             program.register_on(chain, name).await?;
+        }
+        Ok(())
+    }
+
+    /// Registers the process's providers on a second chain, with coins for their accounts there.
+    pub(super) async fn register_beside(
+        &self,
+        chain: &PartnerChain,
+        configured: &str,
+    ) -> anyhow::Result<()> {
+        for name in PROVIDERS {
+            let shown = ["keys", "show", "--name", name];
+            let shown = self.program.command(&shown).await?.result()?;
+            fund(chain, &shown).await?;
+            self.program.register_on(configured, name).await?;
         }
         Ok(())
     }
@@ -208,6 +221,13 @@ pub(super) async fn status_of(
     let providers = status["providers"].as_array().context("no providers")?;
     let found = providers.iter().find(|provider| provider["name"] == name);
     found.cloned().context("no such provider")
+}
+
+/// Gives the account of a provider's keys, as they are shown, coins on a chain.
+async fn fund(chain: &PartnerChain, keys: &Value) -> anyhow::Result<()> {
+    chain
+        .fund(keys["account"].as_str().context("no account")?)
+        .await
 }
 
 /// Instances as the configuration file has them.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use staking::proof_of_possession::AccountAddress;
 use testenv::Port;
 use testenv::partner_chain::{PartnerChain, bitcoin_with_coins, params};
 use testenv::scenario::Committee;
@@ -59,19 +58,6 @@ async fn carry(mut program: TcpStream, mut targets: watch::Receiver<Option<Strin
     }
 }
 
-/// Registers the process's providers on a second chain.
-async fn join(life: &Life<'_>, chain: &PartnerChain, name: &str) {
-    for provider in PROVIDERS {
-        let shown = ["keys", "show", "--name", provider];
-        let shown = life.program.command(&shown).await.unwrap();
-        let shown = shown.result().unwrap();
-        let account: AccountAddress = shown["account"].as_str().unwrap().parse().unwrap();
-        let account = AccountAddress::new("wasm", account.bytes()).unwrap();
-        chain.anybody.send(&account, 1_000_000).await.unwrap();
-        life.program.register_on(name, provider).await.unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_that_halts_lies_and_returns_delays_no_votes_on_another() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
@@ -88,7 +74,7 @@ async fn a_chain_that_halts_lies_and_returns_delays_no_votes_on_another() {
     let life = Life::begin(&x, &bitcoind, &params(), &["x"], &configuration)
         .await
         .unwrap();
-    join(&life, &y, "y").await;
+    life.register_beside(&y, "y").await.unwrap();
     let (_, mesh) = &life.meshes[0];
     let daemon = life.program.start().unwrap();
     life.start().await.unwrap();

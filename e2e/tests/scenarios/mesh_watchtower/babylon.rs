@@ -8,7 +8,6 @@ use chain::Chain as _;
 use chain::babylon::Babylon;
 use serde_json::json;
 use staking::keys::FinalityProviderKey;
-use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, UNBONDING, params};
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::Stage;
@@ -92,9 +91,7 @@ async fn s13_a_key_that_is_out_on_babylon_or_on_a_partner_chain_ends_its_provide
     let program = WatchtowerProgram::serving(&bitcoind, &babylond, &chains, &ROLES)
         .await
         .unwrap();
-    let account: AccountAddress = program.account().parse().unwrap();
-    let account = AccountAddress::new("wasm", account.bytes()).unwrap();
-    x.anybody.send(&account, 1_000_000).await.unwrap();
+    x.fund(program.account()).await.unwrap();
     let mut daemon = program.start().unwrap();
     bitcoind.mine(DEPTH).unwrap();
     side.headers_arrive().await.unwrap();

@@ -171,8 +171,7 @@ impl<'a> Side<'a> {
     pub(super) async fn watchtower(&self, roles: &[&str]) -> anyhow::Result<WatchtowerProgram> {
         let chains = self.mesh.configuration("x");
         let program = WatchtowerProgram::on(&self.chain.bitcoind, &chains, roles).await?;
-        let account: AccountAddress = program.account().parse()?;
-        self.chain.anybody.send(&account, 1_000_000).await?;
+        self.chain.fund(program.account()).await?;
         Ok(program)
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::{Value, json};
-use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain};
 use testenv::programs::FinalityProviderProgram;
 use testenv::scenario::Stage;
@@ -47,9 +46,7 @@ async fn a_consent_that_was_handed_over_counts_on_both_chains_without_its_staker
             .unwrap();
     let (_, account) = program.import_key("main", &secret).await.unwrap();
     babylond.fund(&account, 100_000_000).await.unwrap();
-    let account: AccountAddress = account.parse().unwrap();
-    let account = AccountAddress::new("wasm", account.bytes()).unwrap();
-    chain.anybody.send(&account, 1_000_000).await.unwrap();
+    chain.fund(&account).await.unwrap();
 
     // The holder has an account with coins on no chain, and tells nobody but the provider.
     let file = holder.program.home().join("consent.json");

@@ -42,13 +42,12 @@ async fn s02_s03_a_stake_of_babylons_counts_on_two_instances_by_its_shares() {
         .program
         .configure(&instances.configuration())
         .unwrap();
-    let account: AccountAddress = holder.account.parse().unwrap();
-    let account = AccountAddress::new("wasm", account.bytes()).unwrap();
+    let account = PartnerChain::account(&holder.account).unwrap();
     chain.mine(DEPTH).await.unwrap();
 
     a_summary_says_what_is_at_risk_and_signs_nothing(&holder).await;
     what_was_signed_and_told_to_nobody_is_in_the_record(&holder).await;
-    chain.anybody.send(&account, 1_000_000).await.unwrap();
+    chain.fund(&holder.account).await.unwrap();
     two_halves_wait_and_then_count(&holder, &instances, &account).await;
     let number = a_shifted_share_counts_after_its_delay(&holder, &instances).await;
     a_chain_that_is_down_hinders_no_other(&holder, &instances, number).await;

@@ -8,6 +8,7 @@ use crate::network::audience::{told, wait};
 use crate::network::story::DEADLINE;
 use crate::network::story::errand::Errand;
 use crate::network::{Audience, Fact, Network, Partner};
+use crate::partner_chain::PartnerChain;
 
 /// Blocks of Bitcoin in which rewards vest before they are claimed.
 const VESTING: u64 = 5;
@@ -32,7 +33,7 @@ impl Network {
         let mut before = Vec::new();
         for partner in &self.partners {
             self.see_credited(partner, audience).await?;
-            let account = Partner::account(&account)?;
+            let account = PartnerChain::account(&account)?;
             before.push(partner.balance(account.text()).await?);
         }
         let first = self.claim_now(audience).await?;
@@ -51,7 +52,7 @@ impl Network {
         let mut claimed = Vec::new();
         for (partner, before) in self.partners.iter().zip(before) {
             let chain = partner.name;
-            let account = Partner::account(&account)?.text().to_owned();
+            let account = PartnerChain::account(&account)?.text().to_owned();
             let paid = paid_on(chain, &first)? + paid_on(chain, &second)?;
             ensure!(paid > 0, "{chain} has paid nothing: {second}");
             let balances = (before, partner.balance(&account).await?);
