@@ -157,18 +157,9 @@ impl<'a> Served<'a> {
 
     /// Makes stakes count, and begins.
     async fn start(&self, staked: &Staked<'_>) -> anyhow::Result<()> {
-        let shown = staked
-            .stakes
-            .iter()
-            .map(|stake| {
-                let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
-                stake.message(&inclusion, &stake.consent(1, &staked.shares)?)
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        self.mesh.must_accept(&shown).await?;
+        self.mesh.show(&staked.stakes, &staked.shares).await?;
         self.chain.mine(CHALLENGE).await?;
-        let activations: Vec<_> = staked.stakes.iter().map(Stake::activation).collect();
-        self.mesh.must_accept(&activations).await?;
+        self.mesh.activate(&staked.stakes).await?;
         self.mesh.govern(json!({ "start": {} })).await?;
         Ok(())
     }

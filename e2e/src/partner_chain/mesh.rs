@@ -11,7 +11,7 @@ use staking::proof_of_possession::AccountAddress;
 
 use super::encoding::{self, bytes32, text};
 use super::table;
-use super::{DEADLINE, PartnerChain};
+use super::{DEADLINE, PartnerChain, Stake};
 use crate::{Wasmd, poll_until};
 
 /// One instance of `btc-mesh`.
@@ -163,6 +163,36 @@ impl<'a> Mesh<'a> {
             answer?;
         }
         Ok(())
+    }
+
+    /// Shows stakes that Bitcoin has buried, with their stakers' first lists of shares.
+    ///
+    /// # Errors
+    ///
+    /// When one is in no block, its shares make no consent, or it is refused.
+    pub async fn show<'s>(
+        &self,
+        stakes: impl IntoIterator<Item = &'s Stake>,
+        shares: &[(Domain, u16, &AccountAddress)],
+    ) -> anyhow::Result<()> {
+        let shown = stakes
+            .into_iter()
+            .map(|stake| {
+                let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
+                stake.message(&inclusion, &stake.consent(1, shares)?)
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        self.must_accept(&shown).await
+    }
+
+    /// Lets stakes count.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal.
+    pub async fn activate(&self, stakes: &[Stake]) -> anyhow::Result<()> {
+        let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
+        self.must_accept(&activations).await
     }
 
     /// Waits until so many providers have committed to randomness.

@@ -91,18 +91,10 @@ pub(crate) async fn count(
     let transactions: Vec<_> = stakes.iter().map(|stake| &stake.transaction).collect();
     chain.confirm(&transactions, DEPTH).await?;
     let rewards = chain.fresh_address()?;
-    let shown = stakes
-        .iter()
-        .map(|stake| {
-            let inclusion = chain.inclusion(stake.transaction.compute_txid())?;
-            let consent = stake.consent(1, &[(mesh.domain(), 10_000, &rewards)])?;
-            stake.message(&inclusion, &consent)
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    mesh.must_accept(&shown).await?;
+    mesh.show(stakes, &[(mesh.domain(), 10_000, &rewards)])
+        .await?;
     chain.mine(CHALLENGE).await?;
-    let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
-    mesh.must_accept(&activations).await
+    mesh.activate(stakes).await
 }
 
 async fn providers(mesh: &Mesh<'_>) -> anyhow::Result<Vec<Value>> {

@@ -93,9 +93,8 @@ impl<'a> Life<'a> {
             .sides
             .each_ref()
             .map(|side| (side.mesh.domain(), SHARE, &side.rewards));
-        let stakes: Vec<_> = self.stakes.iter().collect();
         for side in &self.sides {
-            side.show(&stakes, &shares).await?;
+            side.mesh.show(&self.stakes, &shares).await?;
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ impl<'a> Life<'a> {
         }
         self.chain.mine(CHALLENGE).await?;
         for (_, mesh) in &self.meshes {
-            activate(mesh, &stakes).await?;
+            mesh.activate(&stakes).await?;
         }
         Ok(stakes)
     }
@@ -161,14 +161,7 @@ impl<'a> Life<'a> {
             .iter()
             .map(|(_, mesh)| (mesh.domain(), share, &self.rewards))
             .collect();
-        let shown = stakes
-            .iter()
-            .map(|stake| {
-                let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
-                stake.message(&inclusion, &stake.consent(1, &shares)?)
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        mesh.must_accept(&shown).await
+        mesh.show(stakes, &shares).await
     }
 
     /// Waits for commitments, has one stake count for each provider, and puts the first table in force everywhere.
@@ -236,12 +229,6 @@ pub(super) fn configuration(meshes: &[(&str, Mesh<'_>)]) -> String {
     chains
         .map(|(name, mesh)| mesh.configuration(name))
         .collect()
-}
-
-/// Lets stakes count.
-pub(super) async fn activate(mesh: &Mesh<'_>, stakes: &[Stake]) -> anyhow::Result<()> {
-    let activations: Vec<_> = stakes.iter().map(Stake::activation).collect();
-    mesh.must_accept(&activations).await
 }
 
 /// The next checkpoint to become final.

@@ -15,7 +15,7 @@ use testenv::partner_chain::{
 use crate::partner_chain::burn::slashing;
 
 use super::life::{
-    Life, VALUE, activate, all_are_honest, end, next, stands_still, wait_for_final, wait_for_next,
+    Life, VALUE, all_are_honest, end, next, stands_still, wait_for_final, wait_for_next,
 };
 
 /// The last checkpoints of the first two epochs.
@@ -57,7 +57,7 @@ async fn count(life: &Life<'_>, mesh: &Mesh<'_>, stake: &Stake) {
     let stakes = std::slice::from_ref(stake);
     life.show(mesh, stakes).await.unwrap();
     life.chain.mine(CHALLENGE).await.unwrap();
-    activate(mesh, stakes).await.unwrap();
+    mesh.activate(stakes).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

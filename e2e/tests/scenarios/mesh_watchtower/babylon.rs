@@ -96,8 +96,7 @@ async fn s13_a_key_that_is_out_on_babylon_or_on_a_partner_chain_ends_its_provide
     bitcoind.mine(DEPTH).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 5_000, &side.rewards)];
-    let all: Vec<_> = stakes.iter().collect();
-    side.show(&all, &shares).await.unwrap();
+    side.mesh.show(&stakes, &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     for stake in &stakes {
         side.stake_becomes(stake, "active").await.unwrap();

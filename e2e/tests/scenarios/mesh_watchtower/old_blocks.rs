@@ -35,7 +35,7 @@ async fn a_spend_of_more_than_four_weeks_ago_is_reported_all_the_same() {
     confirm(&bitcoind, &[&stake.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.show(&[&stake], &shares).await.unwrap();
+    side.mesh.show([&stake], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 

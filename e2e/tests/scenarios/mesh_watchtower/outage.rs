@@ -83,11 +83,11 @@ async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_th
     confirm(&bitcoind, &[&counting.transaction, &waiting.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.show(&[&counting], &shares).await.unwrap();
+    side.mesh.show([&counting], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.counts(&counting).await.unwrap();
     side.mesh.govern(json!({ "start": {} })).await.unwrap();
-    side.show(&[&waiting], &shares).await.unwrap();
+    side.mesh.show([&waiting], &shares).await.unwrap();
 
     // The relayer stops when the second stake is about to count.
     daemon.kill_nine();

@@ -27,7 +27,7 @@ async fn a_larger_share_counts_once_it_has_waited_without_its_holder() {
     confirm(&bitcoind, &[&stake.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let share = |basis_points| [(side.mesh.domain(), basis_points, &side.rewards)];
-    side.show(&[&stake], &share(2_500)).await.unwrap();
+    side.mesh.show([&stake], &share(2_500)).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 

@@ -4,7 +4,6 @@ use anyhow::{Context as _, ensure};
 use bitcoin::Transaction;
 use bitcoincore_rpc::RpcApi as _;
 use eots::SecretKey;
-use mesh_core::Domain;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{DEADLINE, DEPTH, Mesh, PartnerChain, Provider, Stake, params};
@@ -129,22 +128,6 @@ impl<'a> Side<'a> {
             self.mesh.query(question.clone()).await.map(|_| ())
         })
         .await
-    }
-
-    /// Shows stakes with their stakers' first lists.
-    pub(super) async fn show(
-        &self,
-        stakes: &[&Stake],
-        shares: &[(Domain, u16, &AccountAddress)],
-    ) -> anyhow::Result<()> {
-        let shown = stakes
-            .iter()
-            .map(|stake| {
-                let inclusion = self.chain.inclusion(stake.transaction.compute_txid())?;
-                stake.message(&inclusion, &stake.consent(1, shares)?)
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        self.mesh.must_accept(&shown).await
     }
 
     /// A provider votes for two blocks at one checkpoint.

@@ -31,7 +31,7 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
     confirm(&bitcoind, &stakes.each_ref().map(|it| &it.transaction)).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.show(&stakes.each_ref(), &shares).await.unwrap();
+    side.mesh.show(&stakes, &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     for stake in &stakes {
         side.stake_becomes(stake, "active").await.unwrap();
@@ -100,7 +100,7 @@ async fn a_spend_that_cannot_be_proven_is_parked_with_its_reason_and_stops_no_ot
     confirm(&bitcoind, &[&hidden.transaction, &honest.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.show(&[&hidden, &honest], &shares).await.unwrap();
+    side.mesh.show([&hidden, &honest], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     for stake in [&hidden, &honest] {
         side.stake_becomes(stake, "active").await.unwrap();

@@ -30,7 +30,7 @@ async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
     confirm(&bitcoind, &[&stake.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 4_000, &side.rewards)];
-    side.show(&[&stake], &shares).await.unwrap();
+    side.mesh.show([&stake], &shares).await.unwrap();
     // Newer than what was shown first, and in force when the stake is proven anew.
     let smaller = stake
         .consent(2, &[(side.mesh.domain(), 2_500, &side.rewards)])
@@ -93,7 +93,7 @@ async fn a_stake_that_counts_when_it_is_learned_of_and_is_undone_afterwards_is_p
     confirm(&bitcoind, &[&stake.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.show(&[&stake], &shares).await.unwrap();
+    side.mesh.show([&stake], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 
