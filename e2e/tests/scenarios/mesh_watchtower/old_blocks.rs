@@ -1,13 +1,10 @@
 //! A spend in a block that `btc-light` has forgotten: it is led down to it.
 
-use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::json;
-use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins};
-use testenv::scenario::Committee;
+use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, bitcoin_with_coins};
 
-use super::VALUE;
-use super::side::{Side, confirm, random_key};
+use super::side::Side;
 
 /// Longer than what is kept.
 const TIMELOCK: u16 = 20_000;
@@ -20,22 +17,14 @@ const KEPT: u64 = 2 * PORTION;
 async fn a_spend_of_more_than_four_weeks_ago_is_reported_all_the_same() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
-    let key = random_key().unwrap();
-    let side = Side::begin(&chain, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let value = Amount::from_sat(VALUE);
-    let committee = Committee::of_three();
-    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side
         .watchtower(&["headers", "activation", "unbonding"])
         .await
         .unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&stake.transaction]).unwrap();
-    side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.mesh.show([&stake], &shares).await.unwrap();
+    side.bury_and_show(&[&stake], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 

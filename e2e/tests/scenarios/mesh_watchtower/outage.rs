@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use bitcoin::Amount;
 use serde_json::json;
 use testenv::partner_chain::{
     CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins, params,
@@ -13,7 +12,7 @@ use testenv::poll_until;
 use testenv::scenario::Committee;
 
 use super::side::{Side, confirm, random_key};
-use super::{ROLES, TIMELOCK, VALUE};
+use super::{ROLES, TIMELOCK};
 
 /// Seconds behind the chain's clock from which on Bitcoin is too old to activate stakes.
 const MAX_LAG: u64 = 40;
@@ -46,20 +45,6 @@ impl Side<'_> {
         })
         .await
     }
-
-    /// Brings the votes of all providers for the next checkpoint, whatever comes of it.
-    async fn vote_for_next(&self) -> anyhow::Result<u64> {
-        let next = self.number("next").await?;
-        let checkpoint = self.mesh.checkpoint(next).await?;
-        let votes = self
-            .providers
-            .iter()
-            .map(|provider| provider.vote(&checkpoint))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let votes = json!({ "votes": { "items": votes } });
-        self.mesh.execute(votes).await?;
-        Ok(next)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,12 +57,8 @@ async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_th
     numbers["max_stale"] = MAX_STALE.into();
     let committee = Committee::of_three();
     let mesh = chain.begin_mesh(&numbers, &committee).await.unwrap();
-    let side = Side::with(&chain, mesh, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let value = Amount::from_sat(VALUE);
-    let [counting, waiting] = [(); 2]
-        .map(|()| Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap());
+    let side = Side::with(&chain, mesh, &[key]).await.unwrap();
+    let [counting, waiting] = [(); 2].map(|()| side.sign(0, TIMELOCK).unwrap());
     let program = side.watchtower(&ROLES).await.unwrap();
     let mut daemon = program.start().unwrap();
     confirm(&bitcoind, &[&counting.transaction, &waiting.transaction]).unwrap();

@@ -1,33 +1,23 @@
 //! A share that grows: its holder shows the new list, and the watchtower lets it count.
 
-use bitcoin::Amount;
 use serde_json::json;
 use testenv::partner_chain::{
-    CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain, Stake, bitcoin_with_coins,
+    CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain, bitcoin_with_coins,
 };
 use testenv::poll_until;
-use testenv::scenario::Committee;
 
-use super::side::{Side, confirm, random_key};
+use super::side::Side;
 use super::{TIMELOCK, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_larger_share_counts_once_it_has_waited_without_its_holder() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
-    let key = random_key().unwrap();
-    let side = Side::begin(&chain, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let value = Amount::from_sat(VALUE);
-    let committee = Committee::of_three();
-    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side.watchtower(&["headers", "activation"]).await.unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&stake.transaction]).unwrap();
-    side.headers_arrive().await.unwrap();
     let share = |basis_points| [(side.mesh.domain(), basis_points, &side.rewards)];
-    side.mesh.show([&stake], &share(2_500)).await.unwrap();
+    side.bury_and_show(&[&stake], &share(2_500)).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 

@@ -1,15 +1,18 @@
 //! One partner chain and everybody's part there but the watchtower's.
 
 use anyhow::{Context as _, ensure};
-use bitcoin::Transaction;
+use bitcoin::{Amount, Transaction};
 use bitcoincore_rpc::RpcApi as _;
 use eots::SecretKey;
+use mesh_core::Domain;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{DEADLINE, DEPTH, Mesh, PartnerChain, Provider, Stake, params};
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::Committee;
 use testenv::{Bitcoind, poll_until};
+
+use super::VALUE;
 
 /// One chain with its instance and everybody's part there.
 pub(super) struct Side<'a> {
@@ -51,6 +54,38 @@ impl<'a> Side<'a> {
         })
     }
 
+    /// A new instance with one provider, and a stake with it that Bitcoin does not know yet.
+    pub(super) async fn with_a_stake(
+        chain: &'a PartnerChain,
+        timelock: u16,
+    ) -> anyhow::Result<(Self, Stake)> {
+        let side = Self::begin(chain, &[random_key()?]).await?;
+        let stake = side.sign(0, timelock)?;
+        Ok((side, stake))
+    }
+
+    /// A stake with a provider that Bitcoin does not know yet.
+    pub(super) fn sign(&self, provider: usize, timelock: u16) -> anyhow::Result<Stake> {
+        let (bitcoind, committee) = (&self.chain.bitcoind, Committee::of_three());
+        let (key, value) = (
+            self.providers[provider].public_key(),
+            Amount::from_sat(VALUE),
+        );
+        Stake::sign(bitcoind, &committee, &key, value, timelock)
+    }
+
+    /// Has Bitcoin confirm stakes and shows them, as soon as the watchtower has brought the headers.
+    pub(super) async fn bury_and_show(
+        &self,
+        stakes: &[&Stake],
+        shares: &[(Domain, u16, &AccountAddress)],
+    ) -> anyhow::Result<()> {
+        let transactions: Vec<_> = stakes.iter().map(|stake| &stake.transaction).collect();
+        confirm(&self.chain.bitcoind, &transactions)?;
+        self.headers_arrive().await?;
+        self.mesh.show(stakes.iter().copied(), shares).await
+    }
+
     /// Waits until the chain knows Bitcoin's tip, which nobody but the watchtower tells it.
     pub(super) async fn headers_arrive(&self) -> anyhow::Result<()> {
         poll_until(DEADLINE, "the headers to arrive", || async {
@@ -78,8 +113,8 @@ impl<'a> Side<'a> {
         status[name].as_u64().with_context(|| name.to_owned())
     }
 
-    /// All providers make the next checkpoint final.
-    pub(super) async fn finalise_next(&self) -> anyhow::Result<()> {
+    /// Brings the votes of all providers for the next checkpoint, whatever comes of it.
+    pub(super) async fn vote_for_next(&self) -> anyhow::Result<u64> {
         let next = self.number("next").await?;
         let checkpoint = self.mesh.checkpoint(next).await?;
         let votes = self
@@ -89,6 +124,12 @@ impl<'a> Side<'a> {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let votes = json!({ "votes": { "items": votes } });
         self.mesh.execute(votes).await?;
+        Ok(next)
+    }
+
+    /// All providers make the next checkpoint final.
+    pub(super) async fn finalise_next(&self) -> anyhow::Result<()> {
+        let next = self.vote_for_next().await?;
         ensure!(self.number("next").await? == next + 1, "not final");
         Ok(())
     }

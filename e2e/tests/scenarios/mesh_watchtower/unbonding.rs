@@ -1,15 +1,14 @@
 //! Stakes that leave: scenario 15, a key that comes out while the stake is unbonding; and a spend that no contract can be shown.
 
-use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
 use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, UNBONDING, bitcoin_with_coins,
+    CHALLENGE, DEADLINE, DEPTH, PartnerChain, UNBONDING, bitcoin_with_coins,
 };
 use testenv::scenario::Committee;
 
+use super::TIMELOCK;
 use super::side::{Side, confirm, random_key, spent};
-use super::{TIMELOCK, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
@@ -17,21 +16,17 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
     let keys = [random_key().unwrap(), random_key().unwrap()];
     let side = Side::begin(&chain, &keys).await.unwrap();
-    let committee = Committee::of_three();
-    let stakes = keys.each_ref().map(|key| {
-        let value = Amount::from_sat(VALUE);
-        Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap()
-    });
+    let stakes = [0, 1].map(|provider| side.sign(provider, TIMELOCK).unwrap());
     let [escaping, _] = &stakes;
     let first = side
         .watchtower(&["headers", "activation", "unbonding"])
         .await
         .unwrap();
     let mut daemon = first.start().unwrap();
-    confirm(&bitcoind, &stakes.each_ref().map(|it| &it.transaction)).unwrap();
-    side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.mesh.show(&stakes, &shares).await.unwrap();
+    side.bury_and_show(&stakes.each_ref(), &shares)
+        .await
+        .unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     for stake in &stakes {
         side.stake_becomes(stake, "active").await.unwrap();
@@ -83,30 +78,23 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
 async fn a_spend_that_cannot_be_proven_is_parked_with_its_reason_and_stops_no_other() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
-    let key = random_key().unwrap();
-    let side = Side::begin(&chain, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let committee = Committee::of_three();
-    let [hidden, honest] = [(); 2].map(|()| {
-        let value = Amount::from_sat(VALUE);
-        Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap()
-    });
+    let (side, hidden) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
+    let honest = side.sign(0, TIMELOCK).unwrap();
     let program = side
         .watchtower(&["headers", "activation", "unbonding"])
         .await
         .unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&hidden.transaction, &honest.transaction]).unwrap();
-    side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.mesh.show([&hidden, &honest], &shares).await.unwrap();
+    side.bury_and_show(&[&hidden, &honest], &shares)
+        .await
+        .unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     for stake in [&hidden, &honest] {
         side.stake_becomes(stake, "active").await.unwrap();
     }
 
-    let exit = hidden.hidden_exit(&committee).unwrap();
+    let exit = hidden.hidden_exit(&Committee::of_three()).unwrap();
     bitcoind.mine_only(&[exit]).unwrap();
     bitcoind.mine(DEPTH).unwrap();
     let nothing_is_left =

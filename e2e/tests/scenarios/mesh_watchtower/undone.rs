@@ -1,36 +1,24 @@
 //! A stake whose block a reorganisation undoes: it is proven anew and counts again without its holder.
 
-use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
-use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, PartnerChain, Stake, THAW, bitcoin_with_coins,
-};
-use testenv::scenario::Committee;
+use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain, THAW, bitcoin_with_coins};
 
-use super::side::{Side, confirm, random_key};
+use super::side::Side;
 use super::{TIMELOCK, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
-    let key = random_key().unwrap();
-    let side = Side::begin(&chain, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let value = Amount::from_sat(VALUE);
-    let committee = Committee::of_three();
-    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side
         .watchtower(&["headers", "activation", "unbonding", "upkeep"])
         .await
         .unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&stake.transaction]).unwrap();
-    side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 4_000, &side.rewards)];
-    side.mesh.show([&stake], &shares).await.unwrap();
+    side.bury_and_show(&[&stake], &shares).await.unwrap();
     // Newer than what was shown first, and in force when the stake is proven anew.
     let smaller = stake
         .consent(2, &[(side.mesh.domain(), 2_500, &side.rewards)])
@@ -80,20 +68,12 @@ async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
 async fn a_stake_that_counts_when_it_is_learned_of_and_is_undone_afterwards_is_proven_anew() {
     let bitcoind = bitcoin_with_coins().await.unwrap();
     let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
-    let key = random_key().unwrap();
-    let side = Side::begin(&chain, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    let value = Amount::from_sat(VALUE);
-    let committee = Committee::of_three();
-    let stake = Stake::sign(&bitcoind, &committee, &key.public_key(), value, TIMELOCK).unwrap();
+    let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     // Nobody unwinds but this test.
     let program = side.watchtower(&["headers", "activation"]).await.unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&stake.transaction]).unwrap();
-    side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
-    side.mesh.show([&stake], &shares).await.unwrap();
+    side.bury_and_show(&[&stake], &shares).await.unwrap();
     bitcoind.mine(CHALLENGE).unwrap();
     side.stake_becomes(&stake, "active").await.unwrap();
 
