@@ -106,6 +106,28 @@ impl PartnerChain {
         Ok(chain)
     }
 
+    /// Starts a chain beside a Bitcoin of its own, whose miner has coins to stake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`].
+    pub async fn launch_alone() -> anyhow::Result<Self> {
+        Self::launch(bitcoin_with_coins().await?).await
+    }
+
+    /// Starts two chains beside one Bitcoin, whose miner has coins to stake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`].
+    pub async fn launch_two() -> anyhow::Result<(Self, Self)> {
+        let bitcoind = bitcoin_with_coins().await?;
+        tokio::try_join!(
+            Box::pin(Self::launch(Arc::clone(&bitcoind))),
+            Box::pin(Self::launch(Arc::clone(&bitcoind))),
+        )
+    }
+
     /// The same network begun anew, as its operators do when they have lost it: the id and the contracts' addresses are the
     /// same, as long as they are begun in the same order.
     ///

@@ -8,14 +8,14 @@ mod scene;
 mod survival;
 
 use serde_json::{Value, json};
-use testenv::partner_chain::{CHALLENGE, DEPTH, Provider, UNBONDING};
+use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain, Provider, UNBONDING};
 
 use super::staking::partners::each;
-use scene::{DEADLINE, Scene, VALUE, chain};
+use scene::{DEADLINE, Scene, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_without_a_hub_counts_on_two_chains_and_comes_back() {
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let scene = Scene::begin(&chain).await;
     a_summary_says_what_is_at_risk_and_does_nothing(&scene).await;
 

@@ -10,9 +10,7 @@ use bitcoincore_rpc::RpcApi as _;
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, bitcoin_with_coins, params,
-};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, params};
 use testenv::programs::{FinalityProviderProgram, WatchtowerProgram};
 use testenv::scenario::Committee;
 use testenv::{Daemon, poll_until};
@@ -184,8 +182,7 @@ fn follow(program: &FinalityProviderProgram, from: &Branch<'_>, to: &Branch<'_>)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s16_s17_s19_two_branches_have_one_history_or_cost_their_voters_the_stake() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let mut chain = PartnerChain::launch(bitcoind).await.unwrap();
+    let mut chain = PartnerChain::launch_alone().await.unwrap();
     let followed = Origin::prepare(&chain).await.unwrap();
     let betrayed = Origin::prepare(&chain).await.unwrap();
     for instance in [&followed.instance, &betrayed.instance] {

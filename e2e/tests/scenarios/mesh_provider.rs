@@ -7,16 +7,14 @@ mod neighbours;
 mod networks;
 mod tables;
 
-use testenv::partner_chain::{PartnerChain, bitcoin_with_coins, params};
+use testenv::partner_chain::{PartnerChain, params};
 
 use crate::staking::absent;
 use life::{Life, VALUE, all_are_honest, end, next, wait_for_final};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_process_makes_two_chains_final_while_a_third_is_down() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x", "y"], &absent())
         .await
         .unwrap();

@@ -16,7 +16,7 @@ use bitcoin::{Amount, Transaction};
 use eots::SecretKey;
 use serde_json::{Value, json};
 use testenv::Bitcoind;
-use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake};
 use testenv::programs::WatchtowerProgram;
 use testenv::scenario::Committee;
 
@@ -110,12 +110,8 @@ impl<'a> Life<'a> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_process_looks_after_two_chains_while_a_third_is_down() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let (x, y) = tokio::try_join!(
-        PartnerChain::launch(Arc::clone(&bitcoind)),
-        PartnerChain::launch(Arc::clone(&bitcoind)),
-    )
-    .unwrap();
+    let (x, y) = PartnerChain::launch_two().await.unwrap();
+    let bitcoind = &x.bitcoind;
     let life = Life::begin(&x, &y).await.unwrap();
     let chains = format!(
         "{}{}{}",
@@ -123,7 +119,7 @@ async fn one_process_looks_after_two_chains_while_a_third_is_down() {
         life.sides[0].mesh.configuration("x"),
         life.sides[1].mesh.configuration("y")
     );
-    let program = WatchtowerProgram::on(&bitcoind, &chains, &ROLES)
+    let program = WatchtowerProgram::on(bitcoind, &chains, &ROLES)
         .await
         .unwrap();
     for chain in [&x, &y] {

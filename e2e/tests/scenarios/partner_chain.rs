@@ -23,12 +23,10 @@ mod spends;
 mod stall;
 mod state;
 
-use testenv::partner_chain::{PartnerChain, bitcoin_with_coins};
+use testenv::partner_chain::PartnerChain;
 
 async fn launch() -> PartnerChain {
-    PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap()
+    PartnerChain::launch_alone().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

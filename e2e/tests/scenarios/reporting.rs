@@ -9,8 +9,7 @@ use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{
-    CHALLENGE, CONSENT_DELAY, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, bitcoin_with_coins,
-    params,
+    CHALLENGE, CONSENT_DELAY, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, params,
 };
 use testenv::poll_until;
 use testenv::programs::FinalityProviderProgram;
@@ -121,9 +120,7 @@ async fn known(mesh: &Mesh<'_>, stake: OutPoint) -> anyhow::Result<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_shown_to_one_chain_is_brought_to_the_other_beside_one_that_is_refused() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain).await.unwrap();
     let stakes = life.show_to_x(5, 2).await.unwrap();
     let mut daemon = life.program.start().unwrap();

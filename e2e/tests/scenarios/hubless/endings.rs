@@ -2,9 +2,9 @@
 
 use bitcoin::Txid;
 use serde_json::{Value, json};
-use testenv::partner_chain::{CHALLENGE, DEPTH, UNBONDING};
+use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain, UNBONDING};
 
-use super::scene::{DEADLINE, Scene, VALUE, chain};
+use super::scene::{DEADLINE, Scene, VALUE};
 use crate::partner_chain::burn;
 
 /// Timelock of the stake that is kept to its end: a little more than the instances ask for.
@@ -12,7 +12,7 @@ const TIMELOCK: u16 = 130;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_timelock_frees_and_what_slashing_leaves_is_taken_back() {
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let scene = Scene::begin(&chain).await;
     let kept = active(&scene, &TIMELOCK.to_string()).await;
     refused(&scene, kept).await;

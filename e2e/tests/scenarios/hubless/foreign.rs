@@ -14,11 +14,11 @@ use staking::delegation::{Registration, StakePlace, StakerSignatures, validate};
 use staking::keys::{FinalityProviderKey, StakerKey};
 use staking::params::StakingParams;
 use staking::units::BlockInterval;
-use testenv::partner_chain::{CHALLENGE, DEPTH, Provider, Stake, staking_params};
+use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain, Provider, Stake, staking_params};
 use testenv::provision;
 use testenv::scenario::Committee as Keys;
 
-use super::scene::{Scene, VALUE, chain};
+use super::scene::{Scene, VALUE};
 
 /// Timelock of the stake, blocks.
 const TIMELOCK: u16 = 1_000;
@@ -42,7 +42,7 @@ async fn s01_a_stake_that_the_official_library_built_counts_in_the_first_table()
         );
         return;
     };
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let scene = Scene::begin(&chain).await;
     let params = staking_params(&Keys::of_three()).unwrap();
     let staker = SecretKey::from_bytes(&rand::random()).unwrap();

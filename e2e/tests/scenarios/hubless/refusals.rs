@@ -3,14 +3,14 @@
 use bitcoin::Amount;
 use eots::SecretKey;
 use staking::params::StakingParams;
-use testenv::partner_chain::{params, staking_params};
+use testenv::partner_chain::{PartnerChain, params, staking_params};
 use testenv::scenario::Committee as Keys;
 
-use super::scene::{Scene, chain};
+use super::scene::Scene;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_could_not_count_or_come_back_is_refused_before_a_coin_moves() {
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let scene = Scene::begin(&chain).await;
     // Another fee of unbonding makes another unbonding transaction: no stake suits both.
     let terms = staking_params(&Keys::of_three()).unwrap();

@@ -6,9 +6,7 @@ use anyhow::ensure;
 use bitcoin::{Amount, Txid};
 use eots::SecretKey;
 use serde_json::Value;
-use testenv::partner_chain::{
-    Mesh, PartnerChain, Provider, bitcoin_with_coins, params, staking_params,
-};
+use testenv::partner_chain::{Mesh, PartnerChain, Provider, params, staking_params};
 use testenv::poll_until;
 use testenv::programs::BtcStakerProgram;
 use testenv::scenario::Committee as Keys;
@@ -33,12 +31,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) provider: SecretKey,
     key: String,
     words: String,
-}
-
-/// A partner chain beside a Bitcoin with coins.
-pub(crate) async fn chain() -> PartnerChain {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    PartnerChain::launch(bitcoind).await.unwrap()
 }
 
 impl<'a> Scene<'a> {

@@ -5,14 +5,14 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
-use testenv::partner_chain::{CHALLENGE, DEPTH};
+use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain};
 
-use super::scene::{DEADLINE, Scene, chain};
+use super::scene::{DEADLINE, Scene};
 use super::states;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_staker_that_is_killed_at_any_step_makes_its_stake_once() {
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let scene = Scene::begin(&chain).await;
     // At any moment while it plans and signs: there is one stake or none.
     for after in [150, 300, 450, 600, 750] {
@@ -77,7 +77,7 @@ async fn a_staker_that_is_killed_at_any_step_makes_its_stake_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_quorum_nothing_is_broadcast_and_a_silent_chain_holds_up_no_other() {
-    let chain = chain().await;
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let mut scene = Scene::begin(&chain).await;
     // Two of three members are down.
     for member in &mut scene.committee.processes[..2] {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
-use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, bitcoin_with_coins, params};
+use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, params};
 use testenv::poll_until;
 
 use super::life::{Life, all_are_honest, end, next, status_of, wait_for_final};
@@ -30,9 +30,7 @@ fn number_after(line: &str, word: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s31_without_its_record_a_provider_is_silent_until_no_vote_can_be_a_second_one() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let mut life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();
@@ -96,9 +94,7 @@ async fn s31_without_its_record_a_provider_is_silent_until_no_vote_can_be_a_seco
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s31_two_copies_of_a_provider_give_nothing_away() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();

@@ -1,10 +1,8 @@
 //! A chain that halts, lies and returns beside one that is in order: votes on the latter go on.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use testenv::Port;
-use testenv::partner_chain::{PartnerChain, bitcoin_with_coins, params};
+use testenv::partner_chain::{PartnerChain, params};
 use testenv::scenario::Committee;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -60,18 +58,14 @@ async fn carry(mut program: TcpStream, mut targets: watch::Receiver<Option<Strin
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_that_halts_lies_and_returns_delays_no_votes_on_another() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let (x, y) = tokio::try_join!(
-        PartnerChain::launch(Arc::clone(&bitcoind)),
-        PartnerChain::launch(Arc::clone(&bitcoind)),
-    )
-    .unwrap();
+    let (x, y) = PartnerChain::launch_two().await.unwrap();
+    let bitcoind = &x.bitcoind;
     let committee = Committee::of_three();
     let beside = y.begin_mesh(&params(), &committee).await.unwrap();
     let gate = Gate::before(&y.wasmd.grpc_url()).await;
     let configuration = beside.configuration("y");
     let configuration = configuration.replace(&y.wasmd.grpc_url(), &gate.url());
-    let life = Life::begin(&x, &bitcoind, &params(), &["x"], &configuration)
+    let life = Life::begin(&x, bitcoind, &params(), &["x"], &configuration)
         .await
         .unwrap();
     life.register_beside(&y, "y").await.unwrap();

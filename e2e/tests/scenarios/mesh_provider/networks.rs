@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, bitcoin_with_coins, params};
+use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, params};
 use testenv::poll_until;
 
 use super::life::{
@@ -19,9 +19,7 @@ async fn votes(mesh: &Mesh<'_>, pk: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s30_a_network_begun_anew_gets_no_votes_until_its_domain_is_pinned() {
-    let mut chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let mut chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();
@@ -77,9 +75,7 @@ async fn s30_a_network_begun_anew_gets_no_votes_until_its_domain_is_pinned() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s30_a_chain_that_goes_on_from_an_old_state_gets_no_second_vote() {
-    let mut chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let mut chain = PartnerChain::launch_alone().await.unwrap();
     let mut slow = params();
     // Enough for the chain to fork before the first checkpoint.
     slow["interval"] = json!(60);

@@ -8,8 +8,7 @@ use chain::{ChainError, Rejection};
 use serde_json::{Value, json};
 use testenv::Bitcoind;
 use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, UNBONDING, base64, bitcoin_with_coins,
-    params,
+    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, UNBONDING, base64, params,
 };
 
 use crate::partner_chain::burn::slashing;
@@ -62,9 +61,7 @@ async fn count(life: &Life<'_>, mesh: &Mesh<'_>, stake: &Stake) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s28_a_withdrawn_stake_that_nobody_reported_counts_to_the_tolerance() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();
@@ -133,9 +130,7 @@ fn report(chain: &PartnerChain, stake: &Stake) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s29_spends_in_blocks_that_nobody_else_has_stop_finality_until_everybody_has_them() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let own = node_of_our_own(&chain.bitcoind).await;
     let life = Life::begin(&chain, &own, &params(), &["x"], "")
         .await
@@ -206,9 +201,7 @@ async fn s29_spends_in_blocks_that_nobody_else_has_stop_finality_until_everybody
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_that_was_burnt_counts_once_its_provider_is_known_to_be_slashed() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();
@@ -249,9 +242,7 @@ async fn a_stake_that_was_burnt_counts_once_its_provider_is_known_to_be_slashed(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_bitcoin_node_no_vote_hands_over_and_all_others_go_on() {
-    let chain = PartnerChain::launch(bitcoin_with_coins().await.unwrap())
-        .await
-        .unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
     let mut own = node_of_our_own(&chain.bitcoind).await;
     let life = Life::begin(&chain, &own, &params(), &["x", "y"], "")
         .await

@@ -2,7 +2,7 @@
 
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::json;
-use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, bitcoin_with_coins};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain};
 
 use super::side::Side;
 
@@ -15,8 +15,8 @@ const KEPT: u64 = 2 * PORTION;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spend_of_more_than_four_weeks_ago_is_reported_all_the_same() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side
         .watchtower(&["headers", "activation", "unbonding"])

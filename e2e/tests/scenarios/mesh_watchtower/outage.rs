@@ -1,13 +1,10 @@
 //! Scenario 6: whoever brings headers stops for a while. The instance's limits are seconds here, not hours.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::json;
-use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, PartnerChain, Stake, bitcoin_with_coins, params,
-};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, Stake, params};
 use testenv::poll_until;
 use testenv::scenario::Committee;
 
@@ -49,8 +46,8 @@ impl Side<'_> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_themselves() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(Arc::clone(&bitcoind)).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let key = random_key().unwrap();
     let mut numbers = params();
     numbers["max_lag"] = MAX_LAG.into();
@@ -61,7 +58,7 @@ async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_th
     let [counting, waiting] = [(); 2].map(|()| side.sign(0, TIMELOCK).unwrap());
     let program = side.watchtower(&ROLES).await.unwrap();
     let mut daemon = program.start().unwrap();
-    confirm(&bitcoind, &[&counting.transaction, &waiting.transaction]).unwrap();
+    confirm(bitcoind, &[&counting.transaction, &waiting.transaction]).unwrap();
     side.headers_arrive().await.unwrap();
     let shares = [(side.mesh.domain(), 10_000, &side.rewards)];
     side.mesh.show([&counting], &shares).await.unwrap();

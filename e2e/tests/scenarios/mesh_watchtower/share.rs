@@ -1,9 +1,7 @@
 //! A share that grows: its holder shows the new list, and the watchtower lets it count.
 
 use serde_json::json;
-use testenv::partner_chain::{
-    CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain, bitcoin_with_coins,
-};
+use testenv::partner_chain::{CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain};
 use testenv::poll_until;
 
 use super::side::Side;
@@ -11,8 +9,8 @@ use super::{TIMELOCK, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_larger_share_counts_once_it_has_waited_without_its_holder() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side.watchtower(&["headers", "activation"]).await.unwrap();
     let mut daemon = program.start().unwrap();

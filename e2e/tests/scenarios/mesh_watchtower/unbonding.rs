@@ -2,9 +2,7 @@
 
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
-use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, PartnerChain, UNBONDING, bitcoin_with_coins,
-};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain, UNBONDING};
 use testenv::scenario::Committee;
 
 use super::TIMELOCK;
@@ -12,8 +10,8 @@ use super::side::{Side, confirm, random_key, spent};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let keys = [random_key().unwrap(), random_key().unwrap()];
     let side = Side::begin(&chain, &keys).await.unwrap();
     let stakes = [0, 1].map(|provider| side.sign(provider, TIMELOCK).unwrap());
@@ -35,7 +33,7 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
 
     // The staker leaves, and everybody is told.
     let unbonding = escaping.unbonding().unwrap();
-    confirm(&bitcoind, &[&unbonding]).unwrap();
+    confirm(bitcoind, &[&unbonding]).unwrap();
     let unbonded_at = bitcoind.height().unwrap();
     side.stake_becomes(escaping, "ended").await.unwrap();
     daemon.kill_nine();
@@ -51,7 +49,7 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
     daemon.kill_nine();
     daemon.restart().unwrap();
     let slashing = escaping.delegation.unbonding_slashing_tx();
-    let mined = spent(&bitcoind, slashing).await.unwrap();
+    let mined = spent(bitcoind, slashing).await.unwrap();
     assert!(bitcoind.height().unwrap() < unbonded_at + u64::from(UNBONDING));
     let input = &mined.input[0];
     assert_eq!(
@@ -76,8 +74,8 @@ async fn s15_an_unbonding_stake_is_burnt_by_what_the_chain_shows_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spend_that_cannot_be_proven_is_parked_with_its_reason_and_stops_no_other() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let (side, hidden) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let honest = side.sign(0, TIMELOCK).unwrap();
     let program = side
@@ -110,7 +108,7 @@ async fn a_spend_that_cannot_be_proven_is_parked_with_its_reason_and_stops_no_ot
     daemon.kill_nine();
     daemon.restart().unwrap();
     let unbonding = honest.unbonding().unwrap();
-    confirm(&bitcoind, &[&unbonding]).unwrap();
+    confirm(bitcoind, &[&unbonding]).unwrap();
     side.stake_becomes(&honest, "ended").await.unwrap();
     program
         .wait_for_status("nothing else to be given up on", DEADLINE, nothing_is_left)

@@ -2,15 +2,15 @@
 
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::{Value, json};
-use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain, THAW, bitcoin_with_coins};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain, THAW};
 
 use super::side::Side;
 use super::{TIMELOCK, VALUE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     let program = side
         .watchtower(&["headers", "activation", "unbonding", "upkeep"])
@@ -66,8 +66,8 @@ async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stake_that_counts_when_it_is_learned_of_and_is_undone_afterwards_is_proven_anew() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch(bitcoind.clone()).await.unwrap();
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let bitcoind = &chain.bitcoind;
     let (side, stake) = Side::with_a_stake(&chain, TIMELOCK).await.unwrap();
     // Nobody unwinds but this test.
     let program = side.watchtower(&["headers", "activation"]).await.unwrap();
