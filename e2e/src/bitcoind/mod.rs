@@ -152,6 +152,15 @@ impl Bitcoind {
         self.scratch.path().join("regtest/.cookie")
     }
 
+    /// The node as the programs' configuration files have it.
+    pub fn configuration(&self) -> String {
+        format!(
+            "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n",
+            self.url(),
+            self.cookie_file().display(),
+        )
+    }
+
     /// The file with its output.
     pub fn log(&self) -> PathBuf {
         self.scratch.path().join("bitcoind.log")

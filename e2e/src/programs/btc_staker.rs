@@ -52,11 +52,9 @@ impl BtcStakerProgram {
         };
         program.write_private("passphrase", "correct horse battery staple")?;
         let text = format!(
-            "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
-             [keys]\npassphrase = \"file:passphrase\"\n\
+            "{}[keys]\npassphrase = \"file:passphrase\"\n\
              [staking]\nwatchtower_patience_blocks = {watchtower_patience}\n{sections}",
-            bitcoind.url(),
-            bitcoind.cookie_file().display(),
+            bitcoind.configuration(),
         );
         fs::write(program.config_file(), text)?;
         Ok(program)

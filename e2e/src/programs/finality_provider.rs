@@ -38,7 +38,7 @@ impl FinalityProviderProgram {
     /// Makes a home whose providers vote on these partner chains, as the configuration file has them, and whose own Bitcoin
     /// node this is. It reports no stake.
     pub fn on(bitcoind: &Bitcoind, chains: &str, providers: &[&str]) -> anyhow::Result<Self> {
-        let own = bitcoin(bitcoind);
+        let own = bitcoind.configuration();
         let sections = [&own, "[reporting]\nenabled = false\n", chains].concat();
         Self::configured(&sections, providers)
     }
@@ -61,7 +61,7 @@ impl FinalityProviderProgram {
         providers: &[&str],
     ) -> anyhow::Result<Self> {
         let babylon = babylond.map(babylon).unwrap_or_default();
-        let own = bitcoin(bitcoind);
+        let own = bitcoind.configuration();
         let every_second = "[reporting]\ninterval_seconds = 1\n";
         let sections = [&babylon, &own, every_second, partners].concat();
         Self::configured(&sections, providers)
@@ -273,15 +273,6 @@ fn babylon(babylond: &Babylond) -> String {
         "[babylon]\nchain_id = \"{}\"\ngrpc_url = \"{}\"\n",
         babylond.chain_id(),
         babylond.grpc_url()
-    )
-}
-
-/// A Bitcoin node as the configuration file has it.
-fn bitcoin(bitcoind: &Bitcoind) -> String {
-    format!(
-        "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n",
-        bitcoind.url(),
-        bitcoind.cookie_file().display(),
     )
 }
 

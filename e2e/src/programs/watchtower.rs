@@ -202,14 +202,12 @@ fn configure(
         "no such role among {roles:?}"
     );
     let text = format!(
-        "[bitcoin]\nnetwork = \"regtest\"\nrpc_url = \"{}\"\ncookie_file = \"{}\"\n\
-         {chains}[keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
+        "{}{chains}[keys]\npassphrase = \"file:passphrase\"\n[roles]\n{switches}\
          [stakes]\ndiscovery_interval_seconds = 1\nfull_discovery_interval_seconds = 5\npage_size = 10\n\
          [checkpoints]\ncheck_interval_seconds = 1\n\
          [upkeep]\ncheck_interval_seconds = 1\n[slashing]\ncheck_interval_seconds = 1\nfinal_confirmations = 3\n\
          [http]\nlisten = \"{}\"\n[log]\nlevel = \"info,watchtower=debug\"\n",
-        bitcoind.url(),
-        bitcoind.cookie_file().display(),
+        bitcoind.configuration(),
         http.address(),
     );
     Ok(fs::write(home.join(format!("{NAME}.toml")), text)?)
