@@ -151,8 +151,7 @@ impl<'a> Served<'a> {
 
     /// The next checkpoint to become final.
     async fn next(&self) -> anyhow::Result<u64> {
-        let status = self.mesh.status().await?;
-        status["next"].as_u64().context("no number")
+        self.mesh.number("next").await
     }
 
     /// Makes stakes count, and begins.

@@ -17,7 +17,7 @@ use staking::units::ChainHeight;
 
 use super::ChainTransaction;
 use super::witness::transaction;
-use crate::partner_chain::{self, Mesh, PartnerChain};
+use crate::partner_chain::{self, Mesh, PartnerChain, number};
 use crate::{Bitcoind, Wasmd};
 
 /// Rest between two blocks.
@@ -182,10 +182,4 @@ fn params(covenant: &StakingParams) -> anyhow::Result<Value> {
         params[name] = value.into();
     }
     Ok(params)
-}
-
-/// A number in an answer.
-pub(super) fn number(answer: &Value, name: &str) -> anyhow::Result<u64> {
-    let number = answer.get(name).and_then(Value::as_u64);
-    number.with_context(|| format!("no number `{name}` in {answer}"))
 }

@@ -17,7 +17,7 @@ pub(super) fn text<'a>(answer: &'a Value, name: &str) -> anyhow::Result<&'a str>
 }
 
 /// A number in an answer.
-pub(super) fn number(answer: &Value, name: &str) -> anyhow::Result<u64> {
+pub(crate) fn number(answer: &Value, name: &str) -> anyhow::Result<u64> {
     let number = answer.get(name).and_then(Value::as_u64);
     number.with_context(|| format!("no number `{name}` in {answer}"))
 }

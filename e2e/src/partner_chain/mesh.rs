@@ -232,6 +232,15 @@ impl<'a> Mesh<'a> {
         self.query(json!({ "status": {} })).await
     }
 
+    /// A number in the status, such as `next`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::query`], and when there is none of this name.
+    pub async fn number(&self, name: &str) -> anyhow::Result<u64> {
+        encoding::number(&self.status().await?, name)
+    }
+
     /// The table of an epoch, its root computed anew.
     ///
     /// # Errors

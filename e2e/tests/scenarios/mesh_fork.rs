@@ -124,11 +124,6 @@ impl<'a> Branch<'a> {
         Ok(Self { chain, mesh })
     }
 
-    async fn number(&self, name: &str) -> anyhow::Result<u64> {
-        let status = self.mesh.status().await?;
-        status[name].as_u64().with_context(|| name.to_owned())
-    }
-
     /// Every vote that was sent to the instance here, as its blocks have it in the node's own words.
     async fn votes(&self) -> anyhow::Result<Vec<Value>> {
         let sent_to_it = format!("execute._contract_address='{}'", self.mesh.address().text());
@@ -161,7 +156,7 @@ impl<'a> Branch<'a> {
             if let Some(other) = heard {
                 self.hear(other).await?;
             }
-            let next = self.number("next").await?;
+            let next = self.mesh.number("next").await?;
             ensure!(next >= count, "{next} so far");
             anyhow::Ok(())
         })
@@ -251,8 +246,8 @@ async fn s16_s19_only_the_branch_that_is_followed_goes_on(
         .await
         .unwrap();
     a.hear(&b).await.unwrap();
-    assert_eq!(a.number("next").await.unwrap(), LAST);
-    assert_eq!(a.number("epoch").await.unwrap(), 0);
+    assert_eq!(a.mesh.number("next").await.unwrap(), LAST);
+    assert_eq!(a.mesh.number("epoch").await.unwrap(), 0);
     for branch in [&a, &b] {
         let slashed = slashed(&branch.mesh).await.unwrap();
         assert!(slashed.is_empty(), "honest keys are out: {slashed:?}");

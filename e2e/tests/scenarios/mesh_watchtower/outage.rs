@@ -74,7 +74,7 @@ async fn s06_without_headers_activations_stop_then_finality_and_both_go_on_by_th
     let refused = side.mesh.execute(waiting.activation()).await.unwrap_err();
     assert!(refused.to_string().contains("behind"), "{refused}");
     let final_now = side.vote_for_next().await.unwrap();
-    assert_eq!(side.number("next").await.unwrap(), final_now + 1);
+    assert_eq!(side.mesh.number("next").await.unwrap(), final_now + 1);
 
     side.lags(MAX_STALE).await.unwrap();
     let voted = side.vote_for_next().await.unwrap();

@@ -1,6 +1,6 @@
 //! One partner chain and everybody's part there but the watchtower's.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use bitcoin::{Amount, Transaction};
 use bitcoincore_rpc::RpcApi as _;
 use eots::SecretKey;
@@ -108,14 +108,9 @@ impl<'a> Side<'a> {
         .await
     }
 
-    pub(super) async fn number(&self, name: &str) -> anyhow::Result<u64> {
-        let status = self.mesh.status().await?;
-        status[name].as_u64().with_context(|| name.to_owned())
-    }
-
     /// Brings the votes of all providers for the next checkpoint, whatever comes of it.
     pub(super) async fn vote_for_next(&self) -> anyhow::Result<u64> {
-        let next = self.number("next").await?;
+        let next = self.mesh.number("next").await?;
         let checkpoint = self.mesh.checkpoint(next).await?;
         let votes = self
             .providers
@@ -130,14 +125,17 @@ impl<'a> Side<'a> {
     /// All providers make the next checkpoint final.
     pub(super) async fn finalise_next(&self) -> anyhow::Result<()> {
         let next = self.vote_for_next().await?;
-        ensure!(self.number("next").await? == next + 1, "not final");
+        ensure!(self.mesh.number("next").await? == next + 1, "not final");
         Ok(())
     }
 
     /// Brings the second table into force, which the watchtower has made.
     pub(super) async fn finish_the_epoch(&self) -> anyhow::Result<()> {
-        let (epoch, last) = (self.number("epoch").await?, self.number("last").await?);
-        while self.number("next").await? < last {
+        let (epoch, last) = (
+            self.mesh.number("epoch").await?,
+            self.mesh.number("last").await?,
+        );
+        while self.mesh.number("next").await? < last {
             self.finalise_next().await?;
         }
         poll_until(DEADLINE, "the next table to be made", || async {
@@ -147,7 +145,10 @@ impl<'a> Side<'a> {
         })
         .await?;
         self.finalise_next().await?;
-        ensure!(self.number("epoch").await? == epoch + 1, "no hand-over");
+        ensure!(
+            self.mesh.number("epoch").await? == epoch + 1,
+            "no hand-over"
+        );
         Ok(())
     }
 
@@ -174,7 +175,7 @@ impl<'a> Side<'a> {
     /// A provider votes for two blocks at one checkpoint.
     pub(super) async fn equivocate(&self, provider: usize) -> anyhow::Result<()> {
         let provider = &self.providers[provider];
-        let next = self.number("next").await?;
+        let next = self.mesh.number("next").await?;
         let checkpoint = self.mesh.checkpoint(next).await?;
         let items = [
             provider.vote(&checkpoint)?,

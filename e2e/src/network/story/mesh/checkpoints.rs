@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use staking::units::ChainHeight;
 
 use crate::network::audience::{told, wait};
-use crate::network::partner::number;
 use crate::network::story::DEADLINE;
 use crate::network::{Audience, Fact, Network, Partner};
+use crate::partner_chain::number;
 
 /// Checkpoints in a row that have to become final.
 const FINAL_CHECKPOINTS: u64 = 3;

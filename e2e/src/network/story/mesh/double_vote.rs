@@ -12,9 +12,9 @@ use staking::keys::FinalityProviderKey;
 use staking::units::{BitcoinHeight, ChainHeight};
 
 use crate::network::audience::{told, wait};
-use crate::network::partner::number;
 use crate::network::story::{DEADLINE, Stake};
 use crate::network::{Audience, ChainTransaction, Fact, Network, Partner, Provider};
+use crate::partner_chain::number;
 use crate::partner_chain::{self, Checkpoint, Mesh};
 
 /// Hash of a header that is not the chain's.

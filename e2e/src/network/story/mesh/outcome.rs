@@ -10,8 +10,8 @@ use staking::keys::FinalityProviderKey;
 
 use super::{Burnt, Powered};
 use crate::Wasmd;
-use crate::network::partner::number;
 use crate::network::{Network, Partner, Provider};
+use crate::partner_chain::number;
 
 /// What became of a provider's stake and power, and of finality, chain by chain.
 #[derive(Clone, Debug)]

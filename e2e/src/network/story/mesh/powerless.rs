@@ -9,9 +9,9 @@ use staking::keys::FinalityProviderKey;
 
 use super::DoubleVoted;
 use crate::network::audience::{told, wait};
-use crate::network::partner::number;
 use crate::network::story::DEADLINE;
 use crate::network::{Audience, ChainTransaction, Fact, Network, Partner, Provider};
+use crate::partner_chain::number;
 
 /// A provider has no power on a chain any more.
 #[derive(Clone, Debug)]

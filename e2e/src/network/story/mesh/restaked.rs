@@ -7,11 +7,11 @@ use serde_json::json;
 use staking::keys::FinalityProviderKey;
 
 use crate::network::audience::{told, wait};
-use crate::network::partner::number;
 use crate::network::story::errand::Errand;
 use crate::network::story::{DEADLINE, Stake};
 use crate::network::{Audience, Fact, Network, Partner};
 use crate::partner_chain::DEPTH;
+use crate::partner_chain::number;
 
 /// Rewards that somebody pays in on each partner chain.
 const REWARDS: u128 = 10_000_000;
