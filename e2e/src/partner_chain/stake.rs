@@ -147,6 +147,11 @@ impl Stake {
         json!({ "activate": { "outpoint": self.outpoint().to_string() } })
     }
 
+    /// The message that shows a list of shares by itself.
+    pub fn consent_message(&self, consent: &Value) -> Value {
+        json!({ "consent": { "outpoint": self.outpoint().to_string(), "consent": consent } })
+    }
+
     /// The staker's numbered list of shares: of each instance its basis points, and where its rewards go.
     ///
     /// # Errors

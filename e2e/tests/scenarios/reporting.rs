@@ -217,7 +217,7 @@ async fn what_is_refused_is_given_up_on_until_its_staker_mends_it(life: &Life<'_
         (life.y.domain(), 2_500, &life.rewards),
     ];
     let consent = bad.consent(2, &shares).unwrap();
-    show_consent(&life.x, outpoint, &consent).await;
+    life.x.execute(bad.consent_message(&consent)).await.unwrap();
     life.wait_for_y(outpoint, "consent_seq", &json!(2))
         .await
         .unwrap();
@@ -228,7 +228,10 @@ async fn a_newer_list_reaches_whom_it_was_not_shown(life: &Life<'_>, stake: &Sta
     // X alone is left; Y, which is not in the list, must hear of it.
     let shares = [(life.x.domain(), 10_000, &life.rewards)];
     let consent = stake.consent(2, &shares).unwrap();
-    show_consent(&life.x, outpoint, &consent).await;
+    life.x
+        .execute(stake.consent_message(&consent))
+        .await
+        .unwrap();
     life.wait_for_y(outpoint, "consent_seq", &json!(2))
         .await
         .unwrap();
@@ -238,10 +241,4 @@ async fn a_newer_list_reaches_whom_it_was_not_shown(life: &Life<'_>, stake: &Sta
     life.x.execute(activate).await.unwrap();
     let on_x = known(&life.x, outpoint).await.unwrap();
     assert_eq!(on_x["weight"], VALUE.to_sat(), "{on_x}");
-}
-
-async fn show_consent(mesh: &Mesh<'_>, outpoint: OutPoint, consent: &Value) {
-    let outpoint = outpoint.to_string();
-    let message = json!({ "consent": { "outpoint": outpoint, "consent": consent } });
-    mesh.execute(message).await.unwrap();
 }

@@ -1,6 +1,5 @@
 //! A share that grows: its holder shows the new list, and the watchtower lets it count.
 
-use serde_json::json;
 use testenv::partner_chain::{CHALLENGE, CONSENT_DELAY, DEADLINE, PartnerChain};
 use testenv::poll_until;
 
@@ -20,9 +19,8 @@ async fn a_larger_share_counts_once_it_has_waited_without_its_holder() {
     side.stake_becomes(&stake, "active").await.unwrap();
 
     let larger = stake.consent(2, &share(5_000)).unwrap();
-    let shown = json!({ "outpoint": stake.outpoint().to_string(), "consent": larger });
     side.mesh
-        .execute(json!({ "consent": shown }))
+        .execute(stake.consent_message(&larger))
         .await
         .unwrap();
     program

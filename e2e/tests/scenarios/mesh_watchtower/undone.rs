@@ -23,9 +23,8 @@ async fn a_stake_that_a_reorganisation_undid_is_proven_anew_and_counts_again() {
     let smaller = stake
         .consent(2, &[(side.mesh.domain(), 2_500, &side.rewards)])
         .unwrap();
-    let shown = json!({ "outpoint": stake.outpoint().to_string(), "consent": smaller });
     side.mesh
-        .execute(json!({ "consent": shown }))
+        .execute(stake.consent_message(&smaller))
         .await
         .unwrap();
     bitcoind.mine(CHALLENGE).unwrap();

@@ -59,20 +59,30 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
     assert_eq!(x.known(cheat).await["status"], conflict);
     assert_eq!(x.sats(0).await, part(6_000), "the other stake counts on");
     // To the other chain its own newest list and this one are the proof.
-    y.mesh.execute(consent(cheat, &lists[0])).await.unwrap();
+    y.mesh
+        .execute(cheat.consent_message(&lists[0]))
+        .await
+        .unwrap();
     assert_eq!(y.known(cheat).await["status"], conflict);
     assert_eq!(y.sats(0).await, part(4_000));
 
     let moved = list(honest, 2, [0, WHOLE]);
-    let seen = y.mesh.execute(consent(honest, &moved)).await.unwrap();
+    let seen = y
+        .mesh
+        .execute(honest.consent_message(&moved))
+        .await
+        .unwrap();
     let from = y.status("tip").await + CONSENT_DELAY;
     assert_eq!(told(&seen, "consent", "increase"), WHOLE.to_string());
     assert_eq!(told(&seen, "consent", "from"), from.to_string());
     assert_eq!(x.sats(0).await, part(6_000), "not shown here yet");
-    x.mesh.execute(consent(honest, &moved)).await.unwrap();
+    x.mesh
+        .execute(honest.consent_message(&moved))
+        .await
+        .unwrap();
     assert_eq!(x.sats(0).await, 0);
     assert_eq!(
-        refusal(x.mesh.execute(consent(honest, &split)).await),
+        refusal(x.mesh.execute(honest.consent_message(&split)).await),
         "consent 1 was replaced by number 2; it means nothing any more"
     );
     chain.mine(CONSENT_DELAY - 1).await.unwrap();
@@ -86,10 +96,6 @@ pub(crate) async fn s22_two_lists_under_one_number_end_a_stake_and_a_newer_one_m
     chain.mine(1).await.unwrap();
     y.mesh.execute(honest.activation()).await.unwrap();
     assert_eq!(y.sats(0).await, VALUE);
-}
-
-fn consent(stake: &Stake, consent: &Value) -> Value {
-    json!({ "consent": { "outpoint": stake.outpoint().to_string(), "consent": consent } })
 }
 
 /// So many basis points of a stake, rounded down.
