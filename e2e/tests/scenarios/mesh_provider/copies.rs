@@ -5,16 +5,14 @@ use std::fs;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
 use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, params};
 use testenv::poll_until;
 
-use super::life::{Life, all_are_honest, end, next, status_of, wait_for_final};
+use super::life::{Life, all_are_honest, end, next, votes, wait_for_final};
 
 /// The checkpoints near the next one for which an instance keeps a provider's vote.
 async fn voted(mesh: &Mesh<'_>, pk: &str) -> anyhow::Result<BTreeSet<u64>> {
-    let answer = mesh.query(json!({ "votes": { "pk": pk } })).await?;
-    let votes = answer["votes"].as_array().context("no list")?;
+    let votes = votes(mesh, pk).await?;
     let numbers = votes.iter().map(|vote| vote["k"].as_u64());
     numbers
         .collect::<Option<_>>()
@@ -112,7 +110,7 @@ async fn s31_two_copies_of_a_provider_give_nothing_away() {
     let mut votes = 0;
     for program in [&life.program, &copy] {
         for name in ["one@x", "two@x", "three@x"] {
-            let status = status_of(program, name).await.unwrap();
+            let status = program.status_of(name).await.unwrap();
             assert_eq!(status["refused"], 0, "{status}");
             votes += status["votes"].as_u64().unwrap();
         }

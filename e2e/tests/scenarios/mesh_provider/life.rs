@@ -178,7 +178,7 @@ impl<'a> Life<'a> {
 
     /// What `status` says of a provider on a chain.
     pub(super) async fn status(&self, name: &str) -> anyhow::Result<Value> {
-        status_of(&self.program, name).await
+        self.program.status_of(name).await
     }
 
     /// Waits until what `status` says of a provider on a chain satisfies `holds`.
@@ -205,17 +205,6 @@ impl<'a> Life<'a> {
     }
 }
 
-/// What `status` says of a provider on a chain.
-pub(super) async fn status_of(
-    program: &FinalityProviderProgram,
-    name: &str,
-) -> anyhow::Result<Value> {
-    let status = program.command(&["status"]).await?.result()?;
-    let providers = status["providers"].as_array().context("no providers")?;
-    let found = providers.iter().find(|provider| provider["name"] == name);
-    found.cloned().context("no such provider")
-}
-
 /// Gives the account of a provider's keys, as they are shown, coins on a chain.
 async fn fund(chain: &PartnerChain, keys: &Value) -> anyhow::Result<()> {
     chain
@@ -233,8 +222,13 @@ pub(super) fn configuration(meshes: &[(&str, Mesh<'_>)]) -> String {
 
 /// The next checkpoint to become final.
 pub(super) async fn next(mesh: &Mesh<'_>) -> anyhow::Result<u64> {
-    let status = mesh.status().await?;
-    status["next"].as_u64().context("no number")
+    mesh.number("next").await
+}
+
+/// The votes of a provider that an instance keeps.
+pub(super) async fn votes(mesh: &Mesh<'_>, pk: &str) -> anyhow::Result<Vec<Value>> {
+    let answer = mesh.query(json!({ "votes": { "pk": pk } })).await?;
+    answer["votes"].as_array().cloned().context("no list")
 }
 
 /// Waits until a checkpoint is the next to become final.

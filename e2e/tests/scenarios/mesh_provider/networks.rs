@@ -2,20 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use testenv::partner_chain::{DEADLINE, Mesh, PartnerChain, params};
+use serde_json::json;
+use testenv::partner_chain::{DEADLINE, PartnerChain, params};
 use testenv::poll_until;
 
 use super::life::{
-    Life, PROVIDERS, Parts, all_are_honest, end, next, stands_still, status_of, wait_for_final,
+    Life, PROVIDERS, Parts, all_are_honest, end, next, stands_still, votes, wait_for_final,
     wait_for_next,
 };
-
-/// The checkpoints for which an instance keeps votes of a provider.
-async fn votes(mesh: &Mesh<'_>, pk: &str) -> Vec<Value> {
-    let answer = mesh.query(json!({ "votes": { "pk": pk } })).await.unwrap();
-    answer["votes"].as_array().unwrap().clone()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s30_a_network_begun_anew_gets_no_votes_until_its_domain_is_pinned() {
@@ -66,7 +60,7 @@ async fn s30_a_network_begun_anew_gets_no_votes_until_its_domain_is_pinned() {
     life.start().await.unwrap();
     // The same checkpoints again, of other blocks, with the same keys: the nonces are others.
     wait_for_next(mesh, 3).await.unwrap();
-    let again = votes(mesh, &pk).await;
+    let again = votes(mesh, &pk).await.unwrap();
     assert!(again.iter().any(|vote| vote["k"] == 0), "{again:?}");
     wait_for_final(mesh, 5).await.unwrap();
     all_are_honest(mesh).await.unwrap();
@@ -102,7 +96,7 @@ async fn s30_a_chain_that_goes_on_from_an_old_state_gets_no_second_vote() {
     let daemon = program.start().unwrap();
     let mesh = chain.mesh(address.clone()).await.unwrap();
     wait_for_next(&mesh, 2).await.unwrap();
-    let signed = votes(&mesh, &pk).await;
+    let signed = votes(&mesh, &pk).await.unwrap();
     assert_eq!(signed.len(), 2, "{signed:?}");
     end(daemon).await.unwrap();
     all_are_honest(&mesh).await.unwrap();
@@ -114,7 +108,7 @@ async fn s30_a_chain_that_goes_on_from_an_old_state_gets_no_second_vote() {
         .unwrap();
     let mut daemon = program.start().unwrap();
     let status = poll_until(DEADLINE, "a second vote to be refused", || async {
-        let status = status_of(&program, "one@x").await?;
+        let status = program.status_of("one@x").await?;
         anyhow::ensure!(status["refused"] != 0, "status is {status}");
         anyhow::Ok(status)
     });
@@ -124,7 +118,7 @@ async fn s30_a_chain_that_goes_on_from_an_old_state_gets_no_second_vote() {
     // The first checkpoint is not final there, so nothing above it is signed either.
     stands_still(&old, &other).await.unwrap();
     assert_eq!(next(&other).await.unwrap(), 0);
-    assert_eq!(votes(&other, &pk).await, [json!(null); 0]);
+    assert_eq!(votes(&other, &pk).await.unwrap(), [json!(null); 0]);
     all_are_honest(&other).await.unwrap();
     daemon.terminate(Duration::from_secs(30)).await.unwrap();
 }
