@@ -1,14 +1,16 @@
 //! A holder with a stake of Babylon's, and two instances of `btc-mesh` to show it to.
 
+use std::sync::Arc;
+
 use bitcoin::{OutPoint, Txid};
 use chain::Chain as _;
 use chain::babylon::Babylon;
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::Finished;
 use testenv::partner_chain::{Mesh, PartnerChain, Provider, params};
 use testenv::programs::BtcStakerProgram;
+use testenv::{Babylond, BabylondSettings, Finished};
 
 use super::scene::{COIN, Scene};
 
@@ -16,7 +18,7 @@ use super::scene::{COIN, Scene};
 pub(crate) const VALUE: u64 = 500_000;
 
 /// Unbonding must take as long as the instances ask for.
-pub(crate) const UNBONDING: u16 = 100;
+const UNBONDING: u16 = 100;
 
 /// A partner chain whose node is down.
 pub(crate) fn absent() -> String {
@@ -29,6 +31,45 @@ pub(crate) fn absent() -> String {
     )
 }
 
+/// A holder with a stake that counts on Babylon, and a partner chain on the same Bitcoin.
+pub(crate) struct Staked {
+    pub(crate) holder: Holder,
+    pub(crate) chain: PartnerChain,
+    pub(crate) babylond: Babylond,
+    /// Of the stake's provider.
+    pub(crate) secret: SecretKey,
+    babylon: Arc<Babylon>,
+}
+
+impl Staked {
+    pub(crate) async fn launch() -> Self {
+        let scene = Scene::new(BabylondSettings {
+            unbonding_time: UNBONDING,
+            ..BabylondSettings::default()
+        })
+        .await;
+        let holder = Holder::with_a_stake(&scene).await;
+        let Scene { stage, secret, .. } = scene;
+        let bitcoind = Arc::new(stage.bitcoind);
+        Self {
+            holder,
+            chain: PartnerChain::launch(bitcoind).await.unwrap(),
+            babylond: stage.babylond,
+            secret,
+            babylon: stage.chain,
+        }
+    }
+
+    /// Two instances on the partner chain, which the holder's configuration names.
+    pub(crate) async fn instances(&self) -> Instances<'_> {
+        let (holder, secret) = (&self.holder, &self.secret);
+        let instances = Instances::begin(&self.chain, &self.babylon, secret, holder.stake).await;
+        let configuration = instances.configuration();
+        holder.program.configure(&configuration).unwrap();
+        instances
+    }
+}
+
 /// A holder with an active stake on Babylon, and its words.
 pub(crate) struct Holder {
     pub(crate) program: BtcStakerProgram,
@@ -38,7 +79,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    pub(crate) async fn with_a_stake(scene: &Scene) -> Self {
+    async fn with_a_stake(scene: &Scene) -> Self {
         let (bitcoind, babylond) = (&scene.stage.bitcoind, &scene.stage.babylond);
         let program = BtcStakerProgram::new(bitcoind, babylond, 0).unwrap();
         let made = program.command(&["wallet", "new"]).await.unwrap();

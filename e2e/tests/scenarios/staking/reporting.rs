@@ -1,50 +1,33 @@
 //! A stake of Babylon's whose holder did nothing but hand a consent over: `finality-provider` shows it to the chains.
 
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::{Value, json};
-use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH, PartnerChain};
+use testenv::partner_chain::{CHALLENGE, DEADLINE, DEPTH};
+use testenv::poll_until;
 use testenv::programs::FinalityProviderProgram;
-use testenv::scenario::Stage;
-use testenv::{BabylondSettings, poll_until};
 
-use super::partners::{Holder, Instances, UNBONDING, VALUE, absent, each};
-use super::scene::Scene;
+use super::partners::{Staked, VALUE, absent, each};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consent_that_was_handed_over_counts_on_both_chains_without_its_stakers_program() {
-    let scene = Scene::new(BabylondSettings {
-        unbonding_time: UNBONDING,
-        ..BabylondSettings::default()
-    })
-    .await;
-    let holder = Holder::with_a_stake(&scene).await;
-    let Scene {
-        stage:
-            Stage {
-                bitcoind,
-                babylond,
-                chain: babylon,
-                ..
-            },
+    let staked = Staked::launch().await;
+    let instances = staked.instances().await;
+    let Staked {
+        holder,
+        chain,
+        babylond,
         secret,
         ..
-    } = scene;
-    let chain = PartnerChain::launch(Arc::new(bitcoind)).await.unwrap();
-    let instances = Instances::begin(&chain, &babylon, &secret, holder.stake).await;
-    holder
-        .program
-        .configure(&instances.configuration())
-        .unwrap();
+    } = &staked;
     chain.mine(DEPTH).await.unwrap();
     let partners = absent() + &instances.configuration();
     let program =
-        FinalityProviderProgram::reporting(Some(&babylond), &chain.bitcoind, &partners, &["main"])
+        FinalityProviderProgram::reporting(Some(babylond), &chain.bitcoind, &partners, &["main"])
             .unwrap();
-    let (_, account) = program.import_key("main", &secret).await.unwrap();
+    let (_, account) = program.import_key("main", secret).await.unwrap();
     babylond.fund(&account, 100_000_000).await.unwrap();
     chain.fund(&account).await.unwrap();
 

@@ -1,58 +1,40 @@
 //! A stake of Babylon's shown to two instances of `btc-mesh` by `btc-staker`: the numbers are those of the design's
 //! scenarios 2, 3 and 22.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
+use testenv::Babylond;
 use testenv::partner_chain::{CHALLENGE, CONSENT_DELAY, DEPTH, PartnerChain};
 use testenv::programs::BtcStakerProgram;
-use testenv::scenario::Stage;
-use testenv::{Babylond, BabylondSettings};
 
-use super::partners::{Holder, Instances, UNBONDING, VALUE, absent, each, restake};
-use super::scene::Scene;
+use super::partners::{Holder, Instances, Staked, VALUE, absent, each, restake};
 
 const HALVES: [&str; 4] = ["--share", "x=0.5", "--share", "y=50%"];
 const SHIFTED: [&str; 5] = ["--share", "x=0.2", "--share", "y=0.8", "--yes"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s02_s03_a_stake_of_babylons_counts_on_two_instances_by_its_shares() {
-    let scene = Scene::new(BabylondSettings {
-        unbonding_time: UNBONDING,
-        ..BabylondSettings::default()
-    })
-    .await;
-    let holder = Holder::with_a_stake(&scene).await;
-    let Scene {
-        stage:
-            Stage {
-                bitcoind,
-                babylond,
-                chain: babylon,
-                ..
-            },
-        secret,
+    let staked = Staked::launch().await;
+    let instances = staked.instances().await;
+    let Staked {
+        holder,
+        chain,
+        babylond,
         ..
-    } = scene;
-    let chain = PartnerChain::launch(Arc::new(bitcoind)).await.unwrap();
-    let instances = Instances::begin(&chain, &babylon, &secret, holder.stake).await;
-    holder
-        .program
-        .configure(&instances.configuration())
-        .unwrap();
+    } = &staked;
     let account = PartnerChain::account(&holder.account).unwrap();
     chain.mine(DEPTH).await.unwrap();
 
-    a_summary_says_what_is_at_risk_and_signs_nothing(&holder).await;
-    what_was_signed_and_told_to_nobody_is_in_the_record(&holder).await;
+    a_summary_says_what_is_at_risk_and_signs_nothing(holder).await;
+    what_was_signed_and_told_to_nobody_is_in_the_record(holder).await;
     chain.fund(&holder.account).await.unwrap();
-    two_halves_wait_and_then_count(&holder, &instances, &account).await;
-    let number = a_shifted_share_counts_after_its_delay(&holder, &instances).await;
-    a_chain_that_is_down_hinders_no_other(&holder, &instances, number).await;
-    whoever_is_killed_goes_on_without_a_conflict(&holder, &instances).await;
-    a_restored_home_uses_no_number_again(&babylond, &holder, &instances).await;
+    two_halves_wait_and_then_count(holder, &instances, &account).await;
+    let number = a_shifted_share_counts_after_its_delay(holder, &instances).await;
+    a_chain_that_is_down_hinders_no_other(holder, &instances, number).await;
+    whoever_is_killed_goes_on_without_a_conflict(holder, &instances).await;
+    a_restored_home_uses_no_number_again(babylond, holder, &instances).await;
 }
 
 async fn a_summary_says_what_is_at_risk_and_signs_nothing(holder: &Holder) {
