@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use bitcoin::{OutPoint, Txid};
-use chain::ChainError;
+use bitcoin::Txid;
 use chain::mesh::{HandedConsent, SignedConsent};
+use chain::{ChainError, SignedDelegation};
 use clap::Args;
 use daemon::consent::Consent;
 use daemon::output::{Answer, CommandError, Exit};
@@ -107,7 +107,7 @@ impl Restake {
         let consent = plan.sign(&record(&staker).await?, &keys, shown)?;
         let chains = match &self.export {
             Some(file) => {
-                export(file, plan.outpoint(), &consent)?;
+                export(file, &plan, &consent)?;
                 Vec::new()
             }
             None => outcomes(&plan, connected.deliver(&plan, &consent).await?),
@@ -131,8 +131,8 @@ async fn record(staker: &Staker) -> Result<ConsentRecord, Error> {
     Ok(ConsentRecord::open(&staker.home).await?)
 }
 
-/// Writes a consent down for whoever is to show it.
-fn export(file: &Path, stake: OutPoint, consent: &SignedConsent) -> Result<(), CommandError> {
+/// Writes a consent and its stake's delegation down for whoever is to show them: perhaps no chain knows the stake yet.
+fn export(file: &Path, plan: &Plan<'_>, consent: &SignedConsent) -> Result<(), CommandError> {
     let failed = |reason: &dyn fmt::Display| {
         let message = format!(
             "the consent is signed, but cannot be written to {}: {reason}",
@@ -141,9 +141,15 @@ fn export(file: &Path, stake: OutPoint, consent: &SignedConsent) -> Result<(), C
         CommandError::new(Exit::Failed, "not-exported", message)
             .with_hint("run the command again with the name of a new file")
     };
+    let stake = &plan.seen.stake;
+    let delegation = stake.staker_signatures().map(|signatures| {
+        let committee = plan.covenant_signatures.clone();
+        SignedDelegation::new(&stake.delegation, signatures, committee)
+    });
     let handed = HandedConsent {
-        stake,
+        stake: plan.outpoint(),
         consent: consent.clone(),
+        delegation,
     };
     let text = handed.to_text().map_err(|error| failed(&error))?;
     let written = new_file::create(file, |mut file| file.write_all(text.as_bytes()));

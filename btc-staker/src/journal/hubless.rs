@@ -2,7 +2,7 @@
 
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::{Amount, ScriptBuf};
-use eots::adaptor::AdaptorSignature;
+use chain::WrittenCovenantSignatures;
 use serde::{Deserialize, Serialize};
 use staking::delegation::{CovenantSignatures, StakerSignatures};
 use staking::keys::CovenantKey;
@@ -48,7 +48,7 @@ struct Stored {
     params: Params,
     slashing_signature: Signature,
     unbonding_slashing_signature: Signature,
-    covenant_signatures: Vec<Member>,
+    covenant_signatures: Vec<WrittenCovenantSignatures>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,16 +74,6 @@ struct Params {
     activation_height: BitcoinHeight,
 }
 
-/// Adaptor signatures in hex, one for each finality provider.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Member {
-    key: CovenantKey,
-    slashing: Vec<String>,
-    unbonding: Signature,
-    unbonding_slashing: Vec<String>,
-}
-
 impl From<Hubless> for Stored {
     fn from(hubless: Hubless) -> Self {
         Self {
@@ -93,7 +83,7 @@ impl From<Hubless> for Stored {
             covenant_signatures: hubless
                 .covenant_signatures
                 .into_iter()
-                .map(Member::from)
+                .map(WrittenCovenantSignatures::from)
                 .collect(),
         }
     }
@@ -161,41 +151,6 @@ impl TryFrom<Params> for StakingParams {
             activation_height: params.activation_height,
         })
     }
-}
-
-impl From<CovenantSignatures> for Member {
-    fn from(signatures: CovenantSignatures) -> Self {
-        let encoded = |all: Vec<AdaptorSignature>| {
-            let all = all.iter();
-            all.map(|one| hex::encode(one.to_bytes())).collect()
-        };
-        Self {
-            key: signatures.key,
-            slashing: encoded(signatures.slashing),
-            unbonding: signatures.unbonding,
-            unbonding_slashing: encoded(signatures.unbonding_slashing),
-        }
-    }
-}
-
-impl TryFrom<Member> for CovenantSignatures {
-    type Error = String;
-
-    fn try_from(member: Member) -> Result<Self, String> {
-        let decoded = |all: Vec<String>| all.iter().map(|text| adaptor(text)).collect();
-        let slashing: Result<_, String> = decoded(member.slashing);
-        Ok(Self {
-            key: member.key,
-            slashing: slashing?,
-            unbonding: member.unbonding,
-            unbonding_slashing: decoded(member.unbonding_slashing)?,
-        })
-    }
-}
-
-fn adaptor(text: &str) -> Result<AdaptorSignature, String> {
-    let bytes = hex::decode(text).map_err(|error| format!("`{text}`: {error}"))?;
-    AdaptorSignature::from_slice(&bytes).map_err(|error| format!("`{text}`: {error}"))
 }
 
 #[cfg(test)]

@@ -191,18 +191,6 @@ impl Delegation {
             })
             .collect()
     }
-
-    /// Exactly a quorum of the committee's signatures that hold for `valid`, ascending by key: more would only cost gas.
-    ///
-    /// # Errors
-    ///
-    /// Says how many members have signed where they are fewer.
-    pub fn quorum(
-        &self,
-        valid: &ValidDelegation,
-    ) -> Result<Vec<CovenantSignatures>, TooFewSignatures> {
-        quorum(self.covenant_signatures(), valid)
-    }
 }
 
 /// Those of these signatures that hold for `valid`, one of each member, ascending by key, wherever they come from.

@@ -17,6 +17,7 @@ pub mod mesh;
 mod message;
 mod reward;
 mod secured;
+mod signed;
 mod vote;
 pub mod wasm;
 
@@ -49,6 +50,7 @@ pub use message::{
 };
 pub use reward::Reward;
 pub use secured::{Account, Connected, SecuredChain};
+pub use signed::{SignedDelegation, WrittenCovenantSignatures};
 pub use vote::{ForeignVote, VoteContent, VotingDomain};
 
 /// One chain secured by bitcoin stake.

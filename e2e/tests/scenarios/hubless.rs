@@ -3,6 +3,7 @@
 
 mod endings;
 mod foreign;
+mod handed;
 mod refusals;
 mod scene;
 mod survival;

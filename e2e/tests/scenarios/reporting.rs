@@ -103,13 +103,23 @@ impl<'a> Life<'a> {
 
     /// Waits until Y says this of a stake.
     async fn wait_for_y(&self, stake: OutPoint, field: &str, value: &Value) -> anyhow::Result<()> {
-        poll_until(DEADLINE, "a stake to be reported", || async {
-            let known = known(&self.y, stake).await?;
-            ensure!(known[field] == *value, "{known}");
-            anyhow::Ok(())
-        })
-        .await
+        wait_for(&self.y, stake, field, value).await
     }
+}
+
+/// Waits until an instance says this of a stake.
+async fn wait_for(
+    mesh: &Mesh<'_>,
+    stake: OutPoint,
+    field: &str,
+    value: &Value,
+) -> anyhow::Result<()> {
+    poll_until(DEADLINE, "a stake to be reported", || async {
+        let known = known(mesh, stake).await?;
+        ensure!(known[field] == *value, "{known}");
+        anyhow::Ok(())
+    })
+    .await
 }
 
 /// What an instance says of a stake.
@@ -159,6 +169,17 @@ async fn what_was_shown_to_one_chain_is_brought_to_the_other_beside_one_that_is_
     what_a_chain_could_never_take_is_not_sent(&life).await;
     what_is_refused_is_given_up_on_until_its_staker_mends_it(&life, &stakes[2]).await;
     a_newer_list_reaches_whom_it_was_not_shown(&life, &stakes[0]).await;
+
+    // While nobody looks, so that each chain hears of one of the lists only.
+    daemon.kill_nine();
+    two_lists_are_shown(&life, &stakes[1]).await;
+    daemon.restart().unwrap();
+    let conflict = json!({ "ended": { "reason": { "conflict": {} } } });
+    for mesh in [&life.x, &life.y] {
+        let stake = stakes[1].outpoint();
+        wait_for(mesh, stake, "status", &conflict).await.unwrap();
+        assert_eq!(known(mesh, stake).await.unwrap()["weight"], 0);
+    }
 
     let absent = life.program.status_of("main@absent").await.unwrap();
     let problem = absent["problems"]["start"].as_str().unwrap();
@@ -241,4 +262,16 @@ async fn a_newer_list_reaches_whom_it_was_not_shown(life: &Life<'_>, stake: &Sta
     life.x.execute(activate).await.unwrap();
     let on_x = known(&life.x, outpoint).await.unwrap();
     assert_eq!(on_x["weight"], VALUE.to_sat(), "{on_x}");
+}
+
+/// A staker takes nothing from either chain by two lists under one number.
+async fn two_lists_are_shown(life: &Life<'_>, stake: &Stake) {
+    for (mesh, part) in [(&life.x, 5_000), (&life.y, 2_500)] {
+        let shares = [
+            (life.x.domain(), part, &life.rewards),
+            (life.y.domain(), 5_000, &life.rewards),
+        ];
+        let consent = stake.consent(2, &shares).unwrap();
+        mesh.execute(stake.consent_message(&consent)).await.unwrap();
+    }
 }

@@ -1,11 +1,12 @@
 //! All that is known of the stakes with this process's providers: what proves them, and their newest consents.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bitcoin::OutPoint;
-use chain::Delegation;
-use chain::mesh::{InvalidConsent, SignedConsent};
+use chain::SignedDelegation;
+use chain::mesh::{HandedConsent, InvalidConsent, SignedConsent};
 use staking::keys::{FinalityProviderKey, StakerKey};
 
 /// The book. Clones are the same one.
@@ -15,8 +16,28 @@ pub(super) struct Book(Arc<Mutex<Pages>>);
 #[derive(Debug, Default)]
 struct Pages {
     stakes: BTreeMap<OutPoint, Entry>,
-    /// Consents that were handed over for stakes that no chain has told of.
-    handed: BTreeMap<OutPoint, Vec<SignedConsent>>,
+    /// Consents that were handed over for stakes that are not known yet.
+    consents: BTreeMap<OutPoint, Vec<SignedConsent>>,
+    /// Delegations that were handed over and not seen on Bitcoin yet.
+    delegations: BTreeMap<OutPoint, Vec<SignedDelegation>>,
+}
+
+/// Who told of a stake.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Teller {
+    /// The chain with this name.
+    Chain(String),
+    /// Whoever handed its delegation over.
+    Staker,
+}
+
+impl fmt::Display for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain(name) => f.write_str(name),
+            Self::Staker => f.write_str("the staker"),
+        }
+    }
 }
 
 /// One stake, whose output Bitcoin has.
@@ -24,26 +45,26 @@ struct Pages {
 struct Entry {
     provider: FinalityProviderKey,
     staker: StakerKey,
-    /// By the chain that told it. Each is kept: one of them may have been made up but for its keys.
-    told: BTreeMap<String, Arc<Delegation>>,
-    consent: Option<Consent>,
+    /// Each account is kept: one of them may have been made up but for its keys.
+    told: BTreeMap<Teller, Arc<SignedDelegation>>,
+    /// The newest.
+    consent: Option<SignedConsent>,
+    conflict: Option<Conflict>,
 }
 
-/// The newest consent of a stake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Consent {
-    pub(super) signed: SignedConsent,
-    /// Whether its staker signed another list under the same number.
-    pub(super) contradicted: bool,
-}
+/// Two lists that a staker signed under one number.
+pub(super) type Conflict = [SignedConsent; 2];
 
 /// A stake that can be shown to the chains in its consent.
 #[derive(Debug, Clone)]
 pub(super) struct Consented {
     pub(super) outpoint: OutPoint,
-    /// What chains told of it.
-    pub(super) told: Vec<Arc<Delegation>>,
-    pub(super) consent: Consent,
+    /// All that was told of it.
+    pub(super) told: Vec<Arc<SignedDelegation>>,
+    /// The newest consent.
+    pub(super) consent: SignedConsent,
+    /// What ends the stake wherever it is shown.
+    pub(super) conflict: Option<Conflict>,
 }
 
 impl Book {
@@ -52,52 +73,76 @@ impl Book {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a chain's account of a stake is in the book.
-    pub(super) fn has(&self, outpoint: &OutPoint, chain: &str) -> bool {
+    /// Whether somebody's account of a stake is in the book.
+    pub(super) fn has(&self, outpoint: &OutPoint, teller: &Teller) -> bool {
         let pages = self.lock();
         let entry = pages.stakes.get(outpoint);
-        entry.is_some_and(|entry| entry.told.contains_key(chain))
+        entry.is_some_and(|entry| entry.told.contains_key(teller))
     }
 
-    /// Takes in what a chain told of a stake with `provider`, once Bitcoin has been seen to have its output: the output's
+    /// Takes in what was told of a stake with `provider`, once Bitcoin has been seen to have its output: the output's
     /// script commits to the keys.
-    pub(super) fn add(&self, provider: FinalityProviderKey, chain: &str, told: Delegation) {
+    pub(super) fn add(
+        &self,
+        provider: FinalityProviderKey,
+        teller: Teller,
+        told: SignedDelegation,
+    ) {
         let mut pages = self.lock();
-        let outpoint = told.staking_outpoint();
-        let handed = pages.handed.remove(&outpoint);
+        let outpoint = told.staking_outpoint;
+        let consents = pages.consents.remove(&outpoint);
+        if teller == Teller::Staker {
+            pages.delegations.remove(&outpoint);
+        }
         let entry = pages.stakes.entry(outpoint).or_insert_with(|| Entry {
             provider,
             staker: told.staker,
             told: BTreeMap::new(),
             consent: None,
+            conflict: None,
         });
-        entry.told.insert(chain.to_owned(), Arc::new(told));
-        for signed in handed.into_iter().flatten() {
+        entry.told.insert(teller, Arc::new(told));
+        for signed in consents.into_iter().flatten() {
             if let Err(error) = entry.take(outpoint, signed) {
                 tracing::warn!(%outpoint, %error, "a consent that was handed over is none");
             }
         }
     }
 
-    /// Takes a consent that was handed over; it waits where the stake is not known yet.
+    /// Takes what was handed over. A consent waits where the stake is not known yet, a delegation until it is seen on
+    /// Bitcoin.
     ///
     /// # Errors
     ///
-    /// Refuses one that is not signed by the stake's staker.
-    pub(super) fn hand(
-        &self,
-        outpoint: OutPoint,
-        signed: SignedConsent,
-    ) -> Result<(), InvalidConsent> {
+    /// Refuses a consent that is not signed by the stake's staker.
+    pub(super) fn hand(&self, handed: HandedConsent) -> Result<(), InvalidConsent> {
+        let HandedConsent {
+            stake,
+            consent,
+            delegation,
+        } = handed;
         let mut pages = self.lock();
-        if let Some(entry) = pages.stakes.get_mut(&outpoint) {
-            return entry.take(outpoint, signed);
+        let entry = pages.stakes.get_mut(&stake);
+        let is_told = |entry: &Entry| entry.told.contains_key(&Teller::Staker);
+        let is_told = entry.as_deref().is_some_and(is_told);
+        let taken = entry.map(|entry| entry.take(stake, consent.clone()));
+        if taken.is_none() {
+            keep(pages.consents.entry(stake).or_default(), consent);
         }
-        let waiting = pages.handed.entry(outpoint).or_default();
-        if !waiting.contains(&signed) {
-            waiting.push(signed);
+        if let Some(delegation) = delegation.filter(|_| !is_told) {
+            keep(pages.delegations.entry(stake).or_default(), delegation);
         }
-        Ok(())
+        taken.unwrap_or(Ok(()))
+    }
+
+    /// The delegations with a provider that were handed over and are still to be seen on Bitcoin.
+    pub(super) fn handed(&self, provider: FinalityProviderKey) -> Vec<SignedDelegation> {
+        let pages = self.lock();
+        let handed = pages.delegations.values().flatten();
+        handed
+            .filter(|delegation| delegation.finality_providers == [provider])
+            .cloned()
+            .collect()
     }
 
     /// Takes a consent that a chain showed; of a stake that is not in the book it is not wanted.
@@ -134,31 +179,33 @@ impl Book {
                     outpoint: *outpoint,
                     told: entry.told.values().cloned().collect(),
                     consent: entry.consent.clone()?,
+                    conflict: entry.conflict.clone(),
                 })
             })
             .collect()
     }
 }
 
+fn keep<T: PartialEq>(all: &mut Vec<T>, one: T) {
+    if !all.contains(&one) {
+        all.push(one);
+    }
+}
+
 impl Entry {
-    /// Keeps the newest consent.
+    /// Keeps the newest consent, and a conflict for good.
     fn take(&mut self, outpoint: OutPoint, signed: SignedConsent) -> Result<(), InvalidConsent> {
         signed.verify(outpoint, &self.staker)?;
-        match &mut self.consent {
-            Some(known) if known.signed.number > signed.number => {}
-            Some(known) if known.signed.number == signed.number => {
-                if !known.contradicted && known.signed.shares != signed.shares {
+        match &self.consent {
+            Some(known) if known.number > signed.number => {}
+            Some(known) if known.number == signed.number => {
+                if self.conflict.is_none() && known.shares != signed.shares {
                     let number = signed.number;
                     tracing::warn!(%outpoint, number, "a staker signed two lists under one number");
-                    known.contradicted = true;
+                    self.conflict = Some([known.clone(), signed]);
                 }
             }
-            consent => {
-                *consent = Some(Consent {
-                    signed,
-                    contradicted: false,
-                });
-            }
+            _ => self.consent = Some(signed),
         }
         Ok(())
     }
@@ -173,8 +220,8 @@ pub(super) mod tests {
     use bitcoin::secp256k1::{Message, SECP256K1};
     use bitcoin::transaction::Version;
     use bitcoin::{Amount, Transaction};
-    use chain::{Awaited, DelegationStatus, StakingOutput};
     use mesh_core::consent::{Share, Target};
+    use staking::delegation::StakerSignatures;
     use staking::units::BlockInterval;
 
     use super::*;
@@ -194,8 +241,8 @@ pub(super) mod tests {
         }
     }
 
-    /// What a chain tells of a stake whose staker has this secret; nothing but its keys is looked at.
-    pub(in super::super) fn told(vout: u32, staker: u8) -> Delegation {
+    /// What is told of a stake whose staker has this secret; nothing but its keys is looked at.
+    pub(in super::super) fn told(vout: u32, staker: u8) -> SignedDelegation {
         let tx = Transaction {
             version: Version::TWO,
             lock_time: LockTime::ZERO,
@@ -204,27 +251,34 @@ pub(super) mod tests {
         };
         let signature = Signature::from_slice(&[1; 64]).unwrap();
         let blocks = BlockInterval::new(100).unwrap();
-        Delegation {
-            staker_address: String::new(),
+        SignedDelegation {
+            staking_outpoint: outpoint(vout),
             staker: StakerKey(keypair(staker).x_only_public_key().0),
             finality_providers: vec![provider()],
             staking_time: blocks,
             staking_value: Amount::from_sat(1),
-            staking_output: StakingOutput::Outpoint(outpoint(vout)),
             slashing_tx: tx.clone(),
-            staker_slashing_signature: signature,
-            covenant_slashing_signatures: Vec::new(),
             unbonding_time: blocks,
             unbonding_tx: tx.clone(),
-            covenant_unbonding_signatures: Vec::new(),
             unbonding_slashing_tx: tx,
-            staker_unbonding_slashing_signature: signature,
-            covenant_unbonding_slashing_signatures: Vec::new(),
-            params_version: 0,
-            status: DelegationStatus::Active,
-            bitcoin_span: None,
-            awaits: Awaited::Inclusion,
-            expansion: None,
+            staker_signatures: StakerSignatures {
+                slashing: signature,
+                unbonding_slashing: signature,
+            },
+            covenant_signatures: Vec::new(),
+        }
+    }
+
+    pub(in super::super) fn chain(name: &str) -> Teller {
+        Teller::Chain(name.to_owned())
+    }
+
+    /// A consent without its stake's delegation.
+    pub(in super::super) fn handed(vout: u32, consent: SignedConsent) -> HandedConsent {
+        HandedConsent {
+            stake: outpoint(vout),
+            consent,
+            delegation: None,
         }
     }
 
@@ -251,14 +305,14 @@ pub(super) mod tests {
         }
     }
 
-    /// Number, share and whether it is contradicted of the one stake's newest consent.
+    /// Number, share and whether there is a conflict of the one stake's newest consent.
     fn newest(book: &Book) -> Option<(u32, u16, bool)> {
         let consented = book.consented(&provider());
-        let Consent {
-            signed,
-            contradicted,
-        } = &consented.first()?.consent;
-        Some((signed.number, signed.shares[0].basis_points, *contradicted))
+        let Consented {
+            consent, conflict, ..
+        } = consented.first()?;
+        let share = consent.shares[0].basis_points;
+        Some((consent.number, share, conflict.is_some()))
     }
 
     #[test]
@@ -270,23 +324,23 @@ pub(super) mod tests {
             signed(1, 7, 2, 20),
             signed(1, 8, 9, 90),
         ] {
-            book.hand(outpoint(1), consent).unwrap();
+            book.hand(handed(1, consent)).unwrap();
         }
         assert_eq!(newest(&book), None);
-        book.add(provider(), "x", told(1, 7));
+        book.add(provider(), chain("x"), told(1, 7));
         assert_eq!(newest(&book), Some((3, 30, false)));
         book.hear(outpoint(1), signed(1, 7, 1, 10)).unwrap();
         assert_eq!(newest(&book), Some((3, 30, false)));
         book.hear(outpoint(1), signed(1, 7, 4, 40)).unwrap();
         assert_eq!(newest(&book), Some((4, 40, false)));
-        book.hand(outpoint(1), signed(1, 7, 5, 50)).unwrap();
+        book.hand(handed(1, signed(1, 7, 5, 50))).unwrap();
         assert_eq!(newest(&book), Some((5, 50, false)));
     }
 
     #[test]
     fn another_stakers_list_is_none_and_two_under_one_number_contradict_each_other() {
         let book = Book::default();
-        book.add(provider(), "x", told(1, 7));
+        book.add(provider(), chain("x"), told(1, 7));
         book.hear(outpoint(1), signed(1, 8, 9, 90)).unwrap_err();
         book.hear(outpoint(1), signed(2, 7, 9, 90)).unwrap_err();
         assert_eq!(newest(&book), None);
@@ -296,15 +350,43 @@ pub(super) mod tests {
         book.hear(outpoint(1), signed(1, 7, 3, 31)).unwrap();
         assert_eq!(newest(&book), Some((3, 30, true)));
         book.hear(outpoint(1), signed(1, 7, 4, 40)).unwrap();
-        assert_eq!(newest(&book), Some((4, 40, false)));
+        // Of what its staker did, nothing is forgotten.
+        assert_eq!(newest(&book), Some((4, 40, true)));
+        let consented = book.consented(&provider());
+        let [first, second] = consented[0].conflict.as_ref().unwrap();
+        assert_eq!((first.number, second.number), (3, 3));
+    }
+
+    #[test]
+    fn a_delegation_that_was_handed_over_waits_until_it_is_seen_on_bitcoin() {
+        let book = Book::default();
+        let with_delegation = |number| HandedConsent {
+            delegation: Some(told(1, 7)),
+            ..handed(1, signed(1, 7, number, 10))
+        };
+        for number in [1, 2] {
+            book.hand(with_delegation(number)).unwrap();
+        }
+        assert_eq!(book.handed(provider()), [told(1, 7)]);
+        let another = FinalityProviderKey(keypair(8).x_only_public_key().0);
+        assert_eq!(book.handed(another), []);
+        // That a chain tells of the stake says nothing about signatures.
+        book.add(provider(), chain("x"), told(1, 7));
+        assert_eq!(newest(&book), Some((2, 10, false)));
+        assert_eq!(book.handed(provider()), [told(1, 7)]);
+        book.add(provider(), Teller::Staker, told(1, 7));
+        assert!(book.has(&outpoint(1), &Teller::Staker));
+        book.hand(with_delegation(3)).unwrap();
+        assert_eq!(book.handed(provider()), []);
+        assert_eq!(newest(&book), Some((3, 10, false)));
     }
 
     #[test]
     fn what_a_chain_tells_replaces_no_other_chains_account_nor_the_stakers_key() {
         let book = Book::default();
-        book.add(provider(), "x", told(1, 7));
-        assert!(book.has(&outpoint(1), "x") && !book.has(&outpoint(1), "y"));
-        book.add(provider(), "y", told(1, 8));
+        book.add(provider(), chain("x"), told(1, 7));
+        assert!(book.has(&outpoint(1), &chain("x")) && !book.has(&outpoint(1), &chain("y")));
+        book.add(provider(), chain("y"), told(1, 8));
         book.hear(outpoint(1), signed(1, 8, 9, 90)).unwrap_err();
         book.hear(outpoint(1), signed(1, 7, 1, 10)).unwrap();
         let consented = book.consented(&provider());
@@ -312,7 +394,7 @@ pub(super) mod tests {
         assert_eq!(book.count(&provider()), 1);
         // Of a stake that is not in the book a chain's word is not kept.
         book.hear(outpoint(2), signed(2, 7, 1, 10)).unwrap();
-        book.add(provider(), "x", told(2, 7));
+        book.add(provider(), chain("x"), told(2, 7));
         assert_eq!(book.consented(&provider()).len(), 1);
     }
 }

@@ -16,7 +16,7 @@ use crate::provider::{Next, Worker};
 /// Ending of the files.
 const ENDING: &str = "json";
 
-/// Longest file. A consent has 16 shares at most.
+/// Longest file. A consent has 16 shares at most, and of a large committee each member adds 700 bytes.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// Reads every file of the folder once, and again when it has changed. A bad one is named in the log and hinders no other.
@@ -70,8 +70,9 @@ impl ConsentFolder {
     }
 
     fn take(&self, path: &Path, length: u64) -> Result<OutPoint, String> {
-        let HandedConsent { stake, consent } = read(path, length)?;
-        let taken = self.book.hand(stake, consent);
+        let handed = read(path, length)?;
+        let stake = handed.stake;
+        let taken = self.book.hand(handed);
         taken.map(|()| stake).map_err(|error| error.to_string())
     }
 }
@@ -110,7 +111,7 @@ impl Worker for ConsentFolder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::tests::{outpoint, provider, signed, told};
+    use super::super::book::tests::{chain, handed, provider, signed, told};
     use super::*;
 
     #[test]
@@ -118,7 +119,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("consents");
         let book = Book::default();
-        book.add(provider(), "x", told(1, 7));
+        book.add(provider(), chain("x"), told(1, 7));
         let mut folder = ConsentFolder::new(path.clone(), book.clone(), Duration::ZERO);
         folder.look().unwrap();
 
@@ -128,10 +129,7 @@ mod tests {
         let long = usize::try_from(MOST_BYTES).unwrap() + 1;
         fs::write(path.join("long.json"), vec![b' '; long]).unwrap();
         let write = |name: &str, staker, number| {
-            let handed = HandedConsent {
-                stake: outpoint(1),
-                consent: signed(1, staker, number, 10),
-            };
+            let handed = handed(1, signed(1, staker, number, 10));
             fs::write(path.join(name), handed.to_text().unwrap()).unwrap();
         };
         write("others.json", 8, 9);
@@ -139,7 +137,7 @@ mod tests {
         write("staker.json", 7, 3);
         let number = || {
             let consented = book.consented(&provider());
-            consented.first().map(|stake| stake.consent.signed.number)
+            consented.first().map(|stake| stake.consent.number)
         };
         folder.look().unwrap();
         assert_eq!(number(), Some(3));

@@ -1,5 +1,5 @@
-//! Reporting stake into the mesh: what one chain knows of a provider's stakes is shown to the chains whose share in them
-//! their stakers have consented to.
+//! Reporting stake into the mesh: what one chain knows of a provider's stakes, or their stakers handed over, is shown to the
+//! chains whose share in them their stakers have consented to.
 //!
 //! ```text
 //!  each chain: stakes, signatures, consents ──(source)──> book <──(consents)── files that stakers handed over
@@ -9,7 +9,7 @@
 //!
 //! Each provider has one task for each chain, which reads its chain into the book that all share, and shows its chain
 //! what is in there. Tasks share nothing else, so a chain that is down or lies delays no other, and votes are cast
-//! elsewhere. Nothing is believed that a chain says of a stake: Bitcoin must have the output that follows from the keys,
+//! elsewhere. Nothing is believed that a chain or a file says of a stake: Bitcoin must have the output that follows from the keys,
 //! and every signature is verified before it is passed on. There is nothing on disk but what was given up on: after a
 //! restart everything is read anew, and what a chain knows already is not shown to it again.
 
@@ -17,6 +17,7 @@ mod book;
 mod consents;
 mod decision;
 mod proof;
+mod ready;
 mod reporter;
 mod source;
 mod status;

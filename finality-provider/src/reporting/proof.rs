@@ -1,7 +1,7 @@
 //! A stake as an instance takes it: rebuilt under one of its covenant sets, with signatures that hold.
 
 use chain::mesh::InstanceTerms;
-use chain::{Delegation, TooFewSignatures};
+use chain::{SignedDelegation, TooFewSignatures};
 use staking::delegation::{
     CovenantSignatures, DelegationError, StakerSignatureError, ValidDelegation,
 };
@@ -33,17 +33,17 @@ pub(super) enum Misfit {
     Committee(#[from] TooFewSignatures),
 }
 
-/// The first of an instance's covenant sets that takes what a chain told of a stake.
+/// The first of an instance's covenant sets that takes what was told of a stake.
 ///
 /// # Errors
 ///
 /// Says why the last one does not.
-pub(super) fn fit(terms: &InstanceTerms, told: &Delegation) -> Result<Fitting, Misfit> {
+pub(super) fn fit(terms: &InstanceTerms, told: &SignedDelegation) -> Result<Fitting, Misfit> {
     let mut misfit = Misfit::NoSets;
     for set in &terms.covenant_sets {
         let judged = || {
             let delegation = told.validate(&set.params)?;
-            delegation.check_staker_signatures(&told.staker_signatures())?;
+            delegation.check_staker_signatures(&told.staker_signatures)?;
             let covenant_signatures = told.quorum(&delegation)?;
             Ok(Fitting {
                 covenant_set: set.number,

@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bitcoin::{OutPoint, Transaction};
-use bitcoin_source::{BitcoinSource as _, Bitcoind, BlockId, Location};
-use chain::mesh::{InstanceTerms, Mesh, SignedConsent, StakeProof};
-use chain::{Chain as _, ChainError, Connected, Delegation, Receipt};
+use bitcoin::OutPoint;
+use bitcoin_source::{BitcoinSource as _, Bitcoind};
+use chain::mesh::{InstanceTerms, Mesh};
+use chain::{Chain as _, ChainError, Connected, Receipt};
 use daemon::attempts::{Attempts, Reason};
 use futures::future::join_all;
 use mesh_core::consent::Target;
-use staking::delegation::without_witness;
-use staking::inclusion::InclusionProof;
 use staking::keys::FinalityProviderKey;
-use staking::units::BitcoinHeight;
 
 use super::book::{Book, Consented};
-use super::decision::{Decision, Known, decide};
-use super::proof::{Fitting, fit};
+use super::decision::{Decision, Known, RELAY_INTERVAL, Wanted, decide, decide_conflict};
+use super::ready::{Ground, Readiness, prepare};
 use super::source::Source;
 use super::{ReportingError, ReportingStatus, Seat};
 use crate::metrics::{self, show};
@@ -36,44 +33,29 @@ pub struct Reporter {
     source: Source,
     book: Book,
     attempts: Attempts,
-    /// By how many chains each stake was told of, and the number of its newest consent: whenever either changes, what was
-    /// refused is tried again.
-    offered: BTreeMap<OutPoint, (usize, u32)>,
+    /// What was known of each stake: whenever it changes, what was refused is tried again.
+    offered: BTreeMap<OutPoint, Offer>,
+    /// When the chain was last shown a consent of a stake.
+    consents_shown: BTreeMap<OutPoint, Instant>,
     bitcoin: Arc<Bitcoind>,
     interval: Duration,
     status: StatusCell,
 }
 
-/// What every stake is judged by in one round.
-struct Ground {
-    terms: InstanceTerms,
-    /// The chain's view of Bitcoin.
-    tip: BitcoinHeight,
-    depth: u32,
-    /// Our node's.
-    own_tip: BitcoinHeight,
+/// How much is known of a stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Offer {
+    tellers: usize,
+    consent_number: u32,
+    conflict: bool,
 }
 
-/// A stake that is ready to be shown.
-struct Ready {
-    outpoint: OutPoint,
-    consent: SignedConsent,
-    told: Arc<Delegation>,
-    fitting: Fitting,
-    staking_tx: Transaction,
-    block_height: BitcoinHeight,
-    inclusion_proof: InclusionProof,
-}
-
-/// Whether a stake can be shown now.
-enum Readiness {
-    Ready(Box<Ready>),
-    /// The chain does not know its block, or it is not deep enough.
-    Later,
-    /// It fails, and may heal.
-    Fails(Reason),
-    /// It fails for good.
-    GivenUp(Reason),
+/// What a chain is to be shown in one round.
+#[derive(Debug, Default)]
+struct Due {
+    stakes: Vec<Consented>,
+    consents: Vec<Consented>,
+    conflicts: Vec<Consented>,
 }
 
 impl Reporter {
@@ -103,6 +85,7 @@ impl Reporter {
             book,
             attempts,
             offered: BTreeMap::new(),
+            consents_shown: BTreeMap::new(),
             interval,
             status: seat.status,
         }
@@ -110,52 +93,12 @@ impl Reporter {
 
     /// Shows the chain what it lacks, and says what keeps it from being shown any stake at all.
     async fn show(&mut self, mesh: &Mesh) -> Result<Option<String>, ReportingError> {
-        let target = Target::instance(&mesh.domain());
-        let (mut stakes, mut consents) = (Vec::new(), Vec::new());
-        let mut status = ReportingStatus::default();
-        for stake in self.book.consented(&self.provider) {
-            let has_share = stake.consent.signed.share_of(&target).is_some();
-            status.consented += usize::from(has_share);
-            let offer = (stake.told.len(), stake.consent.signed.number);
-            let before = self.offered.insert(stake.outpoint, offer);
-            if before.is_some_and(|before| before != offer) {
-                self.attempts.again(&stake.outpoint)?;
-            }
-            if self.attempts.is_parked(&stake.outpoint) {
-                status.parked += usize::from(has_share);
-                continue;
-            }
-            let known = self.look(mesh, stake.outpoint, has_share).await?;
-            status.known += usize::from(known.is_some());
-            let decision = decide(stake.consent.signed.number, has_share, known);
-            if decision == Decision::Nothing {
-                self.attempts.finished(&stake.outpoint);
-                continue;
-            }
-            if stake.consent.contradicted {
-                let number = stake.consent.signed.number;
-                let message = format!("its staker signed two lists under the number {number}");
-                self.attempts
-                    .park(stake.outpoint, &Reason::new("two-lists", message))?;
-                continue;
-            }
-            status.waiting += 1;
-            if self.attempts.is_due(&stake.outpoint) {
-                match decision {
-                    Decision::ShowStake => stakes.push(stake),
-                    _ => consents.push(stake),
-                }
-            }
-        }
-        let known_stakes = self.book.count(&self.provider);
-        self.status.update(|seat| {
-            let shown = seat.reporting.as_ref().map_or(0, |before| before.shown);
-            seat.reporting = Some(ReportingStatus {
-                stakes: known_stakes,
-                shown,
-                ..status
-            });
-        });
+        let Due {
+            stakes,
+            consents,
+            conflicts,
+        } = self.due(mesh).await?;
+        self.show_conflicts(mesh, conflicts).await?;
         self.show_consents(mesh, consents).await?;
         if stakes.is_empty() {
             return Ok(None);
@@ -174,6 +117,71 @@ impl Reporter {
             self.show_stakes(mesh, &ground, batch).await?;
         }
         Ok(None)
+    }
+
+    /// What the chain lacks and is to be shown now.
+    async fn due(&mut self, mesh: &Mesh) -> Result<Due, ReportingError> {
+        let target = Target::instance(&mesh.domain());
+        let mut due = Due::default();
+        let mut status = ReportingStatus::default();
+        self.consents_shown
+            .retain(|_, shown| shown.elapsed() < RELAY_INTERVAL);
+        for stake in self.book.consented(&self.provider) {
+            let outpoint = stake.outpoint;
+            let share = stake.consent.share_of(&target);
+            let wanted = Wanted {
+                number: stake.consent.number,
+                share: share.map(|share| share.basis_points),
+            };
+            let has_share = wanted.share.is_some();
+            status.consented += usize::from(has_share);
+            let offer = Offer {
+                tellers: stake.told.len(),
+                consent_number: wanted.number,
+                conflict: stake.conflict.is_some(),
+            };
+            let before = self.offered.insert(outpoint, offer);
+            if before.is_some_and(|before| before != offer) {
+                self.attempts.again(&outpoint)?;
+            }
+            if self.attempts.is_parked(&outpoint) {
+                status.parked += usize::from(has_share);
+                continue;
+            }
+            let known = self.look(mesh, outpoint, has_share).await?;
+            status.known += usize::from(known.is_some());
+            let shown_since = self.consents_shown.get(&outpoint).map(Instant::elapsed);
+            let decision = match &stake.conflict {
+                Some(_) => decide_conflict(known),
+                None => decide(wanted, known, shown_since),
+            };
+            let shown = match decision {
+                Decision::Nothing => {
+                    self.attempts.finished(&outpoint);
+                    continue;
+                }
+                Decision::Later => None,
+                Decision::ShowConsent => Some(&mut due.consents),
+                Decision::ShowStake => Some(&mut due.stakes),
+                Decision::ShowConflict => Some(&mut due.conflicts),
+            };
+            status.waiting += 1;
+            if let Some(shown) = shown
+                && self.attempts.is_due(&outpoint)
+            {
+                shown.push(stake);
+            }
+        }
+        let known_stakes = self.book.count(&self.provider);
+        self.status.update(|seat| {
+            let shown = seat.reporting.as_ref().map_or(0, |before| before.shown);
+            seat.reporting = Some(ReportingStatus {
+                stakes: known_stakes,
+                shown,
+                ..status
+            });
+        });
+        Ok(due)
     }
 
     /// What the chain knows of a stake; it is asked where that is not known and matters.
@@ -230,10 +238,28 @@ impl Reporter {
         for batch in stakes.chunks(BATCH) {
             let told = batch
                 .iter()
-                .map(|stake| mesh.show_consent(stake.outpoint, &stake.consent.signed));
+                .map(|stake| mesh.show_consent(stake.outpoint, &stake.consent));
             let answers = join_all(told).await;
             for (stake, answer) in batch.iter().zip(answers) {
+                if answer.is_ok() {
+                    self.consents_shown.insert(stake.outpoint, Instant::now());
+                }
                 self.settle(mesh, stake.outpoint, "consent", answer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn show_conflicts(
+        &mut self,
+        mesh: &Mesh,
+        stakes: Vec<Consented>,
+    ) -> Result<(), ReportingError> {
+        for stake in stakes {
+            if let Some([first, second]) = &stake.conflict {
+                let answer = mesh.show_conflict(stake.outpoint, [first, second]).await;
+                self.settle(mesh, stake.outpoint, "conflict", answer)
+                    .await?;
             }
         }
         Ok(())
@@ -247,7 +273,7 @@ impl Reporter {
     ) -> Result<(), ReportingError> {
         let mut ready = Vec::new();
         for stake in stakes {
-            match self.prepare(mesh, ground, stake).await? {
+            match prepare(&self.bitcoin, mesh, ground, stake).await? {
                 Readiness::Ready(stake) => ready.push(stake),
                 Readiness::Later => {}
                 Readiness::Fails(reason) => self.attempts.failed(stake.outpoint, &reason)?,
@@ -260,66 +286,6 @@ impl Reporter {
             self.settle(mesh, stake.outpoint, "stake", answer).await?;
         }
         Ok(())
-    }
-
-    /// Gathers what proves a stake.
-    async fn prepare(
-        &self,
-        mesh: &Mesh,
-        ground: &Ground,
-        stake: &Consented,
-    ) -> Result<Readiness, ReportingError> {
-        let outpoint = stake.outpoint;
-        if ground.own_tip < ground.tip {
-            // What our node has not seen yet is not missing.
-            return Ok(Readiness::Later);
-        }
-        let Some(unspent) = self.bitcoin.unspent_output(outpoint).await? else {
-            let message = "its output is spent, or not in our bitcoin node's chain";
-            return Ok(Readiness::Fails(Reason::new("spent", message)));
-        };
-        let Location::Block { block, .. } = unspent.location else {
-            return Ok(Readiness::Later);
-        };
-        if !is_deep(ground, &block) || !mesh.contains_header(block.height, &block.hash).await? {
-            return Ok(Readiness::Later);
-        }
-        let mut misfit = String::new();
-        let mut fitting = None;
-        for told in &stake.told {
-            match fit(&ground.terms, told) {
-                Ok(fits) => {
-                    fitting = Some((Arc::clone(told), fits));
-                    break;
-                }
-                Err(error) => misfit = error.to_string(),
-            }
-        }
-        let Some((told, fitting)) = fitting else {
-            return Ok(Readiness::GivenUp(Reason::new("no-covenant-set", misfit)));
-        };
-        if unspent.output != *fitting.delegation.staking_output().tx_out() {
-            let message = "bitcoin has another output there";
-            return Ok(Readiness::GivenUp(Reason::new("other-output", message)));
-        }
-        let content = self.bitcoin.block(block.hash).await?;
-        let proof = InclusionProof::new(&content, outpoint.txid);
-        let mut transactions = content.txdata.into_iter();
-        let staking_tx = transactions.find(|one| one.compute_txid() == outpoint.txid);
-        let (Ok(inclusion_proof), Some(staking_tx)) = (proof, staking_tx) else {
-            // It was moved by a reorganisation between two questions.
-            return Ok(Readiness::Later);
-        };
-        Ok(Readiness::Ready(Box::new(Ready {
-            outpoint,
-            consent: stake.consent.signed.clone(),
-            told,
-            fitting,
-            // Every byte costs gas.
-            staking_tx: without_witness(&staking_tx),
-            block_height: block.height,
-            inclusion_proof,
-        })))
     }
 
     /// Notes what became of something that the chain was shown.
@@ -364,28 +330,6 @@ impl Reporter {
             }
             Err(Err(error)) => Err(error.into()),
         }
-    }
-}
-
-/// Whether a block is deep enough below the chain's view of Bitcoin.
-fn is_deep(ground: &Ground, block: &BlockId) -> bool {
-    let deep = block.height.0.checked_add(ground.depth);
-    deep.is_some_and(|deep| deep <= ground.tip.0)
-}
-
-impl Ready {
-    async fn tell(&self, mesh: &Mesh) -> Result<Receipt, ChainError> {
-        let staker_signatures = self.told.staker_signatures();
-        let proof = StakeProof {
-            covenant_set: self.fitting.covenant_set,
-            delegation: &self.fitting.delegation,
-            staking_tx: &self.staking_tx,
-            block_height: self.block_height,
-            inclusion_proof: &self.inclusion_proof,
-            staker_signatures: &staker_signatures,
-            covenant_signatures: &self.fitting.covenant_signatures,
-        };
-        mesh.show_stake(&proof, &self.consent).await
     }
 }
 

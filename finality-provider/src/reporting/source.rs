@@ -2,7 +2,8 @@
 //!
 //! A round reads one page. When the last one is read, the list rests for some rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -10,13 +11,15 @@ use bitcoin::OutPoint;
 use bitcoin_source::{BitcoinSource as _, Bitcoind, SourceError};
 use chain::babylon::Babylon;
 use chain::mesh::{BABYLON, Mesh, StakeStanding, StakeState};
-use chain::{Chain, ChainError, Connected, Delegation, DelegationStatus, PageKey};
+use chain::{Chain, ChainError, Connected, DelegationStatus, PageKey, SignedDelegation};
+use staking::delegation::ValidDelegation;
 use staking::keys::FinalityProviderKey;
-use staking::params::ParamsVersions;
+use staking::params::StakingParams;
 
 use super::ReportingError;
-use super::book::Book;
+use super::book::{Book, Teller};
 use super::decision::Known;
+use super::proof::fit;
 
 /// Stakes of one page.
 const PAGE: u8 = 100;
@@ -29,7 +32,7 @@ pub(super) struct Source {
     provider: FinalityProviderKey,
     list: List,
     /// The chain's name.
-    name: String,
+    chain: String,
     bitcoin: Arc<Bitcoind>,
     book: Book,
     /// Rounds until the list is begun again.
@@ -38,6 +41,8 @@ pub(super) struct Source {
     standings: BTreeMap<OutPoint, Known>,
     /// Numbers of the consents that were asked for.
     heard: BTreeMap<OutPoint, u32>,
+    /// Stakes of which a delegation was handed over that the chain would not take.
+    misfits: BTreeSet<OutPoint>,
 }
 
 /// Where the list goes on.
@@ -59,13 +64,14 @@ impl Source {
         };
         Self {
             provider,
-            name: name.to_owned(),
+            chain: name.to_owned(),
             list,
             bitcoin,
             book,
             resting: 0,
             standings: BTreeMap::new(),
             heard: BTreeMap::new(),
+            misfits: BTreeSet::new(),
         }
     }
 
@@ -76,9 +82,11 @@ impl Source {
 
     /// Notes what the chain was asked of a stake in the book.
     pub(super) fn note(&mut self, outpoint: OutPoint, standing: &StakeStanding) -> Known {
+        let waits = standing.increase.map(|increase| increase.basis_points);
         let known = Known {
             state: standing.state,
             consent_number: standing.consent_number,
+            share: standing.basis_points.max(waits.unwrap_or_default()),
         };
         self.standings.insert(outpoint, known);
         known
@@ -122,12 +130,13 @@ impl Source {
         let mut fresh = page.delegations;
         fresh.retain(|told| {
             told.status == DelegationStatus::Active
-                && !self.book.has(&told.staking_outpoint(), &self.name)
+                && !self.book.has(&told.staking_outpoint(), &self.teller())
         });
         if !fresh.is_empty() {
             let versions = babylon.staking_params().await?;
             for told in fresh {
-                self.add(&versions, told).await?;
+                let params = versions.version(told.params_version);
+                self.add_told(params, told.into()).await?;
             }
         }
         Ok(page.next)
@@ -138,6 +147,9 @@ impl Source {
         mesh: &Mesh,
         after: Option<OutPoint>,
     ) -> Result<Option<OutPoint>, ReportingError> {
+        if after.is_none() {
+            self.read_handed(mesh).await?;
+        }
         let page = mesh
             .standings_with(&self.provider, after, PAGE.into())
             .await?;
@@ -148,22 +160,49 @@ impl Source {
             {
                 continue;
             }
-            if !self.book.has(outpoint, &self.name) {
+            if !self.book.has(outpoint, &self.teller()) {
                 let versions = match &mut versions {
                     Some(versions) => versions,
                     versions => versions.insert(mesh.staking_params().await?),
                 };
                 if let Some(told) = of_one(mesh.delegation_at(*outpoint).await, outpoint)?.flatten()
                 {
-                    self.add(versions, told).await?;
+                    let params = versions.version(told.params_version);
+                    self.add_told(params, told.into()).await?;
                 }
             }
-            if self.book.has(outpoint, &self.name) {
+            if self.book.has(outpoint, &self.teller()) {
                 self.note(*outpoint, standing);
                 self.hear(mesh, *outpoint, standing.consent_number).await?;
             }
         }
         Ok(page.next)
+    }
+
+    /// Takes in what was handed over, if the chain would take it: whatever else it is, it must not stand for the stake.
+    async fn read_handed(&mut self, mesh: &Mesh) -> Result<(), ReportingError> {
+        let handed = self.book.handed(self.provider);
+        if handed.is_empty() {
+            return Ok(());
+        }
+        let terms = mesh.instance_terms().await?;
+        for told in handed {
+            let outpoint = told.staking_outpoint;
+            match fit(&terms, &told) {
+                Ok(fitting) => {
+                    self.add(Teller::Staker, &fitting.delegation, told).await?;
+                }
+                Err(error) if self.misfits.insert(outpoint) => {
+                    tracing::warn!(%outpoint, %error, chain = self.chain, "a delegation that was handed over is not taken");
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn teller(&self) -> Teller {
+        Teller::Chain(self.chain.clone())
     }
 
     /// Asks for a consent that the chain was not asked for.
@@ -179,40 +218,56 @@ impl Source {
         if let Some(exposure) = of_one(mesh.exposure(outpoint).await, &outpoint)?
             && let Err(error) = self.book.hear(outpoint, exposure.consent())
         {
-            tracing::warn!(%outpoint, %error, chain = self.name, "a consent that a chain shows is none");
+            tracing::warn!(%outpoint, %error, chain = self.chain, "a consent that a chain shows is none");
         }
         self.heard.insert(outpoint, number);
         Ok(())
     }
 
-    /// Takes a stake into the book if Bitcoin has the output that follows from its keys, and nobody has spent it.
-    async fn add(&self, versions: &ParamsVersions, told: Delegation) -> Result<(), SourceError> {
-        let outpoint = told.staking_outpoint();
-        let passed_over = |reason: &dyn std::fmt::Display| {
-            tracing::debug!(%outpoint, %reason, chain = self.name, "a stake is passed over");
+    /// Takes in what the chain tells of a stake that was made under these parameters.
+    async fn add_told(
+        &self,
+        params: Option<&StakingParams>,
+        told: SignedDelegation,
+    ) -> Result<(), SourceError> {
+        let outpoint = told.staking_outpoint;
+        let passed_over = |reason: &dyn fmt::Display| {
+            tracing::debug!(%outpoint, %reason, chain = self.chain, "a stake is passed over");
         };
         if told.finality_providers != [self.provider] {
             passed_over(&"its provider is not this one alone");
             return Ok(());
         }
-        let Some(params) = versions.version(told.params_version) else {
+        let Some(params) = params else {
             passed_over(&"the chain does not tell its parameters");
             return Ok(());
         };
-        let valid = match told.validate(params) {
-            Ok(valid) => valid,
+        match told.validate(params) {
+            Ok(valid) => self.add(self.teller(), &valid, told).await,
             Err(error) => {
                 passed_over(&error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a stake into the book if Bitcoin has the output that follows from its keys, and nobody has spent it.
+    async fn add(
+        &self,
+        teller: Teller,
+        valid: &ValidDelegation,
+        told: SignedDelegation,
+    ) -> Result<(), SourceError> {
+        let outpoint = told.staking_outpoint;
+        let reason = match self.bitcoin.unspent_output(outpoint).await? {
+            Some(unspent) if unspent.output == *valid.staking_output().tx_out() => {
+                self.book.add(self.provider, teller, told);
                 return Ok(());
             }
+            Some(_) => "bitcoin has another output there",
+            None => "bitcoin has no such output, or it is spent",
         };
-        match self.bitcoin.unspent_output(outpoint).await? {
-            Some(unspent) if unspent.output == *valid.staking_output().tx_out() => {
-                self.book.add(self.provider, &self.name, told);
-            }
-            Some(_) => passed_over(&"bitcoin has another output there"),
-            None => passed_over(&"bitcoin has no such output, or it is spent"),
-        }
+        tracing::debug!(%outpoint, reason, %teller, "a stake is passed over");
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! A consent as it is handed over: what a staker gives a finality provider so that it is shown for them.
+//! A consent as it is handed over: what a staker gives a finality provider so that it is shown for them. The delegation
+//! can be in it too, for where no chain knows the stake yet.
 //!
 //! It holds nothing secret. Whoever has it can show it to the chains, and to nobody else's harm but the one that its staker
 //! signed for.
@@ -9,6 +10,7 @@ use mesh_core::consent::{Share, Target};
 use serde::{Deserialize, Serialize};
 
 use super::SignedConsent;
+use crate::signed::{SignedDelegation, WrittenDelegation};
 
 /// A consent and whose stake it is for, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ pub struct HandedConsent {
     pub stake: OutPoint,
     /// The consent, which nobody has verified.
     pub consent: SignedConsent,
+    /// The stake's delegation, which nobody has checked; `None` where chains are to be asked for it.
+    pub delegation: Option<SignedDelegation>,
 }
 
 /// Why a text is no consent.
@@ -36,6 +40,8 @@ struct Written {
     number: u32,
     shares: Vec<WrittenShare>,
     signature: Signature,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delegation: Option<WrittenDelegation>,
 }
 
 /// A share of a consent as it is written in JSON, handed over or recorded.
@@ -100,6 +106,7 @@ impl From<HandedConsent> for Written {
             number: handed.consent.number,
             shares: shares.collect(),
             signature: handed.consent.signature,
+            delegation: handed.delegation.map(WrittenDelegation::from),
         }
     }
 }
@@ -116,6 +123,10 @@ impl TryFrom<Written> for HandedConsent {
                 shares: shares.collect::<Result<_, String>>()?,
                 signature: written.signature,
             },
+            delegation: written
+                .delegation
+                .map(|delegation| delegation.of(written.stake))
+                .transpose()?,
         })
     }
 }
@@ -151,7 +162,13 @@ mod tests {
             signature,
         };
         let staker = StakerKey(keypair.x_only_public_key().0);
-        (HandedConsent { stake, consent }, staker)
+        let delegation = None;
+        let handed = HandedConsent {
+            stake,
+            consent,
+            delegation,
+        };
+        (handed, staker)
     }
 
     #[test]
@@ -183,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_its_staker_did_not_sign_is_no_consent() {
-        let (HandedConsent { stake, consent }, staker) = signed(3, 5_000);
+        let (HandedConsent { stake, consent, .. }, staker) = signed(3, 5_000);
         let other = OutPoint { vout: 2, ..stake };
         let refused = |consent: &SignedConsent, stake| consent.verify(stake, &staker).unwrap_err();
         assert_eq!(refused(&consent, other), InvalidConsent::Signature(staker));

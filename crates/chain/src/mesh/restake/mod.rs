@@ -317,6 +317,24 @@ impl Mesh {
         self.tell(&message).await.map(receipt)
     }
 
+    /// Shows two lists that a stake's staker signed under one number, which ends the stake there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Contracts::execute`](crate::wasm::Contracts::execute).
+    pub async fn show_conflict(
+        &self,
+        outpoint: OutPoint,
+        [first, second]: [&SignedConsent; 2],
+    ) -> Result<Receipt, ChainError> {
+        let message = StakeMessage::ConsentConflict {
+            outpoint,
+            first: write::consent_parts(first),
+            second: write::consent_parts(second),
+        };
+        self.tell(&message).await.map(receipt)
+    }
+
     /// Has what is vested of stakes paid to their reward addresses, and returns what each was paid, in their order. More
     /// than [`MAX_CLAIMS`] are refused.
     ///

@@ -19,6 +19,11 @@ pub(super) enum StakeMessage {
         outpoint: OutPoint,
         consent: ConsentParts,
     },
+    ConsentConflict {
+        outpoint: OutPoint,
+        first: ConsentParts,
+        second: ConsentParts,
+    },
     Claim {
         outpoints: Vec<OutPoint>,
     },
