@@ -94,7 +94,11 @@ impl<'a> Side<'a> {
             ensure!(known["hash"] == tip.as_str(), "{known}, not {tip}");
             anyhow::Ok(())
         })
-        .await
+        .await?;
+        // While a node commits a block, it answers questions by that and simulates messages by the one before.
+        let height = self.chain.wasmd.height()?;
+        let wasmd = &self.chain.wasmd;
+        wasmd.wait_for_height(height + 1, DEADLINE).await
     }
 
     /// Waits for a status of a stake.
