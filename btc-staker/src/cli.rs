@@ -30,7 +30,7 @@ pub enum Command {
     Params(commands::params::ParamsCommand),
 
     /// Stake bitcoin: wait for the covenant committee's signatures, broadcast, wait until it is active; on Babylon, or with
-    /// --share on partner chains alone
+    /// --chain or --share on partner chains alone
     #[command(
         after_help = "Examples:\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --dry-run\n  btc-staker stake --amount 1000000 --finality-provider d9b9… --staking-time 64000 --yes --no-wait\n  btc-staker stake --amount 0.01BTC --finality-provider d9b9… --staking-time 64000 --share x=0.6 --share y=0.4"
     )]

@@ -141,7 +141,7 @@ fn ending(error: &Error) -> Ending {
             Exit::Configuration,
             "no-babylon",
             Some(
-                "add [babylon], or name partner chains: `stake --share`, `params --chain`, `providers --chain`",
+                "add [babylon], or name partner chains: `stake --chain`, `params --chain`, `providers --chain`",
             ),
         ),
         Error::Plan(error) => of_plan(error),

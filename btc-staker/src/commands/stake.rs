@@ -20,8 +20,11 @@ use crate::journal::Entry;
 use crate::ledger::LedgerError;
 use crate::proposal::{Proposal, Summary, Wish};
 use crate::restake;
-use crate::restake::spelling::{NamedAddress, NamedShare, reward_address, share};
+use crate::restake::spelling::{NamedAddress, NamedShare, reward_address, share, whole};
 use crate::staker::{Connected, Staker};
+
+/// Arguments that say on which partner chains.
+const PARTNERS: &str = "partners";
 
 /// Arguments of `stake`.
 #[derive(Debug, Args)]
@@ -40,11 +43,15 @@ pub struct Stake {
 
     /// Stake on partner chains alone, without Babylon: a chain's share, such as x=0.6 or x=60%; once for each chain. The
     /// members of their covenant committee are asked for signatures directly
-    #[arg(long = "share", value_name = "CHAIN=SHARE", value_parser = share)]
+    #[arg(long = "share", value_name = "CHAIN=SHARE", value_parser = share, group = PARTNERS)]
     shares: Vec<NamedShare>,
 
+    /// Stake on this partner chain alone, without Babylon: the same as --share CHAIN=1
+    #[arg(long, value_name = "CHAIN", value_parser = whole, group = PARTNERS)]
+    chain: Option<NamedShare>,
+
     /// Where a chain's rewards go, such as x=wasm1…; to the seed's own account there where absent
-    #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address, requires = "shares")]
+    #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address, requires = PARTNERS)]
     addresses: Vec<NamedAddress>,
 
     /// Fee rate of the staking transaction in sat/vB; estimated where absent
@@ -52,7 +59,7 @@ pub struct Stake {
     fee_rate: Option<FeeRate>,
 
     /// Refuse to stake under another version of Babylon's parameters than --dry-run has shown
-    #[arg(long, value_name = "VERSION", conflicts_with = "shares")]
+    #[arg(long, value_name = "VERSION", conflicts_with = PARTNERS)]
     params_version: Option<u32>,
 
     /// Show the summary and stop there
@@ -98,7 +105,7 @@ impl Stake {
             }
             .into());
         }
-        if self.shares.is_empty() {
+        if !self.is_without_hub() {
             watching.check_account().await?;
         }
         let (connected, summary, entry) = self.agree(context, &watching, &wish).await?;
@@ -149,13 +156,18 @@ impl Stake {
 }
 
 impl Stake {
+    /// Whether it is for partner chains alone.
+    fn is_without_hub(&self) -> bool {
+        self.chain.is_some() || !self.shares.is_empty()
+    }
+
     /// Plans the stake: on Babylon, or where chains have shares on those alone.
     async fn propose(&self, watching: &Connected, wish: &Wish) -> Result<Proposal, Error> {
-        if self.shares.is_empty() {
+        if !self.is_without_hub() {
             return watching.propose(wish).await;
         }
         let list = restake::Wish {
-            shares: self.shares.clone(),
+            shares: self.chain.iter().chain(&self.shares).cloned().collect(),
             addresses: self.addresses.clone(),
         };
         watching.propose_without_hub(wish, &list).await

@@ -37,6 +37,18 @@ pub fn share(text: &str) -> Result<NamedShare, String> {
     })
 }
 
+/// Reads the name of a chain that gets the whole.
+///
+/// # Errors
+///
+/// Refuses a name that is none.
+pub fn whole(text: &str) -> Result<NamedShare, String> {
+    Ok(NamedShare {
+        chain: named(text).ok_or("a chain is named as in the configuration (`[[chain]]`)")?,
+        basis_points: WHOLE,
+    })
+}
+
 /// Reads `x=wasm1…`.
 ///
 /// # Errors

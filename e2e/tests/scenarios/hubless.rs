@@ -64,6 +64,11 @@ async fn a_summary_says_what_is_at_risk_and_does_nothing(scene: &Scene<'_>) {
     let shown = shown.result().unwrap();
     let summary = &shown["summary"];
     assert_eq!(shown["stake"], Value::Null);
+    let whole = scene.stake_with(&["--chain", "x", "--dry-run"]);
+    let whole = scene.program.command(&whole).await.unwrap();
+    let whole = &whole.result().unwrap()["summary"]["shares"];
+    assert_eq!(whole.as_array().unwrap().len(), 1, "{whole}");
+    assert_eq!(whole[0]["weight_sat"], VALUE, "{whole}");
     assert_eq!(summary["penalty"]["slashed_sat"], VALUE / 10, "{summary}");
     assert_eq!(summary["consent_number"], 1);
     assert_eq!(summary["covenant_quorum"], 2);

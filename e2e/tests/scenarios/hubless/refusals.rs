@@ -37,6 +37,8 @@ async fn what_could_not_count_or_come_back_is_refused_before_a_coin_moves() {
             "invalid-shares",
         ),
         (scene.stake_with(&["--share", "z=0.5"]), "not-taken"),
+        (scene.stake_with(&["--chain", "z"]), "not-taken"),
+        (scene.stake_with(&["--chain", "w"]), "unknown-chain"),
         (
             with(&scene, &halves, "--finality-provider", &stranger),
             "not-taken",
