@@ -106,14 +106,14 @@ pub const SIGNED_TO: Metric<Gauge> = Metric::gauge(
 /// Stakes and consents that a chain was shown.
 pub const REPORTED: Metric<Counter> = Metric::counter(
     "fp_reported_total",
-    "Stakes and consents that the provider has shown to the chain",
+    "Messages about stakes that the chain took from the provider",
 )
 .by_configured(LABEL);
 
-/// Stakes that the chain should be shown and cannot be yet.
+/// Stakes of which the chain is still to be shown something.
 pub const UNREPORTED: Metric<Gauge> = Metric::gauge(
     "fp_stakes_unreported",
-    "Stakes that the chain may count and that it cannot be shown yet",
+    "Stakes of which the chain is still to be shown something",
 )
 .by_configured(LABEL);
 

@@ -142,14 +142,15 @@ fn export(file: &Path, plan: &Plan<'_>, consent: &SignedConsent) -> Result<(), C
             .with_hint("run the command again with the name of a new file")
     };
     let stake = &plan.seen.stake;
-    let delegation = stake.staker_signatures().map(|signatures| {
-        let committee = plan.covenant_signatures.clone();
-        SignedDelegation::new(&stake.delegation, signatures, committee)
-    });
+    let signatures = stake
+        .staker_signatures()
+        .ok_or_else(|| failed(&"the staker's signatures are not there"))?;
+    let committee = plan.covenant_signatures.clone();
+    let delegation = SignedDelegation::new(&stake.delegation, signatures, committee);
     let handed = HandedConsent {
         stake: plan.outpoint(),
         consent: consent.clone(),
-        delegation,
+        delegation: Some(delegation),
     };
     let text = handed.to_text().map_err(|error| failed(&error))?;
     let written = new_file::create(file, |mut file| file.write_all(text.as_bytes()));

@@ -18,7 +18,7 @@ struct Pages {
     stakes: BTreeMap<OutPoint, Entry>,
     /// Consents that were handed over for stakes that are not known yet.
     consents: BTreeMap<OutPoint, Vec<SignedConsent>>,
-    /// Delegations that were handed over and not seen on Bitcoin yet.
+    /// Delegations that were handed over.
     delegations: BTreeMap<OutPoint, Vec<SignedDelegation>>,
 }
 
@@ -46,11 +46,14 @@ struct Entry {
     provider: FinalityProviderKey,
     staker: StakerKey,
     /// Each account is kept: one of them may have been made up but for its keys.
-    told: BTreeMap<Teller, Arc<SignedDelegation>>,
-    /// The newest.
-    consent: Option<SignedConsent>,
+    told: Vec<(Teller, Arc<SignedDelegation>)>,
+    /// By number, the newest [`LISTS`].
+    consents: BTreeMap<u32, SignedConsent>,
     conflict: Option<Conflict>,
 }
+
+/// So many of a staker's lists are kept, to be compared with others under the same numbers.
+const LISTS: usize = 16;
 
 /// Two lists that a staker signed under one number.
 pub(super) type Conflict = [SignedConsent; 2];
@@ -77,7 +80,12 @@ impl Book {
     pub(super) fn has(&self, outpoint: &OutPoint, teller: &Teller) -> bool {
         let pages = self.lock();
         let entry = pages.stakes.get(outpoint);
-        entry.is_some_and(|entry| entry.told.contains_key(teller))
+        entry.is_some_and(|entry| entry.told.iter().any(|(by, _)| by == teller))
+    }
+
+    /// Whether a stake is in the book.
+    pub(super) fn knows(&self, outpoint: &OutPoint) -> bool {
+        self.lock().stakes.contains_key(outpoint)
     }
 
     /// Takes in what was told of a stake with `provider`, once Bitcoin has been seen to have its output: the output's
@@ -91,17 +99,14 @@ impl Book {
         let mut pages = self.lock();
         let outpoint = told.staking_outpoint;
         let consents = pages.consents.remove(&outpoint);
-        if teller == Teller::Staker {
-            pages.delegations.remove(&outpoint);
-        }
         let entry = pages.stakes.entry(outpoint).or_insert_with(|| Entry {
             provider,
             staker: told.staker,
-            told: BTreeMap::new(),
-            consent: None,
+            told: Vec::new(),
+            consents: BTreeMap::new(),
             conflict: None,
         });
-        entry.told.insert(teller, Arc::new(told));
+        keep(&mut entry.told, (teller, Arc::new(told)));
         for signed in consents.into_iter().flatten() {
             if let Err(error) = entry.take(outpoint, signed) {
                 tracing::warn!(%outpoint, %error, "a consent that was handed over is none");
@@ -114,7 +119,7 @@ impl Book {
     ///
     /// # Errors
     ///
-    /// Refuses a consent that is not signed by the stake's staker.
+    /// Refuses a consent that is not signed by the stake's staker; the delegation is kept all the same.
     pub(super) fn hand(&self, handed: HandedConsent) -> Result<(), InvalidConsent> {
         let HandedConsent {
             stake,
@@ -122,25 +127,29 @@ impl Book {
             delegation,
         } = handed;
         let mut pages = self.lock();
-        let entry = pages.stakes.get_mut(&stake);
-        let is_told = |entry: &Entry| entry.told.contains_key(&Teller::Staker);
-        let is_told = entry.as_deref().is_some_and(is_told);
-        let taken = entry.map(|entry| entry.take(stake, consent.clone()));
-        if taken.is_none() {
-            keep(pages.consents.entry(stake).or_default(), consent);
-        }
-        if let Some(delegation) = delegation.filter(|_| !is_told) {
+        if let Some(delegation) = delegation {
             keep(pages.delegations.entry(stake).or_default(), delegation);
         }
-        taken.unwrap_or(Ok(()))
+        if let Some(entry) = pages.stakes.get_mut(&stake) {
+            return entry.take(stake, consent);
+        }
+        keep(pages.consents.entry(stake).or_default(), consent);
+        Ok(())
     }
 
     /// The delegations with a provider that were handed over and are still to be seen on Bitcoin.
     pub(super) fn handed(&self, provider: FinalityProviderKey) -> Vec<SignedDelegation> {
         let pages = self.lock();
+        let is_told = |delegation: &SignedDelegation| {
+            let entry = pages.stakes.get(&delegation.staking_outpoint);
+            let told = entry.into_iter().flat_map(|entry| &entry.told);
+            let mut by_staker = told.filter(|(teller, _)| *teller == Teller::Staker);
+            by_staker.any(|(_, told)| **told == *delegation)
+        };
         let handed = pages.delegations.values().flatten();
         handed
             .filter(|delegation| delegation.finality_providers == [provider])
+            .filter(|delegation| !is_told(delegation))
             .cloned()
             .collect()
     }
@@ -177,8 +186,12 @@ impl Book {
             .filter_map(|(outpoint, entry)| {
                 Some(Consented {
                     outpoint: *outpoint,
-                    told: entry.told.values().cloned().collect(),
-                    consent: entry.consent.clone()?,
+                    told: entry
+                        .told
+                        .iter()
+                        .map(|(_, told)| Arc::clone(told))
+                        .collect(),
+                    consent: entry.consents.values().next_back()?.clone(),
                     conflict: entry.conflict.clone(),
                 })
             })
@@ -193,19 +206,23 @@ fn keep<T: PartialEq>(all: &mut Vec<T>, one: T) {
 }
 
 impl Entry {
-    /// Keeps the newest consent, and a conflict for good.
+    /// Keeps the newest consents, and a conflict for good.
     fn take(&mut self, outpoint: OutPoint, signed: SignedConsent) -> Result<(), InvalidConsent> {
         signed.verify(outpoint, &self.staker)?;
-        match &self.consent {
-            Some(known) if known.number > signed.number => {}
-            Some(known) if known.number == signed.number => {
-                if self.conflict.is_none() && known.shares != signed.shares {
-                    let number = signed.number;
-                    tracing::warn!(%outpoint, number, "a staker signed two lists under one number");
-                    self.conflict = Some([known.clone(), signed]);
+        let number = signed.number;
+        match self.consents.get(&number) {
+            Some(known) if known.shares == signed.shares => {}
+            Some(known) if self.conflict.is_none() => {
+                tracing::warn!(%outpoint, number, "a staker signed two lists under one number");
+                self.conflict = Some([known.clone(), signed]);
+            }
+            Some(_) => {}
+            None => {
+                self.consents.insert(number, signed);
+                while self.consents.len() > LISTS {
+                    self.consents.pop_first();
                 }
             }
-            _ => self.consent = Some(signed),
         }
         Ok(())
     }
@@ -358,6 +375,31 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn two_lists_contradict_each_other_also_beneath_a_newer_one() {
+        for numbers in [[5, 2, 2], [2, 5, 2]] {
+            let book = Book::default();
+            book.add(provider(), chain("x"), told(1, 7));
+            for (number, share) in numbers.into_iter().zip([10, 20, 30]) {
+                book.hear(outpoint(1), signed(1, 7, number, share)).unwrap();
+            }
+            let (number, _, conflict) = newest(&book).unwrap();
+            assert_eq!((number, conflict), (5, true), "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_stakers_many_lists_the_newest_are_kept() {
+        let book = Book::default();
+        book.add(provider(), chain("x"), told(1, 7));
+        for number in (1..40).rev() {
+            book.hear(outpoint(1), signed(1, 7, number, 10)).unwrap();
+        }
+        assert_eq!(newest(&book), Some((39, 10, false)));
+        let kept = book.lock().stakes[&outpoint(1)].consents.len();
+        assert_eq!(kept, LISTS);
+    }
+
+    #[test]
     fn a_delegation_that_was_handed_over_waits_until_it_is_seen_on_bitcoin() {
         let book = Book::default();
         let with_delegation = |number| HandedConsent {
@@ -375,10 +417,21 @@ pub(super) mod tests {
         assert_eq!(newest(&book), Some((2, 10, false)));
         assert_eq!(book.handed(provider()), [told(1, 7)]);
         book.add(provider(), Teller::Staker, told(1, 7));
-        assert!(book.has(&outpoint(1), &Teller::Staker));
         book.hand(with_delegation(3)).unwrap();
         assert_eq!(book.handed(provider()), []);
         assert_eq!(newest(&book), Some((3, 10, false)));
+        // Another one may be what another chain takes.
+        let other = SignedDelegation {
+            staking_value: Amount::from_sat(2),
+            ..told(1, 7)
+        };
+        let delegation = Some(other.clone());
+        book.hand(HandedConsent {
+            delegation,
+            ..handed(1, signed(1, 7, 3, 10))
+        })
+        .unwrap();
+        assert_eq!(book.handed(provider()), [other]);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chain::mesh::StakeState;
 
-/// A newer list that takes nothing from a chain is shown to it once in so long: the staker signs it for nothing, and showing
-/// it costs us gas.
+/// A newer list that leaves a chain something is shown to it once in so long: the staker signs it for nothing, and showing it
+/// costs us gas. Nothing is lost by the wait: what grows elsewhere by the same list waits longer.
 pub(super) const RELAY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What a chain knows of a stake.
@@ -15,17 +15,6 @@ pub(super) struct Known {
     pub(super) state: StakeState,
     /// Number of the newest consent that it was shown.
     pub(super) consent_number: u32,
-    /// The chain's share that counts there, or the larger one that waits, in basis points.
-    pub(super) share: u16,
-}
-
-/// What the newest consent says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// Its number.
-    pub(super) number: u32,
-    /// The chain's share in basis points, if it has one.
-    pub(super) share: Option<u16>,
 }
 
 /// What it is told.
@@ -43,13 +32,14 @@ pub(super) enum Decision {
     ShowConflict,
 }
 
-/// What a chain is told of a stake; `shown_since` says how long ago we showed it a consent for this stake.
+/// What a chain is told of a stake whose newest consent has this number. `has_share` says whether the chain is in its list,
+/// and `shown_since` how long ago we showed it one.
 pub(super) fn decide(
-    wanted: Wanted,
+    number: u32,
+    has_share: bool,
     known: Option<Known>,
     shown_since: Option<Duration>,
 ) -> Decision {
-    let has_share = wanted.share.is_some();
     let Some(known) = known else {
         return if has_share {
             Decision::ShowStake
@@ -61,17 +51,14 @@ pub(super) fn decide(
         // What has ended counts nowhere any more.
         StakeState::Ended(_) => Decision::Nothing,
         // What it takes away acts at once: it is shown to chains that are left out of it, too.
-        _ if known.consent_number < wanted.number => {
-            let lowers = wanted.share.unwrap_or_default() < known.share;
-            let is_just_now = shown_since.is_some_and(|since| since < RELAY_INTERVAL);
-            if is_just_now && !lowers {
-                Decision::Later
-            } else {
-                Decision::ShowConsent
-            }
+        _ if known.consent_number < number
+            && (!has_share || shown_since.is_none_or(|since| since >= RELAY_INTERVAL)) =>
+        {
+            Decision::ShowConsent
         }
         // A reorganisation undid its block: inclusion is proven anew.
         StakeState::Unproven if has_share => Decision::ShowStake,
+        _ if known.consent_number < number => Decision::Later,
         StakeState::Unproven | StakeState::Pending { .. } | StakeState::Active => Decision::Nothing,
     }
 }
@@ -104,55 +91,52 @@ mod tests {
         Known {
             state,
             consent_number,
-            share: 10,
         }
-    }
-
-    fn wanted(share: Option<u16>) -> Wanted {
-        Wanted { number: 5, share }
     }
 
     #[test]
     fn a_chain_is_told_what_it_lacks_and_nothing_else() {
         use Decision::{Nothing, ShowConsent, ShowStake};
-        let share = Some(20);
-        for (state, consent_number, share, expected) in [
-            (PENDING, 5, share, Nothing),
-            (PENDING, 4, share, ShowConsent),
-            (PENDING, 6, share, Nothing),
-            (StakeState::Active, 5, share, Nothing),
-            (StakeState::Active, 1, share, ShowConsent),
-            (StakeState::Active, 1, None, ShowConsent),
-            (StakeState::Active, 5, None, Nothing),
-            (StakeState::Unproven, 5, share, ShowStake),
-            (StakeState::Unproven, 4, share, ShowConsent),
-            (StakeState::Unproven, 5, None, Nothing),
-            (ENDED, 1, share, Nothing),
-            (ENDED, 1, None, Nothing),
+        for (state, consent_number, has_share, expected) in [
+            (PENDING, 5, true, Nothing),
+            (PENDING, 4, true, ShowConsent),
+            (PENDING, 6, true, Nothing),
+            (StakeState::Active, 5, true, Nothing),
+            (StakeState::Active, 1, true, ShowConsent),
+            (StakeState::Active, 1, false, ShowConsent),
+            (StakeState::Active, 5, false, Nothing),
+            (StakeState::Unproven, 5, true, ShowStake),
+            (StakeState::Unproven, 4, true, ShowConsent),
+            (StakeState::Unproven, 5, false, Nothing),
+            (ENDED, 1, true, Nothing),
+            (ENDED, 1, false, Nothing),
         ] {
             let known = known(state, consent_number);
-            let decision = decide(wanted(share), Some(known), None);
-            assert_eq!(decision, expected, "{known:?}, {share:?}");
+            let decision = decide(5, has_share, Some(known), None);
+            assert_eq!(decision, expected, "{known:?}, {has_share}");
         }
-        assert_eq!(decide(wanted(share), None, None), ShowStake);
-        assert_eq!(decide(wanted(None), None, None), Nothing);
+        assert_eq!(decide(5, true, None, None), ShowStake);
+        assert_eq!(decide(5, false, None, None), Nothing);
     }
 
     #[test]
-    fn a_list_that_takes_nothing_away_waits_for_an_hour_after_the_last() {
-        use Decision::{Later, ShowConsent};
-        let hour = RELAY_INTERVAL;
-        let before = Duration::from_mins(59);
-        for (share, shown_since, expected) in [
-            (Some(20), Some(before), Later),
-            (Some(10), Some(before), Later),
-            (Some(20), Some(hour), ShowConsent),
-            (Some(9), Some(Duration::ZERO), ShowConsent),
-            (None, Some(Duration::ZERO), ShowConsent),
+    fn a_list_that_leaves_a_chain_something_waits_for_an_hour_after_the_last() {
+        use Decision::{Later, ShowConsent, ShowStake};
+        let (hour, before) = (RELAY_INTERVAL, Duration::from_mins(59));
+        for (state, has_share, shown_since, expected) in [
+            (StakeState::Active, true, before, Later),
+            (StakeState::Active, true, hour, ShowConsent),
+            (StakeState::Active, false, Duration::ZERO, ShowConsent),
+            (PENDING, true, before, Later),
+            // A further list does not keep it from being proven.
+            (StakeState::Unproven, true, before, ShowStake),
         ] {
-            let known = known(StakeState::Active, 4);
-            let decision = decide(wanted(share), Some(known), shown_since);
-            assert_eq!(decision, expected, "{share:?}, {shown_since:?}");
+            let known = Some(known(state, 4));
+            let decision = decide(5, has_share, known, Some(shown_since));
+            assert_eq!(
+                decision, expected,
+                "{state:?}, {has_share}, {shown_since:?}"
+            );
         }
     }
 

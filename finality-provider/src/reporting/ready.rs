@@ -60,6 +60,10 @@ pub(super) async fn prepare(
         return Ok(Readiness::Later);
     }
     let Some(unspent) = bitcoin.unspent_output(outpoint).await? else {
+        if let [Some(_)] = bitcoin.confirmed_outputs(&[outpoint]).await?[..] {
+            // A spend waits for a block, and may be replaced.
+            return Ok(Readiness::Later);
+        }
         let message = "its output is spent, or not in our bitcoin node's chain";
         return Ok(Readiness::Fails(Reason::new("spent", message)));
     };

@@ -14,7 +14,7 @@ use mesh_core::consent::Target;
 use staking::keys::FinalityProviderKey;
 
 use super::book::{Book, Consented};
-use super::decision::{Decision, Known, RELAY_INTERVAL, Wanted, decide, decide_conflict};
+use super::decision::{Decision, Known, RELAY_INTERVAL, decide, decide_conflict};
 use super::ready::{Ground, Readiness, prepare};
 use super::source::Source;
 use super::{ReportingError, ReportingStatus, Seat};
@@ -33,7 +33,7 @@ pub struct Reporter {
     source: Source,
     book: Book,
     attempts: Attempts,
-    /// What was known of each stake: whenever it changes, what was refused is tried again.
+    /// What was known of each stake: whenever it changes, what was refused is tried again, and after a restart.
     offered: BTreeMap<OutPoint, Offer>,
     /// When the chain was last shown a consent of a stake.
     consents_shown: BTreeMap<OutPoint, Instant>,
@@ -42,12 +42,12 @@ pub struct Reporter {
     status: StatusCell,
 }
 
-/// How much is known of a stake.
+/// How much is known of a stake, and what follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Offer {
-    tellers: usize,
+    accounts: usize,
     consent_number: u32,
-    conflict: bool,
+    decision: Decision,
 }
 
 /// What a chain is to be shown in one round.
@@ -128,47 +128,39 @@ impl Reporter {
             .retain(|_, shown| shown.elapsed() < RELAY_INTERVAL);
         for stake in self.book.consented(&self.provider) {
             let outpoint = stake.outpoint;
-            let share = stake.consent.share_of(&target);
-            let wanted = Wanted {
-                number: stake.consent.number,
-                share: share.map(|share| share.basis_points),
-            };
-            let has_share = wanted.share.is_some();
+            let consent_number = stake.consent.number;
+            let has_share = stake.consent.share_of(&target).is_some();
             status.consented += usize::from(has_share);
-            let offer = Offer {
-                tellers: stake.told.len(),
-                consent_number: wanted.number,
-                conflict: stake.conflict.is_some(),
-            };
-            let before = self.offered.insert(outpoint, offer);
-            if before.is_some_and(|before| before != offer) {
-                self.attempts.again(&outpoint)?;
-            }
-            if self.attempts.is_parked(&outpoint) {
-                status.parked += usize::from(has_share);
-                continue;
-            }
             let known = self.look(mesh, outpoint, has_share).await?;
             status.known += usize::from(known.is_some());
             let shown_since = self.consents_shown.get(&outpoint).map(Instant::elapsed);
             let decision = match &stake.conflict {
                 Some(_) => decide_conflict(known),
-                None => decide(wanted, known, shown_since),
+                None => decide(consent_number, has_share, known, shown_since),
             };
+            let offer = Offer {
+                accounts: stake.told.len(),
+                consent_number,
+                decision,
+            };
+            if self.offered.insert(outpoint, offer) != Some(offer) {
+                self.attempts.again(&outpoint)?;
+            }
             let shown = match decision {
-                Decision::Nothing => {
+                Decision::Nothing | Decision::Later => {
                     self.attempts.finished(&outpoint);
                     continue;
                 }
-                Decision::Later => None,
-                Decision::ShowConsent => Some(&mut due.consents),
-                Decision::ShowStake => Some(&mut due.stakes),
-                Decision::ShowConflict => Some(&mut due.conflicts),
+                Decision::ShowConsent => &mut due.consents,
+                Decision::ShowStake => &mut due.stakes,
+                Decision::ShowConflict => &mut due.conflicts,
             };
+            if self.attempts.is_parked(&outpoint) {
+                status.parked += usize::from(has_share);
+                continue;
+            }
             status.waiting += 1;
-            if let Some(shown) = shown
-                && self.attempts.is_due(&outpoint)
-            {
+            if self.attempts.is_due(&outpoint) {
                 shown.push(stake);
             }
         }
@@ -241,9 +233,6 @@ impl Reporter {
                 .map(|stake| mesh.show_consent(stake.outpoint, &stake.consent));
             let answers = join_all(told).await;
             for (stake, answer) in batch.iter().zip(answers) {
-                if answer.is_ok() {
-                    self.consents_shown.insert(stake.outpoint, Instant::now());
-                }
                 self.settle(mesh, stake.outpoint, "consent", answer).await?;
             }
         }
@@ -296,6 +285,9 @@ impl Reporter {
         what: &'static str,
         answer: Result<Receipt, ChainError>,
     ) -> Result<(), ReportingError> {
+        if let Ok(_) | Err(ChainError::Timeout { .. }) = &answer {
+            self.consents_shown.insert(outpoint, Instant::now());
+        }
         if let Err(error @ ChainError::Timeout { .. }) = &answer {
             // Says nothing about the stake, such as where the chain has halted: the next round decides by what it knows then.
             tracing::warn!(%outpoint, what, %error, "not known to be taken");

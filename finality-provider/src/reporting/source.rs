@@ -2,7 +2,7 @@
 //!
 //! A round reads one page. When the last one is read, the list rests for some rounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub(super) struct Source {
     standings: BTreeMap<OutPoint, Known>,
     /// Numbers of the consents that were asked for.
     heard: BTreeMap<OutPoint, u32>,
-    /// Stakes of which a delegation was handed over that the chain would not take.
-    misfits: BTreeSet<OutPoint>,
+    /// What was handed over that the chain would not take, so that it is said once.
+    misfits: Vec<SignedDelegation>,
 }
 
 /// Where the list goes on.
@@ -71,7 +71,7 @@ impl Source {
             resting: 0,
             standings: BTreeMap::new(),
             heard: BTreeMap::new(),
-            misfits: BTreeSet::new(),
+            misfits: Vec::new(),
         }
     }
 
@@ -82,11 +82,9 @@ impl Source {
 
     /// Notes what the chain was asked of a stake in the book.
     pub(super) fn note(&mut self, outpoint: OutPoint, standing: &StakeStanding) -> Known {
-        let waits = standing.increase.map(|increase| increase.basis_points);
         let known = Known {
             state: standing.state,
             consent_number: standing.consent_number,
-            share: standing.basis_points.max(waits.unwrap_or_default()),
         };
         self.standings.insert(outpoint, known);
         known
@@ -155,12 +153,8 @@ impl Source {
             .await?;
         let mut versions = None;
         for (outpoint, standing) in &page.stakes {
-            if let StakeState::Ended(_) = standing.state
-                && !self.standings.contains_key(outpoint)
-            {
-                continue;
-            }
-            if !self.book.has(outpoint, &self.teller()) {
+            let has_ended = matches!(standing.state, StakeState::Ended(_));
+            if !has_ended && !self.book.has(outpoint, &self.teller()) {
                 let versions = match &mut versions {
                     Some(versions) => versions,
                     versions => versions.insert(mesh.staking_params().await?),
@@ -171,7 +165,8 @@ impl Source {
                     self.add_told(params, told.into()).await?;
                 }
             }
-            if self.book.has(outpoint, &self.teller()) {
+            // What it was shown of a stake that has ended here may concern others, such as one of two lists under one number.
+            if self.book.knows(outpoint) {
                 self.note(*outpoint, standing);
                 self.hear(mesh, *outpoint, standing.consent_number).await?;
             }
@@ -182,18 +177,23 @@ impl Source {
     /// Takes in what was handed over, if the chain would take it: whatever else it is, it must not stand for the stake.
     async fn read_handed(&mut self, mesh: &Mesh) -> Result<(), ReportingError> {
         let handed = self.book.handed(self.provider);
-        if handed.is_empty() {
+        let outpoints: Vec<_> = handed.iter().map(|told| told.staking_outpoint).collect();
+        if outpoints.is_empty() {
             return Ok(());
         }
+        // Most files are of stakes that are over: nothing of those is verified.
+        let outputs = self.bitcoin.confirmed_outputs(&outpoints).await?;
         let terms = mesh.instance_terms().await?;
-        for told in handed {
+        let staked = handed.into_iter().zip(outputs);
+        for told in staked.filter_map(|(told, output)| output.map(|_| told)) {
             let outpoint = told.staking_outpoint;
             match fit(&terms, &told) {
                 Ok(fitting) => {
                     self.add(Teller::Staker, &fitting.delegation, told).await?;
                 }
-                Err(error) if self.misfits.insert(outpoint) => {
+                Err(error) if !self.misfits.contains(&told) => {
                     tracing::warn!(%outpoint, %error, chain = self.chain, "a delegation that was handed over is not taken");
+                    self.misfits.push(told);
                 }
                 Err(_) => {}
             }
@@ -215,12 +215,12 @@ impl Source {
         if self.heard.get(&outpoint) == Some(&number) {
             return Ok(());
         }
-        if let Some(exposure) = of_one(mesh.exposure(outpoint).await, &outpoint)?
-            && let Err(error) = self.book.hear(outpoint, exposure.consent())
-        {
-            tracing::warn!(%outpoint, %error, chain = self.chain, "a consent that a chain shows is none");
+        if let Some(exposure) = of_one(mesh.exposure(outpoint).await, &outpoint)? {
+            if let Err(error) = self.book.hear(outpoint, exposure.consent()) {
+                tracing::warn!(%outpoint, %error, chain = self.chain, "a consent that a chain shows is none");
+            }
+            self.heard.insert(outpoint, number);
         }
-        self.heard.insert(outpoint, number);
         Ok(())
     }
 

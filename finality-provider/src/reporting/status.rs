@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// What is known of a provider's stakes, and what became of them on one chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportingStatus {
-    /// Stakes with this provider that any chain told of.
+    /// Stakes with this provider that any chain told of, or that were handed over.
     pub stakes: usize,
     /// Of these, stakes whose stakers let this chain count a share.
     pub consented: usize,
     /// Of these, stakes that this chain knows.
     pub known: usize,
-    /// Stakes that this chain should be shown and cannot be yet.
+    /// Stakes of which this chain is still to be shown something.
     pub waiting: usize,
     /// Stakes that were given up on; `finality-provider parked list` says why.
     pub parked: usize,
-    /// Stakes and consents that this chain was shown since the start of the process.
+    /// Messages about stakes that this chain took since the start of the process.
     pub shown: u64,
 }
 

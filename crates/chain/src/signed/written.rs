@@ -109,13 +109,17 @@ impl TryFrom<WrittenCovenantSignatures> for CovenantSignatures {
     type Error = String;
 
     fn try_from(written: WrittenCovenantSignatures) -> Result<Self, String> {
-        let decoded = |all: Vec<String>| all.iter().map(|text| adaptor(text)).collect();
-        let slashing: Result<_, String> = decoded(written.slashing);
+        let decoded = |field: &str, all: &[String]| {
+            let all = all.iter();
+            let all =
+                all.map(|text| adaptor(text).map_err(|error| format!("field `{field}`: {error}")));
+            all.collect::<Result<_, String>>()
+        };
         Ok(Self {
             key: written.key,
-            slashing: slashing?,
+            slashing: decoded("slashing", &written.slashing)?,
             unbonding: written.unbonding,
-            unbonding_slashing: decoded(written.unbonding_slashing)?,
+            unbonding_slashing: decoded("unbonding_slashing", &written.unbonding_slashing)?,
         })
     }
 }

@@ -133,11 +133,17 @@ impl TryFrom<Written> for HandedConsent {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::absolute::LockTime;
     use bitcoin::hashes::Hash as _;
     use bitcoin::key::Keypair;
     use bitcoin::secp256k1::{Message, SECP256K1};
+    use bitcoin::transaction::Version;
+    use bitcoin::{Amount, Transaction, TxIn};
+    use eots::adaptor::EncryptionKey;
     use mesh_core::consent::Consent;
-    use staking::keys::StakerKey;
+    use staking::delegation::{CovenantSignatures, StakerSignatures};
+    use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
+    use staking::units::BlockInterval;
 
     use super::super::InvalidConsent;
     use super::*;
@@ -169,6 +175,93 @@ mod tests {
             delegation,
         };
         (handed, staker)
+    }
+
+    /// A delegation of which nothing holds but its form.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a committee of one, with a key of no value"
+    )]
+    fn delegation(stake: OutPoint, lock_time: u32) -> SignedDelegation {
+        let secret = eots::SecretKey::from_bytes(&[7; 32]).unwrap();
+        let key = CovenantKey::from_slice(secret.public_key().as_bytes()).unwrap();
+        let pair = Keypair::from_seckey_slice(SECP256K1, &[7; 32]).unwrap();
+        let plain = SECP256K1.sign_schnorr_no_aux_rand(&Message::from_digest([1; 32]), &pair);
+        let encryption = EncryptionKey::from_x_only(&key.into()).unwrap();
+        let adaptor = eots::adaptor::sign(&secret, &encryption, &[3; 32], &[1; 32]).unwrap();
+        let tx = Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::from_consensus(lock_time),
+            input: vec![TxIn::default()],
+            output: Vec::new(),
+        };
+        let blocks = |blocks| BlockInterval::new(blocks).unwrap();
+        SignedDelegation {
+            staking_outpoint: stake,
+            staker: StakerKey(pair.x_only_public_key().0),
+            finality_providers: vec![FinalityProviderKey(pair.x_only_public_key().0)],
+            staking_time: blocks(1_000),
+            staking_value: Amount::from_sat(50_000),
+            unbonding_time: blocks(100),
+            unbonding_tx: tx.clone(),
+            slashing_tx: tx.clone(),
+            unbonding_slashing_tx: tx,
+            staker_signatures: StakerSignatures {
+                slashing: plain,
+                unbonding_slashing: plain,
+            },
+            covenant_signatures: vec![CovenantSignatures {
+                key,
+                slashing: vec![adaptor],
+                unbonding: plain,
+                unbonding_slashing: vec![adaptor],
+            }],
+        }
+    }
+
+    #[test]
+    fn a_delegation_is_handed_over_whole_and_what_was_altered_is_named() {
+        let (mut handed, _) = signed(3, 5_000);
+        handed.delegation = Some(delegation(handed.stake, 7));
+        let text = handed.to_text().unwrap();
+        assert_eq!(HandedConsent::parse(text.as_bytes()).unwrap(), handed);
+        let tx = "02000000010000000000000000000000000000000000000000000000000000000000000000ffffffff00ffffffff0007000000";
+        for field in ["unbonding_tx", "slashing_tx", "unbonding_slashing_tx"] {
+            let line = format!("\"{field}\": \"{tx}\"");
+            assert!(text.contains(&line), "{text}");
+            let altered = text.replace(&line, &format!("\"{field}\": \"{}\"", &tx[2..]));
+            let error = HandedConsent::parse(altered.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(field), "{error}");
+        }
+        for (from, to, named) in [
+            ("\"staking_value\": 50000", "\"staking_value\": -1", "-1"),
+            ("\"staking_time\": 1000", "\"staking_time\": 0", "0"),
+            (
+                "\"slashing\": [",
+                "\"slashing\": [\"02\",",
+                "field `slashing`",
+            ),
+            ("\"unbonding_time\"", "\"unbonding\"", "unbonding"),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let altered = text.replacen(from, to, 1);
+            let error = HandedConsent::parse(altered.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_the_reader(text in proptest::collection::vec(proptest::num::u8::ANY, 0..200), at in 0_usize..2_000) {
+            let _ = HandedConsent::parse(&text);
+            let (mut handed, _) = signed(3, 5_000);
+            handed.delegation = Some(delegation(handed.stake, 7));
+            let mut whole = handed.to_text().unwrap().into_bytes();
+            let at = at.min(whole.len());
+            let end = whole.len().min(at + text.len());
+            whole.splice(at..end, text);
+            let _ = HandedConsent::parse(&whole);
+        }
     }
 
     #[test]
