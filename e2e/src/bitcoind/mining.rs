@@ -1,5 +1,7 @@
 //! What a test does to the chain: blocks, reorganisations, payments.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::{Context as _, ensure};
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
 use bitcoin::{Address, Amount, BlockHash, Network, OutPoint, Transaction, TxOut, Txid};
@@ -37,6 +39,19 @@ impl Bitcoind {
             mined.extend(self.rpc().generate_to_address(portion, address)?);
         }
         Ok(mined)
+    }
+
+    /// Stops the node's clock at a time so long ago, by which it dates the blocks that it mines from here on; blocks still
+    /// come later than the median of the eleven before.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses.
+    pub fn stop_clock(&self, ago: Duration) -> anyhow::Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let time = now.checked_sub(ago).context("before 1970")?.as_secs();
+        self.rpc().call::<Value>("setmocktime", &[json!(time)])?;
+        Ok(())
     }
 
     /// Mines until the miner has spendable coins: 101 blocks on an empty chain.
