@@ -12,6 +12,7 @@ use staking::proof_of_possession::AccountAddress;
 use super::PartnerChain;
 use super::encoding::{base64, number, text};
 use super::headers::{BASE, Beginning, headers_message};
+use crate::Bitcoind;
 
 impl PartnerChain {
     /// Begins another instance of `btc-light`, which nobody else looks at.
@@ -90,17 +91,7 @@ impl PartnerChain {
     ///
     /// When it is in none.
     pub fn inclusion(&self, txid: Txid) -> anyhow::Result<Value> {
-        let rpc = self.bitcoind.rpc();
-        let block = rpc
-            .get_raw_transaction_info(&txid, None)?
-            .blockhash
-            .context("the transaction is in no block")?;
-        let proof = InclusionProof::new(&rpc.get_block(&block)?, txid)?;
-        Ok(json!({
-            "height": rpc.get_block_header_info(&block)?.height,
-            "index": proof.index,
-            "branch": base64(proof.path_bytes()),
-        }))
+        inclusion(&self.bitcoind, txid)
     }
 
     /// The newest height at which the chain knows Bitcoin's own header.
@@ -118,4 +109,23 @@ impl PartnerChain {
         }
         Ok(height)
     }
+}
+
+/// The proof that a transaction is in a block of this node's, as contracts take it.
+///
+/// # Errors
+///
+/// When it is in none.
+pub fn inclusion(bitcoind: &Bitcoind, txid: Txid) -> anyhow::Result<Value> {
+    let rpc = bitcoind.rpc();
+    let block = rpc
+        .get_raw_transaction_info(&txid, None)?
+        .blockhash
+        .context("the transaction is in no block")?;
+    let proof = InclusionProof::new(&rpc.get_block(&block)?, txid)?;
+    Ok(json!({
+        "height": rpc.get_block_header_info(&block)?.height,
+        "index": proof.index,
+        "branch": base64(proof.path_bytes()),
+    }))
 }
