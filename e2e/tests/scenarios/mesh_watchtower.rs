@@ -4,6 +4,7 @@
 mod babylon;
 mod old_blocks;
 mod outage;
+mod private_chain;
 mod share;
 mod side;
 mod unbonding;
