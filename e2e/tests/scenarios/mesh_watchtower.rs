@@ -2,6 +2,7 @@
 //! do is done by it alone; the test stakes, votes, mines and governs.
 
 mod babylon;
+mod by_hand;
 mod old_blocks;
 mod outage;
 mod private_chain;

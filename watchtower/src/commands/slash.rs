@@ -13,11 +13,10 @@ use serde::Serialize;
 use staking::keys::FinalityProviderKey;
 
 use super::{setting, watched_account};
-use crate::home::Home;
 use crate::slashing::case::Progress;
 use crate::slashing::culprit::Culprit;
 use crate::slashing::evidence::EvidenceError;
-use crate::slashing::slash_now;
+use crate::slashing::{SlashedNow, slash_now};
 use crate::startup::connect;
 
 #[derive(Debug, Serialize)]
@@ -25,7 +24,7 @@ struct Slashed {
     provider: FinalityProviderKey,
     /// One for each chain that knows the stake; stakes in order.
     delegations: Vec<Outcome>,
-    /// Chains of which nothing is known, and so of the stakes that they alone know.
+    /// Chains that did not answer, or not to the end, so that nothing is known of stakes that they alone know.
     unanswered: Vec<Unanswered>,
 }
 
@@ -63,7 +62,7 @@ impl fmt::Display for Slashed {
             ));
         }
         for Unanswered { chain, reason } in &self.unanswered {
-            lines.push(format!("{chain} did not answer: {reason}"));
+            lines.push(format!("nothing more is known of {chain}: {reason}"));
         }
         f.write_str(&lines.join("\n"))
     }
@@ -86,9 +85,10 @@ pub async fn run(
     let mut witnesses = Vec::new();
     let mut errors = Vec::new();
     for secured in config.secured_chains() {
-        match hear(&bitcoin, &secured, &home, provider).await {
+        // What is wrong with the file itself ends all; a node that is not the chain's says nothing of the others.
+        let account = Account::Watched(watched_account(&secured, &home)?);
+        match hear(&bitcoin, &secured, account, provider).await {
             Ok(witness) => witnesses.push(witness),
-            Err(error) if error.exit == Exit::Configuration => return Err(error),
             Err(error) => errors.push((secured.name().to_owned(), error)),
         }
     }
@@ -122,18 +122,17 @@ pub async fn run(
             page_size,
             final_confirmations,
         );
-        match slashed.await {
-            Ok(slashed) => {
-                for (output, progress) in slashed {
-                    let of_stake = outcomes.entry(output).or_default();
-                    of_stake.push((name.clone(), progress));
-                }
-            }
-            // Not what was done for the chains before, even where it is our Bitcoin node.
-            Err(error) => unanswered.push(Unanswered {
+        let SlashedNow { stakes, ended } = slashed.await;
+        for (output, progress) in stakes {
+            let of_stake = outcomes.entry(output).or_default();
+            of_stake.push((name.clone(), progress));
+        }
+        // Even where it is our Bitcoin node, what was done is shown.
+        if let Err(error) = ended {
+            unanswered.push(Unanswered {
                 chain: name,
                 reason: error.to_string(),
-            }),
+            });
         }
     }
     let complete = unanswered.is_empty() && !outcomes.values().any(|of_stake| is_left(of_stake));
@@ -153,10 +152,9 @@ pub async fn run(
 async fn hear(
     bitcoin: &Bitcoind,
     secured: &SecuredChain,
-    home: &Home,
+    account: Account,
     provider: &FinalityProviderKey,
 ) -> Result<Witness, CommandError> {
-    let account = Account::Watched(watched_account(secured, home)?);
     let chain = connect(bitcoin, secured, account).await?.chain();
     let mut known = chain.evidences().await?.into_iter();
     Ok(Witness {
@@ -331,7 +329,7 @@ mod tests {
         for part in [
             ":3 (x) slashed by",
             ":3 (y) cannot be slashed: no quorum",
-            "z did not answer: it is down",
+            "nothing more is known of z: it is down",
         ] {
             assert!(text.contains(part), "{text}");
         }

@@ -335,9 +335,18 @@ impl Role for Slasher {
     }
 }
 
+/// What came of slashing the stakes of one provider now.
+#[derive(Debug)]
+pub struct SlashedNow {
+    /// How far each is that was looked at.
+    pub stakes: BTreeMap<OutPoint, Progress>,
+    /// Whether all were, or what came in between.
+    pub ended: Result<(), RoundError>,
+}
+
 /// Slashes every stake of one provider now; used by hand, beside a running watchtower or without one.
 ///
-/// Returns how far each is. Nothing is noted: asking again looks again.
+/// Returns how far each is, also where a node stops answering in between. Nothing is noted: asking again looks again.
 pub async fn slash_now(
     bitcoin: &dyn BitcoinSource,
     chain: &dyn Chain,
@@ -345,18 +354,35 @@ pub async fn slash_now(
     culprit: &Culprit,
     page_size: NonZeroU32,
     final_confirmations: u32,
-) -> Result<BTreeMap<OutPoint, Progress>, RoundError> {
-    let cases = culprit.cases(chain, name, page_size, |_| false).await?;
-    let mut outcomes = BTreeMap::new();
+) -> SlashedNow {
+    let mut slashed = SlashedNow {
+        stakes: BTreeMap::new(),
+        ended: Ok(()),
+    };
+    let cases = match culprit.cases(chain, name, page_size, |_| false).await {
+        Ok(cases) => cases,
+        Err(error) => {
+            slashed.ended = Err(error.into());
+            return slashed;
+        }
+    };
     for (output, case) in cases {
-        let progress = match case {
+        let looked = match case {
             Ok(case) => {
-                case.advance(bitcoin, culprit.secret(), final_confirmations)
-                    .await?
+                let secret = culprit.secret();
+                case.advance(bitcoin, secret, final_confirmations).await
             }
-            Err(reason) => Progress::Impossible(reason),
+            Err(reason) => Ok(Progress::Impossible(reason)),
         };
-        outcomes.insert(output, progress);
+        match looked {
+            Ok(progress) => {
+                slashed.stakes.insert(output, progress);
+            }
+            Err(error) => {
+                slashed.ended = Err(error.into());
+                return slashed;
+            }
+        }
     }
-    Ok(outcomes)
+    slashed
 }
