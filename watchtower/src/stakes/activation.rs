@@ -8,7 +8,8 @@ use chain::{AddInclusionProof, Awaited, Chain, DelegationStatus, Message, Receip
 use daemon::attempts::{Attempts, Reason};
 use staking::units::{BitcoinHeight, BlockInterval};
 
-use super::book::{Book, Inclusion, Stake};
+use super::book::Book;
+use super::stake::{Inclusion, Stake};
 use super::watch::note_status;
 use crate::metrics;
 use crate::role::{Role, RoundError};
@@ -335,6 +336,7 @@ mod tests {
             unbonding_time: BlockInterval::new(10).unwrap(),
             is_expansion: false,
             inclusion,
+            is_displaced: false,
             spend: None,
             missed_from: None,
         };

@@ -5,123 +5,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use bitcoin::{Block, OutPoint, Transaction, Txid};
+use bitcoin::{Block, OutPoint, Txid};
 use bitcoin_source::{BlockId, SpendIndex};
-use chain::{Awaited, Delegation, DelegationStatus};
 use staking::inclusion::{InclusionError, InclusionProof};
-use staking::units::{BitcoinHeight, BlockInterval};
+use staking::units::BitcoinHeight;
 
-/// A stake that is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stake {
-    /// The staking output.
-    pub outpoint: OutPoint,
-    /// Where the chain has the delegation in its life, when it was asked last.
-    pub status: DelegationStatus,
-    /// What it waits for.
-    pub awaits: Awaited,
-    /// Height of its inclusion, where the chain has seen it proven.
-    pub proven_at: Option<BitcoinHeight>,
-    /// Timelock of the staking output.
-    pub staking_time: BlockInterval,
-    /// Timelock of the unbonding output.
-    pub unbonding_time: BlockInterval,
-    /// Whether it expands another stake: reporting that one's spend activates it.
-    pub is_expansion: bool,
-    /// Where the staking transaction is.
-    pub inclusion: Option<Inclusion>,
-    /// What spent the staking output.
-    pub spend: Option<Spend>,
-    /// The staking output is spent at or above this height, in a block that was not read.
-    pub missed_from: Option<BitcoinHeight>,
-}
-
-/// A staking transaction in a block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inclusion {
-    /// The block.
-    pub block: BlockId,
-    /// That it is there.
-    pub proof: InclusionProof,
-    /// Nobody tries any more to tell the chain.
-    pub given_up: bool,
-}
-
-/// The spend of a staking output in a block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spend {
-    /// The block.
-    pub block: BlockId,
-    /// The spending transaction, with its witness.
-    pub transaction: Transaction,
-    /// That it is there.
-    pub proof: InclusionProof,
-    /// Nobody tries any more to tell the chain.
-    pub given_up: bool,
-}
-
-impl Stake {
-    /// A delegation of the chain of which nothing is known on Bitcoin yet.
-    pub fn of(delegation: &Delegation) -> Self {
-        Self {
-            outpoint: delegation.staking_outpoint(),
-            awaits: delegation.awaits,
-            status: delegation.status,
-            proven_at: delegation.bitcoin_span.map(|(included, _)| included),
-            staking_time: delegation.staking_time,
-            unbonding_time: delegation.unbonding_time,
-            is_expansion: delegation.expansion.is_some(),
-            inclusion: None,
-            spend: None,
-            missed_from: None,
-        }
-    }
-
-    /// Notes what the chain says of it now.
-    pub fn note(&mut self, delegation: &Delegation) {
-        self.status = delegation.status;
-        self.awaits = delegation.awaits;
-        self.proven_at = delegation.bitcoin_span.map(|(included, _)| included);
-    }
-
-    /// Whether it, or more of it, is to be activated.
-    pub fn is_to_activate(&self) -> bool {
-        let waits = match self.status {
-            DelegationStatus::Verified => true,
-            DelegationStatus::Active => matches!(self.awaits, Awaited::Tip(_)),
-            DelegationStatus::Pending | DelegationStatus::Unbonded | DelegationStatus::Expired => {
-                false
-            }
-        };
-        waits && !self.is_expansion && self.spend.is_none()
-    }
-
-    /// Whether it must be looked up on Bitcoin again. Whoever learns of a stake that counts does not ask for its block, which
-    /// may be below all that will be read; once a reorganisation has undone it, it is proven anew with that block.
-    pub fn is_to_be_found(&self) -> bool {
-        self.awaits == Awaited::Registration && self.inclusion.is_none() && self.spend.is_none()
-    }
-
-    /// Whether what it waits for rests on the block of its inclusion. A larger share of one that counts does not.
-    fn needs_inclusion(&self) -> bool {
-        self.is_to_activate() && self.status == DelegationStatus::Verified
-    }
-
-    /// Lowest height whose block is needed to finish what was concluded from it.
-    fn unsettled_at(&self) -> Option<BitcoinHeight> {
-        let inclusion = self
-            .inclusion
-            .as_ref()
-            .filter(|inclusion| self.needs_inclusion() && !inclusion.given_up);
-        let spend = self.spend.as_ref().filter(|spend| !spend.given_up);
-        let inclusion = inclusion.map(|inclusion| inclusion.block.height);
-        let spend = spend.map(|spend| spend.block.height);
-        match (inclusion, spend) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
-    }
-}
+use super::stake::{Inclusion, Spend, Stake};
 
 /// All stakes that are watched, by staking output.
 #[derive(Debug, Default)]
@@ -184,6 +73,7 @@ impl Book {
     ///
     /// Refuses a block that is not the one its header commits to.
     pub fn connect(&mut self, id: BlockId, block: &Block) -> Result<(), InclusionError> {
+        self.displace(id);
         if !self.unseen.is_empty() {
             for transaction in &block.txdata {
                 let txid = transaction.compute_txid();
@@ -232,8 +122,22 @@ impl Book {
                 proof: proof.clone(),
                 given_up: false,
             });
+            stake.is_displaced = false;
         }
         Ok(())
+    }
+
+    /// Takes back what was concluded of other blocks at the height of this one, which is read now. They were asked for ahead
+    /// of it and replaced before it, so nobody disconnects them.
+    fn displace(&mut self, read: BlockId) {
+        let is_replaced = |it: &Inclusion| it.block.height == read.height && it.block != read;
+        for (output, stake) in &mut self.stakes {
+            if stake.inclusion.as_ref().is_some_and(is_replaced) {
+                stake.inclusion = None;
+                stake.is_displaced = true;
+                self.unseen.insert(output.txid);
+            }
+        }
     }
 
     /// Takes a block back.
@@ -266,7 +170,9 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use bitcoin::hashes::Hash as _;
-    use bitcoin::{BlockHash, Network, TxIn, absolute, constants, transaction};
+    use bitcoin::{BlockHash, Network, Transaction, TxIn, absolute, constants, transaction};
+    use chain::{Awaited, DelegationStatus};
+    use staking::units::BlockInterval;
 
     use super::*;
 
@@ -312,6 +218,7 @@ mod tests {
             unbonding_time: BlockInterval::new(10).unwrap(),
             is_expansion: false,
             inclusion: None,
+            is_displaced: false,
             spend: None,
             missed_from: None,
         };
@@ -414,6 +321,48 @@ mod tests {
         let (spent, its_block) = block_with_spend_of(output);
         book.connect(spent, &its_block).unwrap();
         assert!(!is_to_be_found(&book));
+    }
+
+    #[test]
+    fn an_inclusion_that_was_asked_for_ahead_is_looked_up_anew_once_another_block_is_read_in_its_place()
+     {
+        let (stake, staking_tx) = stake(1);
+        let output = stake.outpoint;
+        let mut book = Book::default();
+        book.insert(stake);
+        let known = |book: &Book| {
+            let stake = book.get(&output).unwrap();
+            let inclusion = stake.inclusion.as_ref();
+            (inclusion.map(|it| it.block), stake.is_to_be_found())
+        };
+        let (ahead, its_block) = block(9, &[&staking_tx]);
+        book.include(output.txid, ahead, &its_block).unwrap();
+        // The blocks on the way to it, and it itself.
+        for height in [8, 10] {
+            let (id, other) = block(height, &[]);
+            book.connect(id, &other).unwrap();
+        }
+        book.connect(ahead, &its_block).unwrap();
+        assert_eq!(known(&book), (Some(ahead), false));
+
+        // Another block, without the transaction: whatever was read below it may have had it.
+        let (empty, its_block) = block(9, &[]);
+        book.connect(empty, &its_block).unwrap();
+        assert_eq!(known(&book), (None, true));
+        assert_eq!(book.unsettled_from(), None);
+        // It is found, by asking or by reading on, and looked up no more.
+        let (later, its_block) = block(11, &[&staking_tx]);
+        book.connect(later, &its_block).unwrap();
+        assert_eq!(known(&book), (Some(later), false));
+        book.disconnect(later);
+        assert_eq!(known(&book), (None, false));
+
+        // Another block with the transaction.
+        let (ahead, its_block) = block(12, &[&staking_tx]);
+        book.include(output.txid, ahead, &its_block).unwrap();
+        let (instead, its_block) = block(12, &[&transaction(&[], 3), &staking_tx]);
+        book.connect(instead, &its_block).unwrap();
+        assert_eq!(known(&book), (Some(instead), false));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use chain::Delegation;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use staking::units::BitcoinHeight;
 
-use super::book::Stake;
+use super::stake::Stake;
 use crate::role::RoundError;
 
 /// Questions to the Bitcoin node at once.

@@ -13,10 +13,12 @@ mod activation;
 mod book;
 mod discovery;
 mod known_block;
+mod stake;
 mod unbonding;
 mod watch;
 
 pub use activation::Activation;
-pub use book::{Book, Inclusion, Spend, Stake};
+pub use book::Book;
+pub use stake::{Inclusion, Spend, Stake};
 pub use unbonding::Unbonding;
 pub use watch::Watch;

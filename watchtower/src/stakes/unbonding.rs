@@ -9,8 +9,9 @@ use bitcoin_source::{BitcoinSource, SourceError};
 use chain::{Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable};
 use daemon::attempts::{Attempts, Reason};
 
-use super::book::{Book, Spend};
+use super::book::Book;
 use super::known_block::{Knowledge, know};
+use super::stake::Spend;
 use super::watch::note_status;
 use crate::metrics;
 use crate::role::{Role, RoundError};
