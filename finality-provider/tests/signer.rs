@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bitcoin::secp256k1::{SECP256K1, XOnlyPublicKey};
-use chain::VoteContent;
+use chain::{VoteContent, VotingDomain};
 use eots::commitment::{Tree, digest};
 use eots::curve::Native;
 use eots::randomness::public_range;
@@ -18,6 +18,8 @@ use finality_provider::signer::{
     Remote, SignerError, Vote, serve,
 };
 use fixture::{CHAIN_ID, alone, domain, key, record, secret, signer};
+use mesh_core::Domain;
+use mesh_core::vote::CheckpointVote;
 use proto::btcmesh::finality::v1::eots_signer_client::EotsSignerClient;
 use proto::btcmesh::finality::v1::vote::Content;
 use proto::btcmesh::finality::v1::{PublicRandomnessRequest, SignVotesRequest, Vote as WireVote};
@@ -338,6 +340,45 @@ async fn a_home_that_is_refused_stays_without_a_record() {
         .await
         .unwrap();
     assert!(matches!(answers[0], Err(Refusal::BelowWatermark(_))));
+    assert!(answers[1].is_ok());
+}
+
+#[tokio::test]
+async fn a_refusal_names_a_checkpoint_by_the_number_that_the_chain_gives_it() {
+    let home = tempfile::tempdir().unwrap();
+    let instance = VotingDomain::PartnerChain(Domain::from_bytes([3; 32]));
+    let signer = Embedded::new(SigningRecord::open(home.path(), instance).unwrap());
+    let checkpoint = |number, byte| Vote {
+        height: ChainHeight(number),
+        content: VoteContent::Checkpoint(CheckpointVote {
+            epoch: 0,
+            checkpoint: number,
+            height: 1_000 + number,
+            header_hash: [byte; 32],
+            table_root: [4; 32],
+            next_root: [0; 32],
+        }),
+    };
+    for (number, tip) in [(1, None), (2, Some(ChainHeight(7)))] {
+        let on_chain = OnChain { tip, voted: None };
+        let admitted = signer.admit(key(number), secret(number), on_chain, UnknownVotes::Refuse);
+        admitted.await.unwrap();
+    }
+    let votes = [checkpoint(0, 1), checkpoint(0, 2)];
+    let answers = signer.sign_votes(key(1), &votes).await.unwrap();
+    assert!(answers[0].is_ok());
+    let Err(Refusal::Equivocation(reason)) = &answers[1] else {
+        panic!("another block: {answers:?}");
+    };
+    assert!(reason.contains("at height 0:"), "{reason}");
+    let votes = [checkpoint(6, 1), checkpoint(8, 1)];
+    let answers = signer.sign_votes(key(2), &votes).await.unwrap();
+    let Err(Refusal::BelowWatermark(reason)) = &answers[0] else {
+        panic!("below what may have been signed: {answers:?}");
+    };
+    for part in ["at height 6:", "up to height 7 "] {
+        assert!(reason.contains(part), "{reason}");
+    }
     assert!(answers[1].is_ok());
 }
 

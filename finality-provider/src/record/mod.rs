@@ -16,8 +16,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chain::VotingDomain;
 use daemon::output::{CommandError, Exit};
 use sign_guard::{
-    ChainDomain, ChainDomainError, Identity, OpenError, Permit, SignAnswer, SignGuard, Signature,
-    StorageError, Vote,
+    ChainDomain, ChainDomainError, Identity, OpenError, Permit, Refusal, SignAnswer, SignError,
+    SignGuard, Signature, StorageError, Vote,
 };
 use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
@@ -222,7 +222,41 @@ impl SigningRecord {
                 _permit: permit,
             })
         };
-        Some(self.guard()?.sign_all(&votes, permitted))
+        let signed = self.guard()?.sign_all(&votes, permitted);
+        Some(signed.map(|answers| {
+            let answers = answers.into_iter();
+            answers
+                .map(|answer| answer.map_err(|error| self.told(error)))
+                .collect()
+        }))
+    }
+
+    /// A refusal with heights as the chain counts them, and not as the record does.
+    fn told<E>(&self, error: SignError<E>) -> SignError<E> {
+        let told = |place| self.height(place).unwrap_or_default().0;
+        match error {
+            SignError::Refused(Refusal::Conflict {
+                identity,
+                height,
+                recorded,
+                asked,
+            }) => SignError::Refused(Refusal::Conflict {
+                identity,
+                height: told(height),
+                recorded,
+                asked,
+            }),
+            SignError::Refused(Refusal::BelowWatermark {
+                identity,
+                height,
+                watermark,
+            }) => SignError::Refused(Refusal::BelowWatermark {
+                identity,
+                height: told(height),
+                watermark: told(watermark),
+            }),
+            error => error,
+        }
     }
 
     /// Forgets votes, on any chain, that nobody will ask for again; their heights stay refused.
