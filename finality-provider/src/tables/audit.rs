@@ -1,193 +1,15 @@
 //! How far a table is from what our own Bitcoin node says of its stakes. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 
-use chain::mesh::{ListedStake, StakeEnd, StakeState};
+use chain::mesh::StakeState;
 use eots::PublicKey;
 use mesh_core::table::Table;
 use staking::units::BitcoinHeight;
 
-/// How much of a table may differ, in hundredths: more than one stale stake, less than an attack needs.
-const TOLERANCE: u128 = 10;
-
-/// Basis points of everything.
-const WHOLE: u128 = 10_000;
-
-/// Where the coins of a stake are, as our own Bitcoin node sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coins {
-    /// In the staking output, in the block at this height, and locked for as long as the table counts.
-    Staked(BitcoinHeight),
-    /// In the unbonding output, and locked for as long as the table counts.
-    Unbonding,
-    /// Burnt by a slashing transaction of the stake's own: they were there, and have paid. The instance takes no vote of
-    /// their provider.
-    Burnt,
-    /// Burnt likewise, but the instance still takes votes of their provider, whose key is out.
-    BurntUnheard,
-    /// Nowhere that a slashing transaction could burn them while the table counts, and not burnt: never there, free, spent,
-    /// or free too soon.
-    Gone,
-}
-
-/// A stake as the instance lists it, and as our own Bitcoin node sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SeenStake {
-    /// The instance's words.
-    pub stake: ListedStake,
-    /// What is behind them.
-    pub coins: Coins,
-}
-
-/// How far a table is from what our own Bitcoin node says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Findings {
-    /// The table's epoch.
-    pub epoch: u64,
-    /// Weight of the table. Satoshi.
-    pub total: u64,
-    /// Weight that stands on stakes which the node does not know, or whose coins got away before they could be burnt. Satoshi.
-    pub unbacked: u64,
-    /// Weight that was taken out although the node knows its coins to be where they were. Satoshi.
-    pub removed: u64,
-    /// The block at which the table was cut, where it is not on the node's chain. That alone is no reason to differ: a
-    /// block that lost a race against another changes nothing that counts.
-    pub foreign_cut: Option<String>,
-    /// Providers of the table whose stakes were burnt and that the instance does not know to be slashed.
-    pub unslashed: BTreeSet<PublicKey>,
-}
-
-impl Coins {
-    /// Whether nothing stands behind the stake.
-    fn are_gone(self) -> bool {
-        matches!(self, Self::Gone | Self::BurntUnheard)
-    }
-}
-
-impl Findings {
-    /// Whether more differs than is tolerated.
-    pub(super) fn differ(&self) -> bool {
-        self.deviation().saturating_mul(100) > u128::from(self.total).saturating_mul(TOLERANCE)
-    }
-
-    /// What differs in all. Satoshi.
-    fn deviation(&self) -> u128 {
-        u128::from(self.unbacked).saturating_add(self.removed.into())
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} sat in the table of epoch {} differ from what the own Bitcoin node says ({TOLERANCE} % are tolerated): \
-             {} stand on outputs that it does not know or whose coins got away, {} were taken out although it knows \
-             their outputs as unspent",
-            self.deviation(),
-            self.total,
-            self.epoch,
-            self.unbacked,
-            self.removed
-        )?;
-        if let Some(block) = &self.foreign_cut {
-            write!(
-                f,
-                "; the table was cut at {block}, which is not on its chain"
-            )?;
-        }
-        for provider in &self.unslashed {
-            write!(
-                f,
-                "; a stake with provider {provider} was burnt, so its key is out, and the instance still takes its votes: have \
-                 it slashed there"
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// What stands behind one provider. Satoshi.
-#[derive(Debug, Clone, Copy, Default)]
-struct Behind {
-    /// Weight of active stakes whose coins are there.
-    backed: u64,
-    /// Weight of active stakes whose coins are gone, and what those would count that have ended and may have been in the
-    /// table.
-    gone: u64,
-    /// What may have counted when the table was cut and can still be burnt: of stakes that have ended since, and of shares
-    /// that have shrunk.
-    shrunk: u64,
-    /// What stakes would count that the instance takes for spent or expired, or for undone, and our node does not.
-    contested: u64,
-}
-
-impl Behind {
-    fn add(&mut self, seen: &SeenStake, cut: BitcoinHeight, tip: BitcoinHeight) {
-        let SeenStake { stake, coins } = seen;
-        let share = share(stake);
-        // No stake counts more than its share.
-        let weight = stake.standing.weight.to_sat().min(share);
-        let place = match (stake.standing.state, coins) {
-            (StakeState::Active, coins) if coins.are_gone() => &mut self.gone,
-            (StakeState::Active, _) => {
-                let value = stake.value.to_sat();
-                self.shrunk = self.shrunk.saturating_add(value.saturating_sub(weight));
-                &mut self.backed
-            }
-            // A reorganisation undid its block, but not on our node, where it still is in the same one.
-            (StakeState::Unproven, Coins::Staked(height)) if *height == stake.start => {
-                &mut self.contested
-            }
-            (StakeState::Ended(StakeEnd::Spent(_)), Coins::Staked(_)) => &mut self.contested,
-            (StakeState::Ended(StakeEnd::Expired), Coins::Staked(_))
-                if stake.standing.expires > tip =>
-            {
-                &mut self.contested
-            }
-            // A stake that waits is in no table.
-            (StakeState::Pending { .. }, _) => return,
-            (_, coins) if coins.are_gone() => {
-                // No table is cut before what has expired by then has ended, nor has governance dropped any of it since.
-                let is_older = stake.standing.expires <= cut
-                    || stake.standing.state == StakeState::Ended(StakeEnd::Dropped);
-                if is_older {
-                    return;
-                }
-                &mut self.gone
-            }
-            (StakeState::Unproven | StakeState::Ended(_), _) => &mut self.shrunk,
-        };
-        let counted = match stake.standing.state {
-            StakeState::Active => weight,
-            _ => share,
-        };
-        *place = place.saturating_add(counted);
-    }
-
-    /// Of a weight in the table, what nothing stands behind.
-    fn unbacked(&self, weight: u64) -> u64 {
-        // What counts and is gone explains the rest of the weight before what has changed since does: a fake is not to hide
-        // behind a share that shrank.
-        let open = weight.saturating_sub(self.backed);
-        let gone = self.gone.min(open);
-        let changed = self.shrunk.saturating_add(self.contested);
-        gone.saturating_add(open.saturating_sub(gone).saturating_sub(changed))
-    }
-
-    /// What was taken out wrongly and is not in the table's weight.
-    fn removed(&self, weight: u64) -> u64 {
-        let all = self.backed.saturating_add(self.contested);
-        self.contested.min(all.saturating_sub(weight))
-    }
-}
-
-/// What of a stake counts, or would if it was active. Satoshi.
-fn share(stake: &ListedStake) -> u64 {
-    let value = u128::from(stake.value.to_sat());
-    let share = value.saturating_mul(stake.standing.basis_points.into());
-    u64::try_from(share.div_euclid(WHOLE)).unwrap_or(u64::MAX)
-}
+use super::behind::Behind;
+use super::coins::{Coins, SeenStake};
+use super::findings::Findings;
 
 /// Compares a table with what our own Bitcoin node, whose newest block is at `tip`, says of all stakes of its instance.
 ///
@@ -228,17 +50,36 @@ pub(super) fn audit(table: &Table, stakes: &[SeenStake], tip: BitcoinHeight) -> 
     findings
 }
 
+/// Which stakes matter so that it must be found out where their coins went: those that count, and where a table's weight is
+/// not explained by them, those that have ended.
+pub(super) fn undecided(table: &Table, seen: &[SeenStake], tip: BitcoinHeight) -> Vec<usize> {
+    let is_unexplained = audit(table, seen, tip).unbacked > 0;
+    let matters = |seen: &SeenStake| match seen.stake.standing.state {
+        StakeState::Active => true,
+        StakeState::Ended(_) | StakeState::Unproven => {
+            is_unexplained && table.entry(&seen.stake.provider).is_some()
+        }
+        StakeState::Pending { .. } => false,
+    };
+    let stakes = seen.iter().enumerate();
+    stakes
+        .filter(|(_, seen)| seen.coins == Coins::Gone && tip < seen.stake.end && matters(seen))
+        .map(|(position, _)| position)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use bitcoin::hashes::Hash as _;
     use bitcoin::{Amount, OutPoint, Txid};
-    use chain::mesh::StakeStanding;
+    use chain::mesh::{ListedStake, StakeEnd, StakeStanding};
     use eots::SecretKey;
     use eots::commitment::Commitment;
     use mesh_core::Domain;
     use mesh_core::commit::Commit;
     use mesh_core::table::{Entry, Term};
 
+    use super::super::behind::share;
     use super::*;
 
     const TIP: BitcoinHeight = BitcoinHeight(200);
@@ -486,23 +327,5 @@ mod tests {
                 0,
             );
         }
-    }
-
-    #[test]
-    fn a_tenth_is_tolerated_and_no_more() {
-        let differ = |unbacked, removed| {
-            let findings = Findings {
-                epoch: 1,
-                total: 1_000,
-                unbacked,
-                removed,
-                foreign_cut: None,
-                unslashed: BTreeSet::new(),
-            };
-            findings.differ()
-        };
-        assert!(!differ(0, 0) && !differ(100, 0) && !differ(50, 50));
-        assert!(differ(101, 0) && differ(0, 101) && differ(50, 51));
-        assert!(differ(u64::MAX, u64::MAX));
     }
 }

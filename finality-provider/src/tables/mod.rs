@@ -8,12 +8,16 @@
 
 mod audit;
 mod auditor;
+mod behind;
+mod coins;
+mod ended;
+mod findings;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use audit::Findings;
 pub use auditor::{AuditError, Auditor};
+use findings::Findings;
 
 /// What is known of the tables that votes hand over to. Clones are the same.
 #[derive(Debug, Clone, Default)]
