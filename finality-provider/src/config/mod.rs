@@ -1,21 +1,23 @@
 //! The configuration file of the service, and where its files are.
 
-use std::collections::BTreeSet;
-use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod pace;
+mod provider;
 
-use chain::mesh::{broken_settings, is_name};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chain::mesh::broken_settings;
 use daemon::config::{BrokenRule, Settings};
 use daemon::{http, telemetry};
 use keystore::PassphraseSource;
 use proto::endpoint::Endpoint;
 use serde::Deserialize;
 use sign_guard::ChainDomain;
-use staking::keys::FinalityProviderKey;
 
-use crate::randomness::CommitPolicy;
 use crate::signer::MOST_COMMITTED;
+
+pub use pace::{RandomnessConfig, ReportingConfig, VotingConfig};
+pub use provider::ProviderConfig;
 
 /// The program's name, as its files and environment variables use it.
 pub const PROGRAM: &str = "finality-provider";
@@ -24,7 +26,7 @@ pub const PROGRAM: &str = "finality-provider";
 pub const DEFAULT_HTTP_PORT: u16 = 9312;
 
 /// What `config init` writes.
-pub const TEMPLATE: &str = include_str!("../finality-provider.toml");
+pub const TEMPLATE: &str = include_str!("../../finality-provider.toml");
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -81,127 +83,6 @@ pub struct KeysConfig {
     pub passphrase: PassphraseSource,
 }
 
-/// `[randomness]`; in blocks of the chain.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RandomnessConfig {
-    /// Commit again when fewer covered heights than this remain.
-    pub commit_ahead: NonZeroU64,
-    /// Heights in one commitment; at most [`MOST_COMMITTED`].
-    pub commit_count: NonZeroU32,
-    /// How often the runway is looked at. Seconds.
-    pub check_interval_seconds: NonZeroU32,
-}
-
-impl Default for RandomnessConfig {
-    /// A commitment counts about 100 Bitcoin blocks (17 hours, 6,000 blocks of ten seconds) after it was made; 10,000
-    /// leaves room for slow blocks. 50,000 heights are five to six days.
-    fn default() -> Self {
-        Self {
-            commit_ahead: const { NonZeroU64::new(10_000).unwrap() },
-            commit_count: const { NonZeroU32::new(50_000).unwrap() },
-            check_interval_seconds: const { NonZeroU32::new(30).unwrap() },
-        }
-    }
-}
-
-impl RandomnessConfig {
-    /// The policy that these settings make.
-    pub fn policy(&self) -> CommitPolicy {
-        CommitPolicy {
-            ahead: self.commit_ahead.get(),
-            count: self.commit_count.get().into(),
-        }
-    }
-
-    /// How often the runway is looked at.
-    pub fn check_interval(&self) -> Duration {
-        Duration::from_secs(self.check_interval_seconds.get().into())
-    }
-}
-
-/// `[voting]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VotingConfig {
-    /// How often to look for a new block. Milliseconds.
-    pub poll_interval_milliseconds: NonZeroU32,
-}
-
-impl Default for VotingConfig {
-    /// Babylon makes a block in about ten seconds, and a vote is in time for three of them.
-    fn default() -> Self {
-        Self {
-            poll_interval_milliseconds: const { NonZeroU32::new(1_000).unwrap() },
-        }
-    }
-}
-
-impl VotingConfig {
-    /// How often to look for a new block.
-    pub fn poll_interval(&self) -> Duration {
-        Duration::from_millis(self.poll_interval_milliseconds.get().into())
-    }
-}
-
-/// `[reporting]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReportingConfig {
-    /// Whether stakes are shown to the partner chains that their stakers have consented to.
-    pub enabled: bool,
-    /// How often to look for what is to be shown. Seconds.
-    pub interval_seconds: NonZeroU32,
-}
-
-impl Default for ReportingConfig {
-    /// A stake waits for blocks of Bitcoin anyway.
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            interval_seconds: const { NonZeroU32::new(30).unwrap() },
-        }
-    }
-}
-
-impl ReportingConfig {
-    /// How often to look.
-    pub fn interval(&self) -> Duration {
-        Duration::from_secs(self.interval_seconds.get().into())
-    }
-}
-
-/// One `[[provider]]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderConfig {
-    /// Its name in logs and commands; also the name of its key files.
-    pub name: String,
-    /// EOTS key; needed where the signer is another process, otherwise the key file says it.
-    pub public_key: Option<FinalityProviderKey>,
-    /// File of the EOTS key; `keys/<name>.key` where absent.
-    pub key_file: Option<PathBuf>,
-    /// File of the account's key; `keys/<name>-account.key` where absent.
-    pub account_key_file: Option<PathBuf>,
-    /// Whether `start` runs it.
-    #[serde(default = "enabled")]
-    pub enabled: bool,
-}
-
-impl ProviderConfig {
-    /// Its EOTS key file below `home`.
-    pub fn key_file(&self, home: &Path) -> PathBuf {
-        let default = || PathBuf::from(format!("keys/{}.key", self.name));
-        home.join(self.key_file.clone().unwrap_or_else(default))
-    }
-
-    /// Its account's key file below `home`.
-    pub fn account_key_file(&self, home: &Path) -> PathBuf {
-        let default = || PathBuf::from(format!("keys/{}-account.key", self.name));
-        home.join(self.account_key_file.clone().unwrap_or_else(default))
-    }
-}
-
 impl Settings for Config {
     fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = self.http.broken_rules("http");
@@ -220,7 +101,7 @@ impl Settings for Config {
         }
         let mut taken = BTreeSet::new();
         for (index, provider) in self.providers.iter().enumerate() {
-            broken.extend(self.broken_rules_of(index, provider, &mut taken));
+            broken.extend(provider.broken_rules(index, &self.signer, &mut taken));
         }
         broken
     }
@@ -252,57 +133,6 @@ impl Config {
         broken.extend(settings.map(|(key, text)| BrokenRule::new(key, text)));
         broken
     }
-
-    /// `taken` is what only one provider may have.
-    fn broken_rules_of(
-        &self,
-        index: usize,
-        provider: &ProviderConfig,
-        taken: &mut BTreeSet<(&'static str, String)>,
-    ) -> Vec<BrokenRule> {
-        let rule = |key, text: String| BrokenRule::new(format!("provider.{index}.{key}"), text);
-        let mut broken = Vec::new();
-        if !is_name(&provider.name) {
-            let text = format!("`{}` is no name: use a to z, 0 to 9 and -", provider.name);
-            broken.push(rule("name", text));
-        }
-        // Files of the same name would only say the same again.
-        if !taken.insert(("name", provider.name.clone())) {
-            broken.push(rule("name", format!("`{}` is used twice", provider.name)));
-            return broken;
-        }
-        // Two tasks with one key would be in each other's way, and two with one account too.
-        let here = Path::new("");
-        let public_key = provider.public_key.map(|key| key.to_string());
-        for (key, kind, value) in [
-            ("public_key", "public key", public_key),
-            (
-                "key_file",
-                "file",
-                Some(provider.key_file(here).display().to_string()),
-            ),
-            (
-                "account_key_file",
-                "file",
-                Some(provider.account_key_file(here).display().to_string()),
-            ),
-        ] {
-            if let Some(value) = value
-                && !taken.insert((kind, value.clone()))
-            {
-                broken.push(rule(key, format!("`{value}` is used twice")));
-            }
-        }
-        if self.signer.endpoint.is_some() && provider.public_key.is_none() {
-            let text = "is needed because `signer.endpoint` puts the key into another process";
-            broken.push(rule("public_key", text.to_owned()));
-        }
-        broken
-    }
-}
-
-fn enabled() -> bool {
-    true
 }
 
 fn default_http() -> http::Config {
