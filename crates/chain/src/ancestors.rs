@@ -5,6 +5,7 @@
 
 use std::num::NonZeroU16;
 
+use bitcoin::BlockHash;
 use bitcoin::block::Header;
 use futures::future::BoxFuture;
 use staking::units::BitcoinHeight;
@@ -75,6 +76,30 @@ pub async fn bring_ancestors<'a, E: std::error::Error>(
         child = from;
     }
     Ok(brought)
+}
+
+/// Whether the chain has a block's header, so that it can judge what is in the block. One that it had forgotten is brought, as
+/// [`bring_ancestors`] does, which our node's `headers` must lead to.
+///
+/// # Errors
+///
+/// As [`bring_ancestors`].
+pub async fn knows_block<'a, E: std::error::Error>(
+    chain: &dyn Chain,
+    height: BitcoinHeight,
+    hash: &BlockHash,
+    headers: impl Fn(BitcoinHeight, NonZeroU16) -> BoxFuture<'a, Result<Vec<Header>, E>> + Sync,
+) -> Result<bool, AncestorsError<E>> {
+    if chain.contains_header(height, hash).await? {
+        return Ok(true);
+    }
+    let brought = bring_ancestors(chain, height, headers).await?;
+    if brought == 0 {
+        return Ok(false);
+    }
+    tracing::info!(%height, %hash, brought, "led the chain down to a block that it had forgotten");
+    // Our node's branch may be another than the chain's.
+    Ok(chain.contains_header(height, hash).await?)
 }
 
 /// The next headers to bring, down from `child`: the height of the lowest, and how many.

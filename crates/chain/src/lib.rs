@@ -30,7 +30,7 @@ use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use staking::units::{BitcoinHeight, ChainHeight};
 
-pub use ancestors::{AncestorsError, bring_ancestors};
+pub use ancestors::{AncestorsError, bring_ancestors, knows_block};
 pub use delegation::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
     InvalidDelegation, Page, PageKey, StakeExpansion, StakingOutput, TooFewSignatures, holding,

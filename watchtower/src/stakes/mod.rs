@@ -12,7 +12,6 @@
 mod activation;
 mod book;
 mod discovery;
-mod known_block;
 mod stake;
 mod unbonding;
 mod watch;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::{OutPoint, Transaction, Txid};
-use bitcoin_source::{BitcoinSource, SourceError};
-use chain::{Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable};
+use bitcoin_source::{BitcoinSource, BlockId, SourceError};
+use chain::{
+    AncestorsError, Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable,
+    knows_block,
+};
 use daemon::attempts::{Attempts, Reason};
 
 use super::book::Book;
-use super::known_block::{Knowledge, know};
 use super::stake::Spend;
 use super::watch::note_status;
 use crate::metrics;
@@ -80,10 +82,12 @@ impl Unbonding {
     }
 
     async fn prepare(&self, staking_output: OutPoint, spend: Spend) -> Result<Report, RoundError> {
-        match know(&*self.bitcoin, &*self.chain, spend.block).await? {
-            Knowledge::Known => {}
-            Knowledge::Unknown => return Ok(Report::Wait),
-            Knowledge::Refused(reason) => return Ok(Report::Failed(reason)),
+        let headers = |from, count| self.bitcoin.headers(from, count);
+        let BlockId { height, hash } = spend.block;
+        match knows_block(&*self.chain, height, &hash, headers).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Report::Wait),
+            Err(error) => return not_led_down(error).map(Report::Failed),
         }
         let params = self.chain.light_client_params().await?;
         let mut required = params.spends.depth;
@@ -231,4 +235,13 @@ fn parent_unknown(parent: Txid) -> Report {
          txindex=1"
     );
     Report::Failed(Reason::new("parent-unknown", message))
+}
+
+/// Why a chain does not take the headers down to a spend's block again; what says nothing of them ends the round.
+fn not_led_down(error: AncestorsError<SourceError>) -> Result<Reason, RoundError> {
+    match error {
+        AncestorsError::Bitcoin(error) => Err(error.into()),
+        AncestorsError::Chain(error) => Ok(Reason::of_message(error)?),
+        error => Ok(Reason::new("ancestors", error.to_string())),
+    }
 }
