@@ -127,9 +127,9 @@ impl Book {
         Ok(())
     }
 
-    /// Takes back what was concluded of other blocks at the height of this one, which is read now. They were asked for ahead
-    /// of it and replaced before it, so nobody disconnects them.
-    fn displace(&mut self, read: BlockId) {
+    /// Takes back what was concluded of other blocks at the height of this one, which is read. They were asked for and are not
+    /// what is read, so nobody disconnects them.
+    pub(super) fn displace(&mut self, read: BlockId) {
         let is_replaced = |it: &Inclusion| it.block.height == read.height && it.block != read;
         for (output, stake) in &mut self.stakes {
             if stake.inclusion.as_ref().is_some_and(is_replaced) {
@@ -356,6 +356,15 @@ mod tests {
         assert_eq!(known(&book), (Some(later), false));
         book.disconnect(later);
         assert_eq!(known(&book), (None, false));
+
+        // Another block than what was read at its height already.
+        let (aside, its_block) = block(10, &[&staking_tx]);
+        book.include(output.txid, aside, &its_block).unwrap();
+        book.displace(aside);
+        assert_eq!(known(&book), (Some(aside), false));
+        let (read, _) = block(10, &[]);
+        book.displace(read);
+        assert_eq!(known(&book), (None, true));
 
         // Another block with the transaction.
         let (ahead, its_block) = block(12, &[&staking_tx]);

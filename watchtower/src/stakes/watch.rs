@@ -151,8 +151,16 @@ impl Watch {
             self.book.update(|book| book.insert(stake));
             if let (Whereabouts::Unspent(id), true) = (found, unproven) {
                 let block = self.bitcoin.block(id.hash).await?;
+                let read = self.read_at(id.height);
                 self.book
-                    .update(|book| book.include(output.txid, id, &block))
+                    .update(|book| {
+                        book.include(output.txid, id, &block)?;
+                        // Our node is on another branch than what was read, or was for a moment: asked again.
+                        if let Some(read) = read {
+                            book.displace(read);
+                        }
+                        Ok(())
+                    })
                     .map_err(|error| contradiction(id, &error))?;
             }
         }
@@ -245,6 +253,12 @@ impl Watch {
             self.cursor.put(CURSOR, &settled)?;
         }
         Ok(())
+    }
+
+    /// The block that was read at a height, if it was and is remembered.
+    fn read_at(&self, height: BitcoinHeight) -> Option<BlockId> {
+        let follower = self.follower.as_ref()?;
+        follower.checkpoints().find(|block| block.height == height)
     }
 
     fn scanned(&self) -> Option<BitcoinHeight> {
