@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bitcoin::OutPoint;
-use chain::ChainError;
+use chain::{AncestorsError, ChainError};
 
 use crate::parked::ParkedDirectory;
 use crate::retry::{Backoff, Schedule};
@@ -59,6 +59,23 @@ impl Reason {
             ChainError::FeeAboveCap { .. } => Ok(Self::new("fee", error.to_string())),
             ChainError::Timeout { .. } => Ok(Self::new("timeout", error.to_string())),
             _ => Err(error),
+        }
+    }
+
+    /// What it says about an item that a chain could not be led down to its block.
+    ///
+    /// # Errors
+    ///
+    /// Gives back what says nothing about it, such as a node that does not answer.
+    pub fn of_ancestors<B, E>(error: AncestorsError<B>) -> Result<Self, E>
+    where
+        B: std::error::Error,
+        E: From<B> + From<ChainError>,
+    {
+        match error {
+            AncestorsError::Bitcoin(error) => Err(error.into()),
+            AncestorsError::Chain(error) => Ok(Self::of_message(error)?),
+            error => Ok(Self::new("ancestors", error.to_string())),
         }
     }
 }

@@ -66,13 +66,23 @@ impl<'a> Life<'a> {
         })
     }
 
+    /// A stake that Bitcoin does not know yet.
+    fn sign(&self, timelock: u16) -> anyhow::Result<Stake> {
+        let (bitcoind, committee) = (&self.chain.bitcoind, Committee::of_three());
+        Stake::sign(
+            bitcoind,
+            &committee,
+            &self.key.public_key(),
+            VALUE,
+            timelock,
+        )
+    }
+
     /// Makes stakes that X is shown: half of each is X's, a quarter each Y's and Z's. The rewards of the one at `bad` would
     /// go to no address of Y's.
     async fn show_to_x(&self, count: usize, bad: usize) -> anyhow::Result<Vec<Stake>> {
-        let (bitcoind, committee) = (&self.chain.bitcoind, Committee::of_three());
-        let provider = self.key.public_key();
         let stakes = (0..count)
-            .map(|_| Stake::sign(bitcoind, &committee, &provider, VALUE, 1_000))
+            .map(|_| self.sign(1_000))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let transactions: Vec<_> = stakes.iter().map(|stake| &stake.transaction).collect();
         self.chain.confirm(&transactions, DEPTH).await?;
@@ -274,4 +284,30 @@ async fn two_lists_are_shown(life: &Life<'_>, stake: &Stake) {
     life.x.execute(on_x).await.unwrap();
     life.x.execute(on_y.clone()).await.unwrap();
     life.y.execute(on_y).await.unwrap();
+}
+
+/// Headers of one message, of which the light client keeps two at most.
+const PORTION: u64 = 2_016;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stake_in_a_block_that_the_chain_has_forgotten_is_reported_all_the_same() {
+    let chain = PartnerChain::launch_alone().await.unwrap();
+    let life = Life::begin(&chain).await.unwrap();
+    let stake = life.sign(20_000).unwrap();
+    chain.confirm(&[&stake.transaction], DEPTH).await.unwrap();
+    let shares = [&life.x, &life.y].map(|mesh| (mesh.domain(), 5_000, &life.rewards));
+    life.x.show([&stake], &shares).await.unwrap();
+    let included = chain.inclusion(stake.transaction.compute_txid()).unwrap();
+    for _ in 0..2 {
+        chain.mine(PORTION).await.unwrap();
+    }
+    let question = json!({ "header": { "height": included["height"] } });
+    chain.ask_light(&question).await.unwrap_err();
+
+    let mut daemon = life.program.start().unwrap();
+    life.wait_for_y(stake.outpoint(), "consent_seq", &json!(1))
+        .await
+        .unwrap();
+    chain.ask_light(&question).await.unwrap();
+    daemon.terminate(Duration::from_secs(30)).await.unwrap();
 }

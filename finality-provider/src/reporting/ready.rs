@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitcoin::{OutPoint, Transaction};
 use bitcoin_source::{BitcoinSource as _, Bitcoind, BlockId, Location};
 use chain::mesh::{InstanceTerms, Mesh, SignedConsent, StakeProof};
-use chain::{Chain as _, ChainError, Receipt, SignedDelegation};
+use chain::{Chain as _, ChainError, Receipt, SignedDelegation, knows_block};
 use daemon::attempts::Reason;
 use staking::delegation::without_witness;
 use staking::inclusion::InclusionProof;
@@ -14,6 +14,9 @@ use staking::units::BitcoinHeight;
 use super::ReportingError;
 use super::book::Consented;
 use super::proof::{Fitting, fit};
+
+/// A chain keeps four weeks of headers; it is led down over four more at most, since each of them costs gas.
+const MOST_BLOCKS: u32 = 2 * 4 * 1_008;
 
 /// What every stake is judged by in one round.
 pub(super) struct Ground {
@@ -70,8 +73,21 @@ pub(super) async fn prepare(
     let Location::Block { block, .. } = unspent.location else {
         return Ok(Readiness::Later);
     };
-    if !is_deep(ground, &block) || !mesh.contains_header(block.height, &block.hash).await? {
+    if !is_deep(ground, &block) {
         return Ok(Readiness::Later);
+    }
+    if is_too_old(ground, &block) && !mesh.contains_header(block.height, &block.hash).await? {
+        let message = format!(
+            "the chain does not have {block}, and to lead it down over more than {MOST_BLOCKS} blocks is its staker's affair: \
+             `btc-staker restake` does so"
+        );
+        return Ok(Readiness::GivenUp(Reason::new("too-old", message)));
+    }
+    let headers = |from, count| bitcoin.headers(from, count);
+    match knows_block(mesh, block.height, &block.hash, headers).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Readiness::Later),
+        Err(error) => return Reason::of_ancestors(error).map(Readiness::Fails),
     }
     let mut misfit = String::new();
     let mut fitting = None;
@@ -115,6 +131,11 @@ pub(super) async fn prepare(
 fn is_deep(ground: &Ground, block: &BlockId) -> bool {
     let deep = block.height.0.checked_add(ground.depth);
     deep.is_some_and(|deep| deep <= ground.tip.0)
+}
+
+/// Whether a block is too old for the chain to be led down to it.
+fn is_too_old(ground: &Ground, block: &BlockId) -> bool {
+    ground.tip.0.saturating_sub(block.height.0) > MOST_BLOCKS
 }
 
 impl Ready {

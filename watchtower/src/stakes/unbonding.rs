@@ -7,8 +7,7 @@ use std::time::Duration;
 use bitcoin::{OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, BlockId, SourceError};
 use chain::{
-    AncestorsError, Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable,
-    knows_block,
+    Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable, knows_block,
 };
 use daemon::attempts::{Attempts, Reason};
 
@@ -87,7 +86,7 @@ impl Unbonding {
         match knows_block(&*self.chain, height, &hash, headers).await {
             Ok(true) => {}
             Ok(false) => return Ok(Report::Wait),
-            Err(error) => return not_led_down(error).map(Report::Failed),
+            Err(error) => return Reason::of_ancestors(error).map(Report::Failed),
         }
         let params = self.chain.light_client_params().await?;
         let mut required = params.spends.depth;
@@ -235,13 +234,4 @@ fn parent_unknown(parent: Txid) -> Report {
          txindex=1"
     );
     Report::Failed(Reason::new("parent-unknown", message))
-}
-
-/// Why a chain does not take the headers down to a spend's block again; what says nothing of them ends the round.
-fn not_led_down(error: AncestorsError<SourceError>) -> Result<Reason, RoundError> {
-    match error {
-        AncestorsError::Bitcoin(error) => Err(error.into()),
-        AncestorsError::Chain(error) => Ok(Reason::of_message(error)?),
-        error => Ok(Reason::new("ancestors", error.to_string())),
-    }
 }
