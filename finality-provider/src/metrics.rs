@@ -103,17 +103,17 @@ pub const SIGNED_TO: Metric<Gauge> = Metric::gauge(
 )
 .by_configured(LABEL);
 
-/// Stakes and consents that a chain was shown.
+/// Messages about stakes that a chain took.
 pub const REPORTED: Metric<Counter> = Metric::counter(
     "fp_reported_total",
     "Messages about stakes that the chain took from the provider",
 )
 .by_configured(LABEL);
 
-/// Stakes of which the chain is still to be shown something.
+/// Stakes of which the chain is to be shown something now.
 pub const UNREPORTED: Metric<Gauge> = Metric::gauge(
     "fp_stakes_unreported",
-    "Stakes of which the chain is still to be shown something",
+    "Stakes of which the chain is to be shown something now",
 )
 .by_configured(LABEL);
 

@@ -146,7 +146,7 @@ impl Showing<'_> {
         };
         // After four weeks the chain has forgotten the stake's block.
         let headers = |from, count| self.bitcoin.headers(from, count);
-        let brought = bring_ancestors(mesh, self.inclusion.height, headers);
+        let brought = bring_ancestors(mesh, self.inclusion.height, u32::MAX, headers);
         brought.await.map_err(not_proven)?;
         mesh.show_stake(&proof, self.consent).await?;
         Ok(Told::Stake)

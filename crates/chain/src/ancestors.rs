@@ -25,6 +25,19 @@ pub enum AncestorsError<E: std::error::Error> {
     /// The Bitcoin node does not answer.
     #[error("{0}")]
     Bitcoin(E),
+    /// More of them lead down to the block than it is worth.
+    #[error(
+        "{missing} headers lead down to block {height}, {most} are brought at most: who needs it shown brings them, as \
+         `btc-staker restake` does"
+    )]
+    TooFar {
+        /// The block's height.
+        height: BitcoinHeight,
+        /// So many are missing.
+        missing: u32,
+        /// So many would be brought.
+        most: u32,
+    },
     /// The Bitcoin node has fewer than are needed.
     #[error("the bitcoin node gave {found} headers from height {from} on, {wanted} are needed")]
     TooFew {
@@ -37,8 +50,8 @@ pub enum AncestorsError<E: std::error::Error> {
     },
 }
 
-/// Makes sure that the chain has the header at `height`, if that is not above its newest. `headers` gives so many of a
-/// Bitcoin node's best chain from a height on, oldest first. Returns how many were brought.
+/// Makes sure that the chain has the header at `height`, if that is not above its newest, by `most` headers at most. `headers`
+/// gives so many of a Bitcoin node's best chain from a height on, oldest first. Returns how many were brought.
 ///
 /// # Errors
 ///
@@ -46,11 +59,20 @@ pub enum AncestorsError<E: std::error::Error> {
 pub async fn bring_ancestors<'a, E: std::error::Error>(
     chain: &dyn Chain,
     height: BitcoinHeight,
+    most: u32,
     headers: impl Fn(BitcoinHeight, NonZeroU16) -> BoxFuture<'a, Result<Vec<Header>, E>> + Sync,
 ) -> Result<u32, AncestorsError<E>> {
     let Some(kept) = chain.header_kept_from(height).await? else {
         return Ok(0);
     };
+    let missing = kept.0.saturating_sub(height.0);
+    if missing > most {
+        return Err(AncestorsError::TooFar {
+            height,
+            missing,
+            most,
+        });
+    }
     let mut brought = 0_u32;
     let mut child = kept;
     while let Some((from, count)) = step(child, height) {
@@ -88,12 +110,13 @@ pub async fn knows_block<'a, E: std::error::Error>(
     chain: &dyn Chain,
     height: BitcoinHeight,
     hash: &BlockHash,
+    most: u32,
     headers: impl Fn(BitcoinHeight, NonZeroU16) -> BoxFuture<'a, Result<Vec<Header>, E>> + Sync,
 ) -> Result<bool, AncestorsError<E>> {
     if chain.contains_header(height, hash).await? {
         return Ok(true);
     }
-    let brought = bring_ancestors(chain, height, headers).await?;
+    let brought = bring_ancestors(chain, height, most, headers).await?;
     if brought == 0 {
         return Ok(false);
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chain::mesh::StakeState;
 
-/// A newer list that leaves a chain something is shown to it once in so long: the staker signs it for nothing, and showing it
-/// costs us gas. Nothing is lost by the wait: what grows elsewhere by the same list waits longer.
+/// A newer list that does not take all from a chain is shown to it once in so long: the staker signs it for nothing, and showing
+/// it costs us gas. What grows elsewhere by the same list waits, too, by default for a day.
 pub(super) const RELAY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What a chain knows of a stake.
@@ -15,6 +15,8 @@ pub(super) struct Known {
     pub(super) state: StakeState,
     /// Number of the newest consent that it was shown.
     pub(super) consent_number: u32,
+    /// Whether it counts a share of it, or will.
+    pub(super) has_share: bool,
 }
 
 /// What it is told.
@@ -52,7 +54,8 @@ pub(super) fn decide(
         StakeState::Ended(_) => Decision::Nothing,
         // What it takes away acts at once: it is shown to chains that are left out of it, too.
         _ if known.consent_number < number
-            && (!has_share || shown_since.is_none_or(|since| since >= RELAY_INTERVAL)) =>
+            && (known.has_share && !has_share
+                || shown_since.is_none_or(|since| since >= RELAY_INTERVAL)) =>
         {
             Decision::ShowConsent
         }
@@ -91,6 +94,7 @@ mod tests {
         Known {
             state,
             consent_number,
+            has_share: true,
         }
     }
 
@@ -138,6 +142,12 @@ mod tests {
                 "{state:?}, {has_share}, {shown_since:?}"
             );
         }
+        // There is nothing left to be taken from it.
+        let left_out = Known {
+            has_share: false,
+            ..known(StakeState::Active, 4)
+        };
+        assert_eq!(decide(5, false, Some(left_out), Some(before)), Later);
     }
 
     #[test]

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use bitcoin::{OutPoint, Transaction};
-use bitcoin_source::{BitcoinSource as _, Bitcoind, BlockId, Location};
+use bitcoin_source::{BitcoinSource as _, Bitcoind, BlockId, Location, SourceError};
 use chain::mesh::{InstanceTerms, Mesh, SignedConsent, StakeProof};
-use chain::{Chain as _, ChainError, Receipt, SignedDelegation, knows_block};
+use chain::{AncestorsError, ChainError, Receipt, SignedDelegation, knows_block};
 use daemon::attempts::Reason;
-use staking::delegation::without_witness;
+use staking::delegation::{ValidDelegation, without_witness};
 use staking::inclusion::InclusionProof;
-use staking::units::BitcoinHeight;
+use staking::units::{BitcoinHeight, BlockInterval};
 
 use super::ReportingError;
 use super::book::Consented;
 use super::proof::{Fitting, fit};
 
-/// A chain keeps four weeks of headers; it is led down over four more at most, since each of them costs gas.
-const MOST_BLOCKS: u32 = 2 * 4 * 1_008;
+/// So many headers are brought for one stake at most, since each of them costs gas: four weeks of blocks from before the chain's
+/// light client began. Of what it had forgotten, every 144th is left.
+const MOST_HEADERS: u32 = 4_032;
 
 /// What every stake is judged by in one round.
 pub(super) struct Ground {
@@ -42,7 +43,7 @@ pub(super) struct Ready {
 /// Whether a stake can be shown now.
 pub(super) enum Readiness {
     Ready(Box<Ready>),
-    /// The chain does not know its block, or it is not deep enough.
+    /// The chain does not know its block yet, it is not deep enough, or a spend waits for a block.
     Later,
     /// It fails, and may heal.
     Fails(Reason),
@@ -76,19 +77,6 @@ pub(super) async fn prepare(
     if !is_deep(ground, &block) {
         return Ok(Readiness::Later);
     }
-    if is_too_old(ground, &block) && !mesh.contains_header(block.height, &block.hash).await? {
-        let message = format!(
-            "the chain does not have {block}, and to lead it down over more than {MOST_BLOCKS} blocks is its staker's affair: \
-             `btc-staker restake` does so"
-        );
-        return Ok(Readiness::GivenUp(Reason::new("too-old", message)));
-    }
-    let headers = |from, count| bitcoin.headers(from, count);
-    match knows_block(mesh, block.height, &block.hash, headers).await {
-        Ok(true) => {}
-        Ok(false) => return Ok(Readiness::Later),
-        Err(error) => return Reason::of_ancestors(error).map(Readiness::Fails),
-    }
     let mut misfit = String::new();
     let mut fitting = None;
     for told in &stake.told {
@@ -107,7 +95,27 @@ pub(super) async fn prepare(
         let message = "bitcoin has another output there";
         return Ok(Readiness::GivenUp(Reason::new("other-output", message)));
     }
-    let content = bitcoin.block(block.hash).await?;
+    if is_over(ground, &block, &fitting.delegation) {
+        let message = "its time is over, but for what unbonding takes";
+        return Ok(Readiness::GivenUp(Reason::new("time-over", message)));
+    }
+    // What is dear comes last.
+    let headers = |from, count| bitcoin.headers(from, count);
+    match knows_block(mesh, block.height, &block.hash, MOST_HEADERS, headers).await {
+        Ok(true) => {}
+        // It says nothing about the stake, such as where the chain has halted.
+        Ok(false) | Err(AncestorsError::Chain(ChainError::Timeout { .. })) => {
+            return Ok(Readiness::Later);
+        }
+        Err(error) => return Reason::of_ancestors(error).map(Readiness::Fails),
+    }
+    let content = match bitcoin.block(block.hash).await {
+        Ok(content) => content,
+        Err(error @ (SourceError::Pruned { .. } | SourceError::NotFound { .. })) => {
+            return Ok(Readiness::Fails(Reason::new("block", error.to_string())));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let proof = InclusionProof::new(&content, outpoint.txid);
     let mut transactions = content.txdata.into_iter();
     let staking_tx = transactions.find(|one| one.compute_txid() == outpoint.txid);
@@ -133,9 +141,12 @@ fn is_deep(ground: &Ground, block: &BlockId) -> bool {
     deep.is_some_and(|deep| deep <= ground.tip.0)
 }
 
-/// Whether a block is too old for the chain to be led down to it.
-fn is_too_old(ground: &Ground, block: &BlockId) -> bool {
-    ground.tip.0.saturating_sub(block.height.0) > MOST_BLOCKS
+/// Whether a stake in this block ends so soon that the chain takes it no more (spec 2.7).
+fn is_over(ground: &Ground, block: &BlockId, delegation: &ValidDelegation) -> bool {
+    let blocks = |blocks: BlockInterval| u64::from(blocks.blocks());
+    let staking_time = blocks(delegation.staking_output().timelock().timelock());
+    let unbonding_time = blocks(delegation.unbonding_output().timelock().timelock());
+    u64::from(ground.tip.0) + unbonding_time >= u64::from(block.height.0) + staking_time
 }
 
 impl Ready {

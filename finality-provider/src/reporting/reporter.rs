@@ -138,6 +138,9 @@ impl Reporter {
                 Some(_) => decide_conflict(known),
                 None => decide(consent_number, has_share, known, shown_since),
             };
+            if decision == Decision::Later {
+                continue;
+            }
             let offer = Offer {
                 accounts: stake.told.len(),
                 consent_number,
@@ -156,7 +159,7 @@ impl Reporter {
                 Decision::ShowConflict => &mut due.conflicts,
             };
             if self.attempts.is_parked(&outpoint) {
-                status.parked += usize::from(has_share);
+                status.parked += 1;
                 continue;
             }
             status.waiting += 1;

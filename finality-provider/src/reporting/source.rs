@@ -85,6 +85,7 @@ impl Source {
         let known = Known {
             state: standing.state,
             consent_number: standing.consent_number,
+            has_share: standing.basis_points > 0 || standing.increase.is_some(),
         };
         self.standings.insert(outpoint, known);
         known

@@ -13,7 +13,7 @@ pub struct ReportingStatus {
     pub consented: usize,
     /// Of these, stakes that this chain knows.
     pub known: usize,
-    /// Stakes of which this chain is still to be shown something.
+    /// Stakes of which this chain is to be shown something now.
     pub waiting: usize,
     /// Stakes that were given up on; `finality-provider parked list` says why.
     pub parked: usize,

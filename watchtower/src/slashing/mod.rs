@@ -344,9 +344,12 @@ pub struct SlashedNow {
     pub ended: Result<(), RoundError>,
 }
 
+/// After so many failures in a row by hand, the node is taken for one that answers nobody.
+const MOST_FAILURES: u32 = 3;
+
 /// Slashes every stake of one provider now; used by hand, beside a running watchtower or without one.
 ///
-/// Returns how far each is, also where a node stops answering in between. Nothing is noted: asking again looks again.
+/// Returns how far each is, also where a node does not answer for some, or stops answering. Nothing is noted: asking again looks again.
 pub async fn slash_now(
     bitcoin: &dyn BitcoinSource,
     chain: &dyn Chain,
@@ -366,6 +369,7 @@ pub async fn slash_now(
             return slashed;
         }
     };
+    let mut failures = 0;
     for (output, case) in cases {
         let looked = match case {
             Ok(case) => {
@@ -377,10 +381,14 @@ pub async fn slash_now(
         match looked {
             Ok(progress) => {
                 slashed.stakes.insert(output, progress);
+                failures = 0;
             }
             Err(error) => {
                 slashed.ended = Err(error.into());
-                return slashed;
+                failures += 1;
+                if failures == MOST_FAILURES {
+                    return slashed;
+                }
             }
         }
     }

@@ -83,7 +83,7 @@ impl Unbonding {
     async fn prepare(&self, staking_output: OutPoint, spend: Spend) -> Result<Report, RoundError> {
         let headers = |from, count| self.bitcoin.headers(from, count);
         let BlockId { height, hash } = spend.block;
-        match knows_block(&*self.chain, height, &hash, headers).await {
+        match knows_block(&*self.chain, height, &hash, u32::MAX, headers).await {
             Ok(true) => {}
             Ok(false) => return Ok(Report::Wait),
             Err(error) => return Reason::of_ancestors(error).map(Report::Failed),

@@ -134,9 +134,14 @@ impl Watch {
         for (mut stake, found) in whereabouts(&*self.bitcoin, new).await? {
             let output = stake.outpoint;
             tracing::debug!(%output, status = ?stake.status, ?found, "watching a stake");
-            let known = self
-                .book
-                .read(|book| book.get(&output).map(|known| known.missed_from));
+            let known = self.book.read(|book| {
+                let known = book.get(&output);
+                known.map(|known| (known.missed_from, known.is_displaced))
+            });
+            // Where Bitcoin does not say where it is, nothing was found.
+            stake.is_displaced = found == Whereabouts::Unknown
+                && known.is_some_and(|(_, is_displaced)| is_displaced);
+            let known = known.map(|(missed_from, _)| missed_from);
             stake.missed_from = match (found, known) {
                 (Whereabouts::SpentFrom(height), _) => Some(height),
                 // Nothing more was missed since it is watched.
@@ -148,9 +153,15 @@ impl Watch {
                 (Whereabouts::Unspent(_) | Whereabouts::BeingSpent, _) => None,
             };
             let unproven = stake.status != DelegationStatus::Active;
+            // Asked before it is watched: whoever is watched without its block, though it has one, is not looked up again.
+            let included = match found {
+                Whereabouts::Unspent(id) if unproven => {
+                    Some((id, self.bitcoin.block(id.hash).await?))
+                }
+                _ => None,
+            };
             self.book.update(|book| book.insert(stake));
-            if let (Whereabouts::Unspent(id), true) = (found, unproven) {
-                let block = self.bitcoin.block(id.hash).await?;
+            if let Some((id, block)) = included {
                 let read = self.read_at(id.height);
                 self.book
                     .update(|book| {
