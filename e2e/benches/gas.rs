@@ -11,7 +11,6 @@
 
 use anyhow::{Context as _, ensure};
 use bitcoin::Amount;
-use bitcoin::consensus::serialize;
 use bitcoin::hashes::{Hash as _, sha256};
 use chain::wasm::Executed;
 use eots::SecretKey;
@@ -283,13 +282,8 @@ impl Bench<'_> {
     async fn spend(&mut self, stake: &Stake) -> anyhow::Result<()> {
         let unbonding = stake.unbonding()?;
         self.chain.confirm(&[&unbonding], DEPTH).await?;
-        let report = json!({ "report_spend": {
-            "outpoint": stake.outpoint().to_string(),
-            "tx": base64(serialize(&unbonding)),
-            "vin": 0,
-            "inclusion": self.chain.inclusion(unbonding.compute_txid())?,
-        }});
-        let reported = self.tell(report).await?;
+        let inclusion = self.chain.inclusion(unbonding.compute_txid())?;
+        let reported = self.tell(stake.report(&unbonding, &inclusion)).await?;
         self.note("report of a spend", reported.gas_used, "180,000");
         Ok(())
     }

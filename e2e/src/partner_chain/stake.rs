@@ -147,6 +147,16 @@ impl Stake {
         json!({ "activate": { "outpoint": self.outpoint().to_string() } })
     }
 
+    /// The message that shows a transaction which spends it with its first input.
+    pub fn report(&self, spend: &Transaction, inclusion: &Value) -> Value {
+        json!({ "report_spend": {
+            "outpoint": self.outpoint().to_string(),
+            "tx": base64(serialize(spend)),
+            "vin": 0,
+            "inclusion": inclusion,
+        }})
+    }
+
     /// The message that shows a list of shares by itself.
     pub fn consent_message(&self, consent: &Value) -> Value {
         json!({ "consent": { "outpoint": self.outpoint().to_string(), "consent": consent } })

@@ -205,7 +205,8 @@ async fn s16_s17_s19_two_branches_have_one_history_or_cost_their_voters_the_stak
     );
 }
 
-/// The providers follow branch B. Branch A has all of their votes, and a stake that B does not know of.
+/// The providers follow branch B. Branch A has all of their votes, and is shown a stake and the spend of another of which B does
+/// not know.
 async fn s16_s19_only_the_branch_that_is_followed_goes_on(
     [a, b]: [Branch<'_>; 2],
     origin: &Origin,
@@ -214,6 +215,14 @@ async fn s16_s19_only_the_branch_that_is_followed_goes_on(
     let mut daemon = origin.program.start().unwrap();
     let whale = sign(a.chain, &origin.keys[0], VALUE * 2).unwrap();
     count(a.chain, &a.mesh, &[whale]).await.unwrap();
+    let [.., leaving] = &origin.stakes[..] else {
+        panic!("no stakes")
+    };
+    let unbonding = leaving.unbonding().unwrap();
+    a.chain.confirm(&[&unbonding], DEPTH).await.unwrap();
+    let inclusion = a.chain.inclusion(unbonding.compute_txid()).unwrap();
+    let report = leaving.report(&unbonding, &inclusion);
+    a.mesh.execute(report).await.unwrap();
 
     b.wait_for_final(LAST, None).await.unwrap();
     a.wait_for_final(LAST, Some(&b)).await.unwrap();
@@ -229,13 +238,13 @@ async fn s16_s19_only_the_branch_that_is_followed_goes_on(
     for branch in [&a, &b] {
         branch.mesh.execute(json!({ "roll": {} })).await.unwrap();
     }
-    let weight = async |branch: &Branch<'_>| {
+    let weights = async |branch: &Branch<'_>| {
         let table = branch.mesh.table(1).await?;
-        let entry = table.entry(&origin.keys[0].public_key());
-        anyhow::Ok(entry.context("not in the table")?.weight)
+        let of = |key: &SecretKey| Some(table.entry(&key.public_key())?.weight / VALUE.to_sat());
+        anyhow::Ok(origin.keys.iter().map(of).collect::<Vec<_>>())
     };
-    assert_eq!(weight(&a).await.unwrap(), 3 * VALUE.to_sat());
-    assert_eq!(weight(&b).await.unwrap(), VALUE.to_sat());
+    assert_eq!(weights(&a).await.unwrap(), [Some(3), Some(1), None]);
+    assert_eq!(weights(&b).await.unwrap(), [Some(1), Some(1), Some(1)]);
 
     // B goes on under its next table, and nothing of that counts on A.
     b.wait_for_final(LAST + 2, None).await.unwrap();

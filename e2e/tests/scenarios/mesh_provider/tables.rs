@@ -1,14 +1,13 @@
 //! No vote hands over to a table that the providers' own Bitcoin node does not agree with (rule S4).
 
 use bitcoin::Amount;
-use bitcoin::consensus::serialize;
 use bitcoin::hex::DisplayHex as _;
 use bitcoincore_rpc::RpcApi as _;
 use chain::{ChainError, Rejection};
 use serde_json::{Value, json};
 use testenv::Bitcoind;
 use testenv::partner_chain::{
-    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, UNBONDING, base64, params,
+    CHALLENGE, DEADLINE, DEPTH, Mesh, PartnerChain, Stake, UNBONDING, params,
 };
 
 use crate::partner_chain::burn::slashing;
@@ -129,12 +128,7 @@ fn report(chain: &PartnerChain, stake: &Stake) -> Value {
     let spend = stake.unbonding().unwrap();
     let txid = spend.compute_txid();
     // The signatures of another making are other bytes, the transaction is the same.
-    json!({ "report_spend": {
-        "outpoint": stake.outpoint().to_string(),
-        "tx": base64(serialize(&spend)),
-        "vin": 0,
-        "inclusion": chain.inclusion(txid).unwrap(),
-    }})
+    stake.report(&spend, &chain.inclusion(txid).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,14 +2,13 @@
 
 use std::fmt::Debug;
 
-use bitcoin::consensus::serialize;
 use bitcoin::{Amount, Transaction};
 use chain::wasm::Executed;
 use chain::{ChainError, Rejection};
 use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
-use testenv::partner_chain::{CHALLENGE, DEPTH, Mesh, PartnerChain, Provider, Stake, base64};
+use testenv::partner_chain::{CHALLENGE, DEPTH, Mesh, PartnerChain, Provider, Stake};
 use testenv::scenario::Committee;
 
 /// What a stake of these scenarios is worth, sat. A power of two: rewards are shared without a remainder.
@@ -157,12 +156,7 @@ impl<'a> Scene<'a> {
 
     /// The message that shows a transaction which spends a stake with its first input.
     pub(crate) fn report(&self, stake: &Stake, spend: &Transaction) -> Value {
-        json!({ "report_spend": {
-            "outpoint": stake.outpoint().to_string(),
-            "tx": base64(serialize(spend)),
-            "vin": 0,
-            "inclusion": self.chain.inclusion(spend.compute_txid()).unwrap(),
-        }})
+        stake.report(spend, &self.chain.inclusion(spend.compute_txid()).unwrap())
     }
 
     /// A number of the instance's status.
