@@ -5,7 +5,8 @@ use std::time::Duration;
 use chain::mesh::StakeState;
 
 /// A newer list that does not take all from a chain is shown to it once in so long: the staker signs it for nothing, and showing
-/// it costs us gas. What grows elsewhere by the same list waits, too, by default for a day.
+/// it costs us gas. What grows elsewhere by the same list waits as well, for the instance's
+/// consent delay.
 pub(super) const RELAY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What a chain knows of a stake.

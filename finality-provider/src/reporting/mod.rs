@@ -42,7 +42,7 @@ use crate::provider::{StatusCell, spawn};
 use book::Book;
 use consents::ConsentFolder;
 
-/// So many failures in a row, about a minute, and a stake is given up on.
+/// After so many failures in a row one more is the last, within about three minutes.
 const MOST_FAILURES: u32 = 5;
 
 /// Where stakers' consents are put.

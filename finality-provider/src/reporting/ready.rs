@@ -103,10 +103,9 @@ pub(super) async fn prepare(
     let headers = |from, count| bitcoin.headers(from, count);
     match knows_block(mesh, block.height, &block.hash, MOST_HEADERS, headers).await {
         Ok(true) => {}
-        // It says nothing about the stake, such as where the chain has halted.
-        Ok(false) | Err(AncestorsError::Chain(ChainError::Timeout { .. })) => {
-            return Ok(Readiness::Later);
-        }
+        Ok(false) => return Ok(Readiness::Later),
+        // It says nothing about the stake, such as where the chain has halted, and the next one would wait as long.
+        Err(AncestorsError::Chain(error @ ChainError::Timeout { .. })) => return Err(error.into()),
         Err(error) => return Reason::of_ancestors(error).map(Readiness::Fails),
     }
     let content = match bitcoin.block(block.hash).await {

@@ -138,19 +138,17 @@ impl Reporter {
                 Some(_) => decide_conflict(known),
                 None => decide(consent_number, has_share, known, shown_since),
             };
-            if decision == Decision::Later {
-                continue;
-            }
             let offer = Offer {
                 accounts: stake.told.len(),
                 consent_number,
                 decision,
             };
-            if self.offered.insert(outpoint, offer) != Some(offer) {
+            if decision != Decision::Later && self.offered.insert(outpoint, offer) != Some(offer) {
                 self.attempts.again(&outpoint)?;
             }
             let shown = match decision {
-                Decision::Nothing | Decision::Later => {
+                Decision::Later => continue,
+                Decision::Nothing => {
                     self.attempts.finished(&outpoint);
                     continue;
                 }

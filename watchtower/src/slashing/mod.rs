@@ -23,7 +23,7 @@ use bitcoin::consensus::serialize;
 use bitcoin::{OutPoint, Txid};
 use bitcoin_source::{BitcoinSource, SourceError};
 use chain::Chain;
-use daemon::attempts::Attempts;
+use daemon::attempts::{Attempts, Reason};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use staking::keys::FinalityProviderKey;
@@ -340,12 +340,12 @@ impl Role for Slasher {
 pub struct SlashedNow {
     /// How far each is that was looked at.
     pub stakes: BTreeMap<OutPoint, Progress>,
-    /// Whether all were, or what came in between.
+    /// Whether all were looked at, or what ended that.
     pub ended: Result<(), RoundError>,
 }
 
-/// After so many failures in a row by hand, the node is taken for one that answers nobody.
-const MOST_FAILURES: u32 = 3;
+/// After so many stakes in a row that the Bitcoin node does not answer for by hand, it is taken for silent.
+const MOST_SILENCES: u32 = 3;
 
 /// Slashes every stake of one provider now; used by hand, beside a running watchtower or without one.
 ///
@@ -369,25 +369,29 @@ pub async fn slash_now(
             return slashed;
         }
     };
-    let mut failures = 0;
+    let mut silences = 0;
     for (output, case) in cases {
-        let looked = match case {
-            Ok(case) => {
-                let secret = culprit.secret();
-                case.advance(bitcoin, secret, final_confirmations).await
+        let case = match case {
+            Ok(case) => case,
+            Err(reason) => {
+                let impossible = Progress::Impossible(reason);
+                slashed.stakes.insert(output, impossible);
+                continue;
             }
-            Err(reason) => Ok(Progress::Impossible(reason)),
         };
-        match looked {
+        let secret = culprit.secret();
+        match case.advance(bitcoin, secret, final_confirmations).await {
             Ok(progress) => {
                 slashed.stakes.insert(output, progress);
-                failures = 0;
+                silences = 0;
             }
             Err(error) => {
-                slashed.ended = Err(error.into());
-                failures += 1;
-                if failures == MOST_FAILURES {
-                    return slashed;
+                let failed = Progress::Failed(Reason::new("bitcoin", error.to_string()));
+                slashed.stakes.insert(output, failed);
+                silences += 1;
+                if silences == MOST_SILENCES {
+                    slashed.ended = Err(error.into());
+                    break;
                 }
             }
         }

@@ -138,9 +138,7 @@ impl Watch {
                 let known = book.get(&output);
                 known.map(|known| (known.missed_from, known.is_displaced))
             });
-            // Where Bitcoin does not say where it is, nothing was found.
-            stake.is_displaced = found == Whereabouts::Unknown
-                && known.is_some_and(|(_, is_displaced)| is_displaced);
+            let was_displaced = known.is_some_and(|(_, is_displaced)| is_displaced);
             let known = known.map(|(missed_from, _)| missed_from);
             stake.missed_from = match (found, known) {
                 (Whereabouts::SpentFrom(height), _) => Some(height),
@@ -153,15 +151,23 @@ impl Watch {
                 (Whereabouts::Unspent(_) | Whereabouts::BeingSpent, _) => None,
             };
             let unproven = stake.status != DelegationStatus::Active;
-            // Asked before it is watched: whoever is watched without its block, though it has one, is not looked up again.
-            let included = match found {
-                Whereabouts::Unspent(id) if unproven => {
-                    Some((id, self.bitcoin.block(id.hash).await?))
-                }
-                _ => None,
+            // Until its block is there, it is looked up again.
+            stake.is_displaced = match found {
+                Whereabouts::Unspent(_) => unproven,
+                Whereabouts::Unknown | Whereabouts::BeingSpent => was_displaced,
+                Whereabouts::SpentFrom(_) => false,
             };
             self.book.update(|book| book.insert(stake));
-            if let Some((id, block)) = included {
+            if let (Whereabouts::Unspent(id), true) = (found, unproven) {
+                let block = match self.bitcoin.block(id.hash).await {
+                    Ok(block) => block,
+                    // One stake that cannot be proven keeps no other from being watched.
+                    Err(error @ (SourceError::Pruned { .. } | SourceError::NotFound { .. })) => {
+                        tracing::warn!(%output, block = %id, %error, "a stake cannot be proven");
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 let read = self.read_at(id.height);
                 self.book
                     .update(|book| {
