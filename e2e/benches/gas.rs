@@ -17,8 +17,8 @@ use eots::SecretKey;
 use serde_json::{Value, json};
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{
-    CHALLENGE, Checkpoint, DEPTH, Mesh, PartnerChain, Provider, Stake, UNBONDING, base64,
-    bitcoin_with_coins, headers_message, params,
+    CHALLENGE, Checkpoint, DEPTH, Mesh, PartnerChain, Provider, Stake, UNBONDING,
+    ancestors_message, base64, bitcoin_with_coins, headers_message, params,
 };
 use testenv::provision;
 use testenv::scenario::Committee;
@@ -35,6 +35,10 @@ const VALUE: Amount = Amount::from_sat(1_000_000);
 /// A timelock beyond the end, and one that ends soon.
 const LONG: u16 = 10_000;
 const SHORT: u16 = 125;
+
+/// Headers that the light client keeps, and of older ones every so many-th.
+const KEPT: u64 = 4_032;
+const SPACING: u64 = 144;
 
 /// Votes of a measured batch.
 const BATCH: usize = 50;
@@ -92,6 +96,7 @@ async fn main() -> anyhow::Result<()> {
     bench.evidence(&providers[PROVIDERS - 3..]).await?;
     bench.spend(&stakes[0]).await?;
     bench.rewards(&providers, &stakes).await?;
+    bench.ancestors().await?;
     bench.print()
 }
 
@@ -117,6 +122,20 @@ impl Bench<'_> {
             let executed = self.chain.tell_light(&message).await?;
             self.note(action, executed.gas_used / blocks, estimate);
         }
+        Ok(())
+    }
+
+    /// All that was forgotten between two headers that are kept for good.
+    async fn ancestors(&mut self) -> anyhow::Result<()> {
+        for _ in 0..2 {
+            self.chain.mine(KEPT / 2).await?;
+        }
+        let forgotten = SPACING + 1..=2 * SPACING - 1;
+        let count = SPACING - 1;
+        let message = ancestors_message(&self.chain.bitcoind, forgotten)?;
+        let executed = self.chain.tell_light(&message).await?;
+        let action = "forgotten header, in a batch of 143, each";
+        self.note(action, executed.gas_used / count, "");
         Ok(())
     }
 

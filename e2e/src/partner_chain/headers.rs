@@ -84,6 +84,24 @@ pub fn message_of_headers(parent_height: u64, headers: &[Header]) -> Value {
     json!({ "headers": { "parent_height": parent_height, "raw": base64(raw) } })
 }
 
+/// The message that brings headers which were forgotten, down from the one above them.
+///
+/// # Errors
+///
+/// When the node does not have them.
+pub fn ancestors_message(
+    bitcoind: &Bitcoind,
+    heights: RangeInclusive<u64>,
+) -> anyhow::Result<Value> {
+    let child_height = heights.end() + 1;
+    let headers = heights
+        .rev()
+        .map(|height| header(bitcoind, height))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let raw: Vec<u8> = headers.iter().flat_map(serialize).collect();
+    Ok(json!({ "ancestor": { "child_height": child_height, "raw": base64(raw) } }))
+}
+
 fn header(bitcoind: &Bitcoind, height: u64) -> anyhow::Result<Header> {
     let rpc = bitcoind.rpc();
     Ok(rpc.get_block_header(&rpc.get_block_hash(height)?)?)

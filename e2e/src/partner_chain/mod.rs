@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use encoding::base64;
 pub(crate) use encoding::number;
-pub use headers::{Beginning, headers_message, message_of_headers};
+pub use headers::{Beginning, ancestors_message, headers_message, message_of_headers};
 pub use light::inclusion;
 pub use mesh::{Checkpoint, Mesh};
 pub use nodes::{PartnerChain, bitcoin_with_coins};
