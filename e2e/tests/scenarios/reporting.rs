@@ -210,7 +210,14 @@ async fn what_a_chain_could_never_take_is_not_sent(life: &Life<'_>) {
     })
     .await
     .unwrap();
-    let status = life.program.status_of("main@z").await.unwrap();
+    // Of the process that was begun again, which reads what is parked before it looks at a chain.
+    let status = poll_until(DEADLINE, "the status to say so", || async {
+        let status = life.program.status_of("main@z").await?;
+        ensure!(status["reporting"]["parked"] == 5, "{status}");
+        anyhow::Ok(status)
+    })
+    .await
+    .unwrap();
     assert_eq!(status["reporting"]["shown"], 0, "{status}");
 }
 
