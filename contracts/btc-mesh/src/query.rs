@@ -52,7 +52,7 @@ pub(crate) fn answer(
             to_json_binary(&table(storage, context, epoch)?)
         }
         QueryMsg::Stake { outpoint } => {
-            to_json_binary(&stake::get(storage, &outpoint)?.answer(outpoint))
+            to_json_binary(&stake::get(storage, &outpoint)?.answer(storage, outpoint)?)
         }
         QueryMsg::Stakes { start_after, limit } => {
             let stakes = stake::list(

@@ -11,10 +11,10 @@ use crate::Scratch;
 
 impl Node {
     /// A node, not running yet, with a copy of this one's data and keys and with ports of its own.
-    pub(crate) fn fork(&mut self) -> anyhow::Result<Self> {
+    pub(crate) fn fork(&self) -> anyhow::Result<Self> {
         // A copy of files that are being written to could be of two moments.
         ensure!(
-            !self.is_running(),
+            self.process.is_none(),
             "{} is running; stop it before forking it",
             self.setup.name
         );

@@ -23,7 +23,7 @@ const STOP_DEADLINE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Node {
     // Before the folder it writes to: fields are dropped in this order.
-    process: Option<Process>,
+    pub(super) process: Option<Process>,
     pub(super) setup: Setup,
 }
 

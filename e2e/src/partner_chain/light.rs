@@ -26,7 +26,7 @@ impl PartnerChain {
     ) -> Result<AccountAddress, ChainError> {
         let message = beginning.message();
         self.anybody
-            .instantiate(self.light_code, &message, "another btc-light", None)
+            .instantiate(self.codes.light, &message, "another btc-light", None)
             .await
     }
 

@@ -16,6 +16,7 @@ mod provider;
 mod stake;
 mod state_proof;
 mod table;
+mod template;
 mod terms;
 
 use std::time::Duration;

@@ -1,21 +1,20 @@
 //! The nodes, the contracts' code on them, and whose accounts send.
 
-use std::fs;
 use std::num::{NonZeroU16, NonZeroU64};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chain::ChainError;
 use chain::cosmos::{AccountKey, Config};
-use chain::wasm::{CodeId, Coin, Contracts, Executed, Execution};
+use chain::wasm::{Coin, Contracts, Executed, Execution};
 use serde_json::{Value, json};
 use staking::params::StakingParams;
 use staking::proof_of_possession::AccountAddress;
 
 use super::encoding::{bytes32, number};
 use super::mesh::Mesh;
+use super::template::{Codes, Template, Which, store};
 use super::{DEADLINE, headers, terms};
 use crate::scenario::Committee;
 use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
@@ -24,7 +23,7 @@ use crate::{Bitcoind, Wasmd, WasmdSettings, provision};
 const FIRST_BLOCKS: u64 = 140;
 
 /// Rest between two blocks, which makes scenarios short.
-const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
+pub(super) const BLOCK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What [`PartnerChain::fund`] gives.
 const ACCOUNT_FUNDS: u128 = 1_000_000;
@@ -42,9 +41,9 @@ pub struct PartnerChain {
     /// The account of somebody who stakes, for tests in which it matters who that is.
     pub staker: Contracts,
     pub(super) light: AccountAddress,
-    pub(super) light_code: CodeId,
-    mesh: CodeId,
-    escrow: CodeId,
+    pub(super) codes: Codes,
+    /// What the node is a copy of; others can be made as long as it is there.
+    _template: Option<Arc<Template>>,
 }
 
 /// A Bitcoin whose miner has coins to stake.
@@ -59,16 +58,25 @@ pub async fn bitcoin_with_coins() -> anyhow::Result<Arc<Bitcoind>> {
 }
 
 impl PartnerChain {
-    /// Starts a chain, stores the contracts' code on it, and brings all headers there are.
+    /// Starts a chain that has the contracts' code, and brings all headers there are.
     ///
     /// # Errors
     ///
     /// When the node does not come up, the contracts cannot be built, or the chain refuses them.
     pub async fn launch(bitcoind: Arc<Bitcoind>) -> anyhow::Result<Self> {
-        Self::launch_at(bitcoind, BLOCK_INTERVAL).await
+        Self::copied(Which::First, bitcoind).await
     }
 
-    /// The same at a pace: with this rest between two blocks.
+    /// Starts a second chain, with an id of its own, that follows the same Bitcoin.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::launch`].
+    pub async fn launch_beside(&self) -> anyhow::Result<Self> {
+        Self::copied(Which::Second, Arc::clone(&self.bitcoind)).await
+    }
+
+    /// Starts a chain, with an id of its own, that makes blocks at a pace: with this rest between two of them.
     ///
     /// # Errors
     ///
@@ -77,19 +85,30 @@ impl PartnerChain {
         bitcoind: Arc<Bitcoind>,
         block_interval: Duration,
     ) -> anyhow::Result<Self> {
-        let settings = settings(None, block_interval);
-        let (wasmd, folder) = tokio::try_join!(Wasmd::launch(&settings), async {
-            tokio::task::spawn_blocking(provision::contracts).await?
-        })?;
-        let [governance, anybody, staker] = accounts(&wasmd).await?;
-        let (mesh, (light_code, escrow)) =
-            tokio::try_join!(store(&governance, &folder, "btc_mesh.wasm"), async {
-                let light = store(&anybody, &folder, "btc_light.wasm").await?;
-                anyhow::Ok((light, store(&anybody, &folder, "escrow.wasm").await?))
-            })?;
+        let wasmd = Wasmd::launch(&settings(None, block_interval)).await?;
+        let accounts = accounts(&wasmd).await?;
+        let codes = Codes::store(&accounts[0]).await?;
+        Self::begin(bitcoind, wasmd, accounts, codes, None).await
+    }
+
+    async fn copied(which: Which, bitcoind: Arc<Bitcoind>) -> anyhow::Result<Self> {
+        let template = Template::provide(which).await?;
+        let wasmd = template.copy().await?;
+        let accounts = accounts(&wasmd).await?;
+        Self::begin(bitcoind, wasmd, accounts, template.codes, Some(template)).await
+    }
+
+    /// Begins a `btc-light` and brings it all headers there are.
+    async fn begin(
+        bitcoind: Arc<Bitcoind>,
+        wasmd: Wasmd,
+        [governance, anybody, staker]: [Contracts; 3],
+        codes: Codes,
+        template: Option<Arc<Template>>,
+    ) -> anyhow::Result<Self> {
         let beginning = headers::beginning(&bitcoind)?;
         let light = governance
-            .instantiate(light_code, &beginning, "btc-light", None)
+            .instantiate(codes.light, &beginning, "btc-light", None)
             .await?;
         let chain = Self {
             bitcoind,
@@ -98,9 +117,8 @@ impl PartnerChain {
             anybody,
             staker,
             light,
-            light_code,
-            mesh,
-            escrow,
+            codes,
+            _template: template,
         };
         chain.bring_headers().await?;
         Ok(chain)
@@ -123,8 +141,8 @@ impl PartnerChain {
     pub async fn launch_two() -> anyhow::Result<(Self, Self)> {
         let bitcoind = bitcoin_with_coins().await?;
         tokio::try_join!(
-            Box::pin(Self::launch(Arc::clone(&bitcoind))),
-            Box::pin(Self::launch(Arc::clone(&bitcoind))),
+            Box::pin(Self::copied(Which::First, Arc::clone(&bitcoind))),
+            Box::pin(Self::copied(Which::Second, Arc::clone(&bitcoind))),
         )
     }
 
@@ -137,35 +155,15 @@ impl PartnerChain {
     pub async fn begin_anew(&self) -> anyhow::Result<Self> {
         let chain_id = self.wasmd.chain_id().to_owned();
         let wasmd = Wasmd::launch(&settings(Some(chain_id), BLOCK_INTERVAL)).await?;
-        let folder = tokio::task::spawn_blocking(provision::contracts).await??;
-        let [governance, anybody, staker] = accounts(&wasmd).await?;
-        let mut codes = [
-            (self.mesh, "btc_mesh.wasm"),
-            (self.light_code, "btc_light.wasm"),
-            (self.escrow, "escrow.wasm"),
-        ];
-        codes.sort_by_key(|(code, _)| code.0);
-        for (code, name) in codes {
-            let stored = store(&governance, &folder, name).await?;
-            anyhow::ensure!(stored == code, "{name} has got another number");
-        }
-        let beginning = headers::beginning(&self.bitcoind)?;
-        let light = governance
-            .instantiate(self.light_code, &beginning, "btc-light", None)
-            .await?;
-        anyhow::ensure!(light == self.light, "btc-light has got another address");
-        let chain = Self {
-            bitcoind: self.bitcoind.clone(),
-            wasmd,
-            governance,
-            anybody,
-            staker,
-            light,
-            light_code: self.light_code,
-            mesh: self.mesh,
-            escrow: self.escrow,
-        };
-        chain.bring_headers().await?;
+        let accounts = accounts(&wasmd).await?;
+        let codes = Codes::store(&accounts[0]).await?;
+        anyhow::ensure!(codes == self.codes, "{codes:?} are other numbers");
+        let bitcoind = Arc::clone(&self.bitcoind);
+        let chain = Self::begin(bitcoind, wasmd, accounts, codes, None).await?;
+        anyhow::ensure!(
+            chain.light == self.light,
+            "btc-light has got another address"
+        );
         Ok(chain)
     }
 
@@ -187,9 +185,8 @@ impl PartnerChain {
             anybody,
             staker,
             light: self.light.clone(),
-            light_code: self.light_code,
-            mesh: self.mesh,
-            escrow: self.escrow,
+            codes: self.codes,
+            _template: None,
         })
     }
 
@@ -228,7 +225,7 @@ impl PartnerChain {
         });
         let address = self
             .governance
-            .instantiate(self.mesh, &begin, "btc-mesh", None)
+            .instantiate(self.codes.mesh, &begin, "btc-mesh", None)
             .await?;
         self.mesh(address).await
     }
@@ -288,7 +285,7 @@ impl PartnerChain {
         let begin = json!({ "mesh": mesh.address().text(), "era": 0, "owner": owner.text() });
         let escrow = self
             .governance
-            .instantiate(self.escrow, &begin, "escrow", None);
+            .instantiate(self.codes.escrow, &begin, "escrow", None);
         Ok(escrow.await?)
     }
 
@@ -365,7 +362,7 @@ impl PartnerChain {
     }
 }
 
-fn settings(chain_id: Option<String>, block_interval: Duration) -> WasmdSettings {
+pub(super) fn settings(chain_id: Option<String>, block_interval: Duration) -> WasmdSettings {
     WasmdSettings {
         chain_id,
         funded_accounts: 3,
@@ -375,7 +372,7 @@ fn settings(chain_id: Option<String>, block_interval: Duration) -> WasmdSettings
 }
 
 /// Those of [`PartnerChain::governance`], [`PartnerChain::anybody`] and [`PartnerChain::staker`].
-async fn accounts(wasmd: &Wasmd) -> anyhow::Result<[Contracts; 3]> {
+pub(super) async fn accounts(wasmd: &Wasmd) -> anyhow::Result<[Contracts; 3]> {
     let accounts = tokio::try_join!(account(wasmd, 0), account(wasmd, 1), account(wasmd, 2))?;
     Ok(accounts.into())
 }
@@ -397,10 +394,4 @@ async fn account(wasmd: &Wasmd, position: usize) -> anyhow::Result<Contracts> {
         )
     };
     Ok(Contracts::connect(config, key).await?)
-}
-
-async fn store(account: &Contracts, folder: &Path, name: &str) -> anyhow::Result<CodeId> {
-    let code = fs::read(folder.join(name)).with_context(|| format!("no {name}"))?;
-    let stored = account.store_code(code).await;
-    stored.with_context(|| format!("{name} is refused"))
 }

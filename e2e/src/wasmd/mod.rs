@@ -12,6 +12,7 @@ mod settings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 pub use self::account::FundedAccount;
@@ -93,7 +94,7 @@ impl Wasmd {
     /// # Errors
     ///
     /// When the node is running, or its folder cannot be copied.
-    pub fn fork(&mut self) -> anyhow::Result<Self> {
+    pub fn fork(&self) -> anyhow::Result<Self> {
         Ok(Self {
             node: self.node.fork()?,
             accounts: self.accounts.clone(),
@@ -187,6 +188,17 @@ impl Wasmd {
     /// When it has not by `deadline`.
     pub async fn wait_for_height(&self, height: u64, deadline: Duration) -> anyhow::Result<()> {
         self.node.wait_for_height(height, deadline).await
+    }
+
+    /// How many transactions wait for a block.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer.
+    pub fn waiting_transactions(&self) -> anyhow::Result<u64> {
+        let answer = self.rpc("num_unconfirmed_txs", &Value::Null)?;
+        let waiting = answer.get("n_txs").and_then(Value::as_str);
+        Ok(waiting.context("no count of transactions")?.parse()?)
     }
 
     /// Calls a method of CometBFT's JSON-RPC interface. `params` is an object, or null for none.

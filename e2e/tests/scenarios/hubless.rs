@@ -5,6 +5,7 @@ mod endings;
 mod foreign;
 mod handed;
 mod refusals;
+mod rewards;
 mod scene;
 mod survival;
 

@@ -10,6 +10,7 @@ mod share;
 mod side;
 mod unbonding;
 mod undone;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -95,13 +95,14 @@ async fn two_branches_of_a_chain_cannot_both_be_final_for_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_chain_follows_by_votes_and_signed_tables_alone() {
     let x = launch().await;
-    let y = PartnerChain::launch(x.bitcoind.clone()).await.unwrap();
+    let y = x.launch_beside().await.unwrap();
     let pair = mirror::Pair::begin(&x, &y).await;
     pair.s33_a_skipped_checkpoint_makes_nothing_final().await;
     pair.s13_a_key_that_came_out_on_one_chain_counts_on_the_other()
         .await;
     pair.s33_only_the_table_that_was_signed_comes_into_force()
         .await;
+    pair.s33_each_table_signs_the_one_that_follows_it().await;
     pair.s33_a_resume_stops_the_mirror_until_it_is_repinned()
         .await;
 }

@@ -1,6 +1,7 @@
 //! The life of stakes made with `btc-staker` on real nodes. The committee signs through the library or with the
 //! `covenant` program; headers are brought by the test.
 
+mod imported;
 pub(crate) mod partners;
 mod refusals;
 mod reporting;

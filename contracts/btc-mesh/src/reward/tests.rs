@@ -318,6 +318,31 @@ fn no_epoch_takes_of_a_pot_that_is_being_shared() {
 }
 
 #[test]
+fn what_a_stake_earned_is_told_before_anybody_claims_it() {
+    let (mut bank, stakes) = started(&[10, 10, 10, 70]);
+    bank.inflow = 1_000;
+    let all = [true; EPOCH as usize];
+    bank.epoch(&[all, all, all]);
+    let told = |bank: &mut Bank| {
+        bank.fork
+            .act(|storage, _| stake::list(storage, None, 100))
+            .unwrap()
+            .into_iter()
+            .find(|told| told.outpoint == stakes[0])
+            .unwrap()
+            .unvested
+    };
+    assert_eq!(told(&mut bank), Uint128::zero());
+    bank.settle(0, 100).unwrap();
+    assert_eq!(told(&mut bank), Uint128::new(100));
+    bank.claim(&stakes[..1], &[]);
+    assert_eq!(told(&mut bank), Uint128::new(100));
+    bank.fork.bitcoin.tip.height += 10;
+    bank.claim(&stakes[..1], &[]);
+    assert_eq!(told(&mut bank), Uint128::new(100 - 100 * 10 / 301));
+}
+
+#[test]
 fn what_is_credited_vests_from_the_next_claim_on_whatever_touches_the_stake_before() {
     let (mut bank, stakes) = started(&[10, 10, 10, 70]);
     bank.inflow = 1_000;

@@ -74,8 +74,15 @@ impl Stake {
         PublicKey::from_checked_bytes(self.provider.0)
     }
 
-    pub(crate) fn answer(self, outpoint: OutPoint) -> StakeResponse {
-        StakeResponse {
+    /// What is told of it, with what it has earned since it was written.
+    pub(crate) fn answer(
+        mut self,
+        storage: &dyn Storage,
+        outpoint: OutPoint,
+    ) -> Result<StakeResponse, ContractError> {
+        let provider = provider::get(storage, &self.provider())?;
+        reward::accrue(&mut self, &provider);
+        Ok(StakeResponse {
             outpoint,
             provider: self.provider,
             staker: self.staker,
@@ -91,7 +98,7 @@ impl Stake {
             expires: self.expires,
             status: self.status,
             unvested: self.unvested.saturating_add(self.credited),
-        }
+        })
     }
 }
 
@@ -157,7 +164,7 @@ pub(crate) fn list(
         .iter()
         .map(|key| {
             let outpoint = parse_key(key)?;
-            Ok(get(storage, &outpoint)?.answer(outpoint))
+            get(storage, &outpoint)?.answer(storage, outpoint)
         })
         .collect()
 }

@@ -46,7 +46,7 @@ async fn what_the_timelock_frees_and_what_slashing_leaves_is_taken_back() {
 }
 
 /// A stake on x alone that counts there, made in single steps.
-async fn active(scene: &Scene<'_>, timelock: &str) -> Txid {
+pub(super) async fn active(scene: &Scene<'_>, timelock: &str) -> Txid {
     let shares = ["--share", "x=1", "--yes", "--no-wait"];
     let mut stake = scene.stake_with(&shares);
     let place = stake.iter().position(|it| *it == "--staking-time").unwrap();

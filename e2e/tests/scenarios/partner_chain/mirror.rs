@@ -131,21 +131,40 @@ impl<'a> Pair<'a> {
         self.finalise(4).await;
     }
 
+    /// The second epoch ends: its own table, which was supplied before, signs the one of the third.
+    pub(crate) async fn s33_each_table_signs_the_one_that_follows_it(&self) {
+        for number in 5..=6 {
+            self.finalise(number).await;
+        }
+        self.x.roll().await.unwrap();
+        self.finalise(7).await;
+        let supply = async |epoch| {
+            let table = table(&self.x, epoch).await;
+            self.tell(json!({ "next_table": { "table": table } })).await
+        };
+        let words = refusal(supply(1).await);
+        assert!(words.contains(", signed was "), "{words}");
+        supply(2).await.unwrap();
+        let status = self.status().await;
+        assert_eq!((&status["epoch"], &status["era"]), (&json!(2), &json!(0)));
+        self.finalise(8).await;
+    }
+
     pub(crate) async fn s33_a_resume_stops_the_mirror_until_it_is_repinned(&self) {
-        let stalled = self.x.mesh.checkpoint(5).await.unwrap();
+        let stalled = self.x.mesh.checkpoint(9).await.unwrap();
         self.x.chain.mine(2).await.unwrap();
         self.y.bring_headers().await.unwrap();
         let hash = stalled.hash.to_lower_hex_string();
         let resume = json!({ "resume": { "hash": hash, "exclude": [], "drop": [] } });
         self.x.mesh.govern(resume).await.unwrap();
-        let mirrored = self.mirrored(6, &[0, 1, 2]).await;
-        self.x.vote(6, &[0, 1, 2]).await;
+        let mirrored = self.mirrored(10, &[0, 1, 2]).await;
+        self.x.vote(10, &[0, 1, 2]).await;
         let executed = self.tell(mirrored.clone()).await.unwrap();
         let other = "the signature is no vote for this hash under the tables of this instance";
         assert_eq!(vote_refusals(&executed), [other; 3]);
-        assert_eq!(self.status().await["next"], 5);
+        assert_eq!(self.status().await["next"], 9);
 
-        let repin = json!({ "repin": { "table": table(&self.x, 2).await } });
+        let repin = json!({ "repin": { "table": table(&self.x, 3).await } });
         let governance = &self.y.governance;
         assert_eq!(
             refusal(self.tell(repin.clone()).await),
@@ -160,13 +179,13 @@ impl<'a> Pair<'a> {
         let status = self.status().await;
         assert_eq!(
             (&status["era"], &status["pinned_epoch"], &status["next"]),
-            (&json!(1), &json!(2), &json!(6))
+            (&json!(1), &json!(3), &json!(10))
         );
         self.tell(mirrored).await.unwrap();
-        self.assert_same(6).await;
+        self.assert_same(10).await;
         assert_eq!(
-            refusal(self.ask(json!({ "finalized": { "k": 5 } })).await),
-            "no final checkpoint is known for checkpoint 5"
+            refusal(self.ask(json!({ "finalized": { "k": 9 } })).await),
+            "no final checkpoint is known for checkpoint 9"
         );
     }
 }

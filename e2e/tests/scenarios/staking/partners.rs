@@ -7,6 +7,7 @@ use chain::Chain as _;
 use chain::babylon::Babylon;
 use eots::SecretKey;
 use serde_json::{Value, json};
+use staking::params::StakingParams;
 use staking::proof_of_possession::AccountAddress;
 use testenv::partner_chain::{Mesh, PartnerChain, Provider, params};
 use testenv::programs::BtcStakerProgram;
@@ -128,7 +129,9 @@ pub(crate) async fn restake(
 pub(crate) struct Instances<'a> {
     pub(crate) chain: &'a PartnerChain,
     pub(crate) meshes: [Mesh<'a>; 2],
-    stake: OutPoint,
+    pub(super) covenant: StakingParams,
+    pub(super) provider: SecretKey,
+    pub(super) stake: OutPoint,
 }
 
 impl<'a> Instances<'a> {
@@ -154,6 +157,8 @@ impl<'a> Instances<'a> {
         Self {
             chain,
             meshes,
+            covenant: covenant.clone(),
+            provider: provider.clone(),
             stake: registered.staking_outpoint(),
         }
     }

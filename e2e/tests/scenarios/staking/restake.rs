@@ -9,6 +9,7 @@ use testenv::Babylond;
 use testenv::partner_chain::{CHALLENGE, CONSENT_DELAY, DEPTH, PartnerChain};
 use testenv::programs::BtcStakerProgram;
 
+use super::imported::an_instance_takes_what_babylon_has_byte_for_byte;
 use super::partners::{Holder, Instances, Staked, VALUE, absent, each, restake};
 
 const HALVES: [&str; 4] = ["--share", "x=0.5", "--share", "y=50%"];
@@ -31,6 +32,7 @@ async fn s02_s03_a_stake_of_babylons_counts_on_two_instances_by_its_shares() {
     what_was_signed_and_told_to_nobody_is_in_the_record(holder).await;
     chain.fund(&holder.account).await.unwrap();
     two_halves_wait_and_then_count(holder, &instances, &account).await;
+    an_instance_takes_what_babylon_has_byte_for_byte(babylond, holder, &instances).await;
     let number = a_shifted_share_counts_after_its_delay(holder, &instances).await;
     a_chain_that_is_down_hinders_no_other(holder, &instances, number).await;
     whoever_is_killed_goes_on_without_a_conflict(holder, &instances).await;
