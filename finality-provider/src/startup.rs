@@ -1,8 +1,8 @@
 //! Bringing providers to work, each on its own: what is wrong with one keeps no other from starting.
 //!
 //! Keys are unlocked once; then the chain is asked, again and again while it does not answer. What waiting cannot heal
-//! (a wrong passphrase, a missing signing record) takes that provider out, and the service ends only where it takes
-//! out all of them.
+//! (a wrong passphrase, a missing signing record) takes that provider out. A node that is another chain's may be the right one
+//! again, so it is asked again while others are served. The service ends only where nothing is left that could start.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,9 @@ pub enum StartError {
     /// The chain did not answer; asking again may help.
     #[error(transparent)]
     Chain(ChainError),
+    /// The node is not that of the chain which the configuration names: a mistake, or a lie or a reset that may pass.
+    #[error(transparent)]
+    Foreign(ChainError),
     /// Asking again does not help.
     #[error(transparent)]
     Refused(#[from] CommandError),
@@ -73,9 +76,10 @@ pub enum StartError {
 impl From<ChainError> for StartError {
     fn from(error: ChainError) -> Self {
         match error {
-            ChainError::WrongChain { .. }
-            | ChainError::OtherInstance { .. }
-            | ChainError::InvalidMessage { .. } => Self::Refused(error.into()),
+            ChainError::WrongChain { .. } | ChainError::OtherInstance { .. } => {
+                Self::Foreign(error)
+            }
+            ChainError::InvalidMessage { .. } => Self::Refused(error.into()),
             error => Self::Chain(error),
         }
     }
@@ -186,34 +190,64 @@ impl Admission {
     }
 }
 
+/// Which providers cannot be started at present, in the order in which that was heard.
+#[derive(Debug, Default)]
+struct Refused(Vec<(String, CommandError)>);
+
+impl Refused {
+    /// Notes how the last attempt to start a provider went; returns why the first cannot be started where none of all
+    /// `providers` can be.
+    fn hear(&mut self, attempt: Attempt, providers: usize) -> Option<CommandError> {
+        let Attempt { provider, refusal } = attempt;
+        match refusal {
+            Some(_) if self.0.iter().any(|(refused, _)| *refused == provider) => {}
+            Some(error) => self.0.push((provider, error)),
+            None => self.0.retain(|(refused, _)| *refused != provider),
+        }
+        let all = self.0.len() >= providers;
+        let first = self.0.first().filter(|_| all);
+        first.map(|(_, error)| error.clone())
+    }
+}
+
+/// How an attempt to start a provider went: `refusal` is what only somebody else can change.
+#[derive(Debug)]
+struct Attempt {
+    provider: String,
+    refusal: Option<CommandError>,
+}
+
 /// Hears which providers cannot be started.
 #[derive(Debug, Clone)]
-pub struct Refusals(mpsc::UnboundedSender<CommandError>);
+pub struct Refusals(mpsc::UnboundedSender<Attempt>);
 
 impl Refusals {
-    /// Ends the service once all its `providers` have been refused, with the reason of the first.
+    /// Ends the service once none of all its `providers` can be started, with the reason of the first.
     pub fn watch(service: &Service, providers: usize) -> Self {
-        let (sender, mut refused) = mpsc::unbounded_channel();
+        let (sender, mut attempts) = mpsc::unbounded_channel();
         service.spawn_essential("providers", move |stop| async move {
-            let mut first = None;
-            for _ in 0..providers {
-                let next = stop.run_until_cancelled(refused.recv()).await;
-                // As long as one provider works, its sender or the stop keeps this waiting.
-                let Some(Some(error)) = next else {
-                    return Ok(());
-                };
-                first.get_or_insert(error);
+            let mut refused = Refused::default();
+            // Ends with the last attempt to start, or the stop.
+            while let Some(Some(attempt)) = stop.run_until_cancelled(attempts.recv()).await {
+                if let Some(error) = refused.hear(attempt, providers) {
+                    return Err(error);
+                }
             }
-            first.map_or(Ok(()), Err)
+            Ok(())
         });
         Self(sender)
     }
 
-    /// What follows an attempt to start.
-    pub fn next(&self, attempt: Result<(), StartError>) -> Result<Next, ChainError> {
-        match attempt {
-            Ok(()) => Ok(Next::End(None)),
-            Err(StartError::Chain(error)) => Err(error),
+    /// What follows an attempt to start a provider.
+    pub fn next(
+        &self,
+        provider: &str,
+        attempt: Result<(), StartError>,
+    ) -> Result<Next, ChainError> {
+        let (refusal, next) = match attempt {
+            Ok(()) => (None, Ok(Next::End(None))),
+            Err(StartError::Chain(error)) => (None, Err(error)),
+            Err(StartError::Foreign(error)) => (Some(error.clone().into()), Err(error)),
             Err(StartError::Refused(error)) => {
                 tracing::error!(
                     code = error.code,
@@ -222,11 +256,13 @@ impl Refusals {
                     "not started"
                 );
                 let reason = error.message.clone();
-                // Nobody listens any more where the service is stopping.
-                let _ = self.0.send(error);
-                Ok(Next::End(Some(reason)))
+                (Some(error), Ok(Next::End(Some(reason))))
             }
-        }
+        };
+        let provider = provider.to_owned();
+        // Nobody listens any more where the service is stopping.
+        let _ = self.0.send(Attempt { provider, refusal });
+        next
     }
 }
 
@@ -241,4 +277,91 @@ pub fn spawn<W: Worker>(service: &Service, provider: &str, mut start: W) {
         };
         starting.instrument(span)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(chain: &str) -> StartError {
+        StartError::from(ChainError::OtherInstance {
+            chain: chain.to_owned(),
+            expected: "01".to_owned(),
+            actual: "02".to_owned(),
+        })
+    }
+
+    fn unreachable() -> StartError {
+        StartError::from(ChainError::Unreachable {
+            endpoint: "x".to_owned(),
+            reason: "it is down".to_owned(),
+        })
+    }
+
+    fn passphrase() -> StartError {
+        StartError::Refused(CommandError::new(Exit::Failed, "wrong-passphrase", "wrong"))
+    }
+
+    /// What follows for each provider, and why the service ends.
+    fn after(
+        attempts: Vec<(&str, Result<(), StartError>)>,
+        providers: usize,
+    ) -> (Vec<bool>, Option<String>) {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let refusals = Refusals(sender);
+        let mut goes_on = Vec::new();
+        for (provider, attempt) in attempts {
+            goes_on.push(refusals.next(provider, attempt).is_err());
+        }
+        let mut refused = Refused::default();
+        let mut ends = None;
+        while let Ok(attempt) = receiver.try_recv() {
+            ends = ends.or(refused.hear(attempt, providers));
+        }
+        (goes_on, ends.map(|error| error.message))
+    }
+
+    #[test]
+    fn a_node_of_another_network_is_asked_again_while_others_are_served() {
+        let (goes_on, ends) = after(
+            vec![
+                ("one@x", Ok(())),
+                ("one@y", Err(foreign("y"))),
+                ("one@y", Err(foreign("y"))),
+                ("one@y", Ok(())),
+            ],
+            2,
+        );
+        assert_eq!((goes_on, ends), (vec![false, true, true, false], None));
+        // One that does not answer may be in order when it does.
+        let (goes_on, ends) = after(
+            vec![("one@x", Err(unreachable())), ("one@y", Err(foreign("y")))],
+            2,
+        );
+        assert_eq!((goes_on, ends), (vec![true, true], None));
+    }
+
+    #[test]
+    fn the_service_ends_where_nothing_can_be_started() {
+        let (_, ends) = after(
+            vec![("one@x", Err(foreign("x"))), ("two@x", Err(passphrase()))],
+            2,
+        );
+        let reason = ends.unwrap();
+        assert!(
+            reason.contains("chain `x`: the contract's domain is 02"),
+            "{reason}"
+        );
+        // Twice the same is not two of them, and what passes is no refusal any more.
+        let (_, ends) = after(
+            vec![
+                ("one@x", Err(foreign("x"))),
+                ("one@x", Err(foreign("x"))),
+                ("one@x", Err(unreachable())),
+                ("one@y", Err(foreign("y"))),
+            ],
+            2,
+        );
+        assert_eq!(ends, None);
+    }
 }

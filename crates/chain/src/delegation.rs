@@ -236,8 +236,13 @@ pub struct TooFewSignatures {
 }
 
 /// Where the next page of a listing starts; only the chain can read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageKey(pub(crate) Vec<u8>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageKey {
+    /// As the chain's node understands it.
+    pub(crate) start: Vec<u8>,
+    /// Items on the pages before: a listing is not followed without end.
+    pub(crate) read: usize,
+}
 
 /// A delegation of the chain that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

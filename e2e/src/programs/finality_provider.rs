@@ -83,10 +83,14 @@ impl FinalityProviderProgram {
     pub fn copy(&self) -> anyhow::Result<Self> {
         let copy = Self::at(Scratch::new(NAME)?)?;
         for folder in ["keys", "data"] {
-            fs::create_dir_all(copy.home().join(folder))?;
-            for file in fs::read_dir(self.home().join(folder))? {
-                let file = file?;
-                fs::copy(file.path(), copy.home().join(folder).join(file.file_name()))?;
+            let (from, to) = (self.home().join(folder), copy.home().join(folder));
+            // Without a record where nothing was ever started.
+            if from.exists() {
+                fs::create_dir_all(&to)?;
+                for file in fs::read_dir(from)? {
+                    let file = file?;
+                    fs::copy(file.path(), to.join(file.file_name()))?;
+                }
             }
         }
         write_private(&copy.passphrase_file(), PASSPHRASE)?;

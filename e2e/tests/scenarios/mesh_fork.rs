@@ -112,6 +112,25 @@ async fn slashed(mesh: &Mesh<'_>) -> anyhow::Result<BTreeSet<String>> {
     slashed.context("a provider without a key")
 }
 
+/// Every vote that was sent to an instance, as the blocks of its chain have it in the node's own words.
+pub(crate) async fn votes_sent(
+    chain: &PartnerChain,
+    mesh: &Mesh<'_>,
+) -> anyhow::Result<Vec<Value>> {
+    let sent_to_it = format!("execute._contract_address='{}'", mesh.address().text());
+    let arguments = ["txs", "--query", &sent_to_it, "--limit", "100"];
+    let found = chain.wasmd.query(&arguments).await?;
+    let transactions = found["txs"].as_array().context("no transactions")?;
+    let messages = transactions
+        .iter()
+        .filter_map(|transaction| transaction.pointer("/tx/body/messages")?.as_array())
+        .flatten();
+    let votes = messages
+        .filter_map(|message| message.pointer("/msg/votes/items")?.as_array())
+        .flatten();
+    Ok(votes.cloned().collect())
+}
+
 /// One branch and an instance on it.
 struct Branch<'a> {
     chain: &'a PartnerChain,
@@ -124,25 +143,9 @@ impl<'a> Branch<'a> {
         Ok(Self { chain, mesh })
     }
 
-    /// Every vote that was sent to the instance here, as its blocks have it in the node's own words.
-    async fn votes(&self) -> anyhow::Result<Vec<Value>> {
-        let sent_to_it = format!("execute._contract_address='{}'", self.mesh.address().text());
-        let arguments = ["txs", "--query", &sent_to_it, "--limit", "100"];
-        let found = self.chain.wasmd.query(&arguments).await?;
-        let transactions = found["txs"].as_array().context("no transactions")?;
-        let messages = transactions
-            .iter()
-            .filter_map(|transaction| transaction.pointer("/tx/body/messages")?.as_array())
-            .flatten();
-        let votes = messages
-            .filter_map(|message| message.pointer("/msg/votes/items")?.as_array())
-            .flatten();
-        Ok(votes.cloned().collect())
-    }
-
     /// Brings all votes of the other branch that this one could take by its height. Refusals are in the answer's events.
     async fn hear(&self, other: &Self) -> anyhow::Result<()> {
-        let votes = other.votes().await?;
+        let votes = votes_sent(other.chain, &other.mesh).await?;
         if !votes.is_empty() {
             let message = json!({ "votes": { "items": votes } });
             self.mesh.execute(message).await?;

@@ -2,6 +2,7 @@
 //! answer; and what keeps it from voting (`tables`, `networks`, `neighbours`, `copies`).
 
 mod copies;
+mod gate;
 mod life;
 mod neighbours;
 mod networks;

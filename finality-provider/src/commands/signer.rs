@@ -49,6 +49,7 @@ pub async fn run(context: &Context, options: SignerOptions) -> Result<Answer, Co
             let unknown = UnknownVotes::from(options.record);
             let setting = Arc::clone(&setting);
             let start = Start {
+                name: name.clone(),
                 chain: chain.clone(),
                 admission: Admission::new(setting, entry.clone(), signer.clone(), unknown),
                 refusals: refusals.clone(),
@@ -65,6 +66,8 @@ pub async fn run(context: &Context, options: SignerOptions) -> Result<Answer, Co
 
 /// One key on its way into the signer for one chain.
 struct Start {
+    /// What it is called there.
+    name: String,
     chain: SecuredChain,
     admission: Admission,
     refusals: Refusals,
@@ -88,6 +91,6 @@ impl Worker for Start {
 
     async fn round(&mut self) -> Result<Next, ChainError> {
         let attempt = self.start().await;
-        self.refusals.next(attempt)
+        self.refusals.next(&self.name, attempt)
     }
 }

@@ -277,7 +277,7 @@ impl Worker for Start {
 
     async fn round(&mut self) -> Result<Next, ChainError> {
         let attempt = self.start().await;
-        self.refusals.next(attempt)
+        self.refusals.next(&self.name, attempt)
     }
 
     fn ended(&mut self, problem: Option<String>) {

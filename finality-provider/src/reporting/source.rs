@@ -1,6 +1,7 @@
 //! Reading one chain into the book: the stakes with a provider, and the consents that the chain was shown.
 //!
-//! A round reads one page. When the last one is read, the list rests for some rounds.
+//! A round reads one page. When the last one is read, the list rests for some rounds. A page that cannot be one of the chain's
+//! begins the list anew: where it went on was told by the same node.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +32,8 @@ const REST: u32 = 10;
 pub(super) struct Source {
     provider: FinalityProviderKey,
     list: List,
+    /// Where the list goes on; `None` at its beginning.
+    after: Option<PageKey>,
     /// The chain's name.
     chain: String,
     bitcoin: Arc<Bitcoind>,
@@ -45,10 +48,11 @@ pub(super) struct Source {
     misfits: Vec<SignedDelegation>,
 }
 
-/// Where the list goes on.
+/// Whose list it is.
+#[derive(Clone)]
 enum List {
-    Babylon(Arc<Babylon>, Option<PageKey>),
-    Partner(Arc<Mesh>, Option<OutPoint>),
+    Babylon(Arc<Babylon>),
+    Partner(Arc<Mesh>),
 }
 
 impl Source {
@@ -59,13 +63,14 @@ impl Source {
         book: Book,
     ) -> Self {
         let (name, list) = match connected {
-            Connected::Babylon(babylon) => (BABYLON, List::Babylon(Arc::clone(babylon), None)),
-            Connected::Partner(mesh) => (mesh.name(), List::Partner(Arc::clone(mesh), None)),
+            Connected::Babylon(babylon) => (BABYLON, List::Babylon(Arc::clone(babylon))),
+            Connected::Partner(mesh) => (mesh.name(), List::Partner(Arc::clone(mesh))),
         };
         Self {
             provider,
             chain: name.to_owned(),
             list,
+            after: None,
             bitcoin,
             book,
             resting: 0,
@@ -97,25 +102,26 @@ impl Source {
             self.resting = left;
             return Ok(());
         }
-        let is_last = match &self.list {
-            List::Babylon(babylon, after) => {
-                let (babylon, after) = (Arc::clone(babylon), after.clone());
-                let next = self.read_babylon(&babylon, after).await?;
-                let is_last = next.is_none();
-                self.list = List::Babylon(babylon, next);
-                is_last
-            }
-            List::Partner(mesh, after) => {
-                let (mesh, after) = (Arc::clone(mesh), *after);
-                let next = self.read_partner(&mesh, after).await?;
-                self.list = List::Partner(mesh, next);
-                next.is_none()
-            }
+        let after = self.after.clone();
+        let read = match self.list.clone() {
+            List::Babylon(babylon) => self.read_babylon(&babylon, after).await,
+            List::Partner(mesh) => self.read_partner(&mesh, after).await,
         };
-        if is_last {
-            self.resting = REST;
+        match read {
+            Ok(next) => {
+                if next.is_none() {
+                    self.resting = REST;
+                }
+                self.after = next;
+                Ok(())
+            }
+            Err(error) => {
+                if let ReportingError::Chain(ChainError::InvalidAnswer { .. }) = error {
+                    self.after = None;
+                }
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Babylon reads no consents: its stakes are all that it tells.
@@ -144,8 +150,8 @@ impl Source {
     async fn read_partner(
         &mut self,
         mesh: &Mesh,
-        after: Option<OutPoint>,
-    ) -> Result<Option<OutPoint>, ReportingError> {
+        after: Option<PageKey>,
+    ) -> Result<Option<PageKey>, ReportingError> {
         if after.is_none() {
             self.read_handed(mesh).await?;
         }

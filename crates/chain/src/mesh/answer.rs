@@ -9,13 +9,55 @@ use mesh_core::Domain;
 use mesh_core::commit::Commit;
 use mesh_core::table::{Entry, Table as SignedTable, Term};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::list::Listed;
 use crate::ChainError;
 
+/// Longest address that can be registered: what is signed has its length in one byte.
+const LONGEST_ADDRESS: usize = 255;
+
+/// Commitments of a provider that the contract keeps.
+const MOST_COMMITS: usize = 2;
+
+/// An address as its chain writes it. Nothing but its length is checked.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    if text.len() > LONGEST_ADDRESS {
+        return Err(D::Error::custom(format!(
+            "an address of {} bytes, it has at most {LONGEST_ADDRESS}",
+            text.len()
+        )));
+    }
+    Ok(text.into_owned())
+}
+
+/// Some items, of which the contract keeps so many at most.
+#[derive(Debug, Clone)]
+pub(super) struct Few<T, const MOST: usize>(pub(super) Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let items = Vec::deserialize(deserializer)?;
+        if items.len() > MOST {
+            return Err(D::Error::custom(format!(
+                "{} items, there can be {MOST} at most",
+                items.len()
+            )));
+        }
+        Ok(Self(items))
+    }
+}
+
 /// 32 bytes as 64 hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Bytes32(pub(super) [u8; 32]);
+
+impl Serialize for Bytes32 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
+    }
+}
 
 impl<'de> Deserialize<'de> for Bytes32 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -81,13 +123,14 @@ pub(super) struct Status {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Provider {
     pub(super) pk: Bytes32,
+    #[serde(deserialize_with = "address")]
     pub(super) operator: String,
     /// Basis points.
     pub(super) commission: u16,
     pub(super) status: ProviderStatus,
     pub(super) registration_seq: u64,
     pub(super) commit_seq: u64,
-    pub(super) commits: Vec<CommitInfo>,
+    pub(super) commits: Few<CommitInfo, MOST_COMMITS>,
     pub(super) earned: Amount,
 }
 
@@ -103,7 +146,24 @@ pub(super) enum ProviderStatus {
 /// Some providers.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Providers {
-    pub(super) providers: Vec<Provider>,
+    providers: Vec<Provider>,
+}
+
+impl Listed for Provider {
+    type Place = Bytes32;
+    type Answer = Providers;
+    const LIST: &'static str = "providers";
+    /// A hundred of them are in a table. Anybody may register more, for the gas of a transaction each; no chain has seen a
+    /// hundredth of so many.
+    const MOST: usize = 100_000;
+
+    fn on(page: Providers) -> Vec<Self> {
+        page.providers
+    }
+
+    fn place(&self) -> Bytes32 {
+        self.pk
+    }
 }
 
 /// A commit to public randomness.
@@ -218,4 +278,53 @@ pub(super) struct Header {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct LightConfig {
     pub(super) base_height: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn provider(change: impl FnOnce(&mut Value)) -> Result<Provider, String> {
+        let mut provider = json!({
+            "pk": "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+            "operator": "wasm1",
+            "commission": 500,
+            "status": "active",
+            "registration_seq": 1,
+            "commit_seq": 1,
+            "commits": [],
+            "earned": "0",
+        });
+        change(&mut provider);
+        serde_json::from_value(provider).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_a_provider_takes_of_memory_has_a_bound() {
+        let commit = json!({ "start": 0, "num": 1, "root": "00".repeat(32) });
+        let longest = "w".repeat(LONGEST_ADDRESS);
+        let read = provider(|provider| {
+            provider["operator"] = longest.clone().into();
+            provider["commits"] = json!([commit, commit]);
+        });
+        let read = read.unwrap();
+        assert_eq!((read.operator, read.commits.0.len()), (longest.clone(), 2));
+        for (field, value, named) in [
+            (
+                "operator",
+                json!(longest + "w"),
+                "an address of 256 bytes, it has at most 255",
+            ),
+            (
+                "commits",
+                json!([commit, commit, commit]),
+                "3 items, there can be 2 at most",
+            ),
+        ] {
+            let error = provider(|provider| provider[field] = value).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 }

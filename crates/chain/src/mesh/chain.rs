@@ -1,5 +1,6 @@
 //! The questions and messages of [`Chain`], asked and told to the contracts.
 
+use std::future::ready;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bitcoin::{BlockHash, OutPoint, Txid};
 use eots::{PublicKey, SecretKey};
+use futures::stream::{Stream, TryStreamExt as _};
 use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use staking::units::{BitcoinHeight, ChainHeight};
@@ -185,11 +187,10 @@ impl Chain for Mesh {
     }
 
     async fn finality_providers(&self) -> Result<Vec<FinalityProvider>, ChainError> {
-        let mut all = Vec::new();
-        for provider in self.providers().await? {
-            all.push(self.described(provider, None).await?);
-        }
-        Ok(all)
+        self.list::<Provider>()
+            .and_then(|provider| self.described(provider, None))
+            .try_collect()
+            .await
     }
 
     async fn finality_provider(
@@ -304,10 +305,8 @@ impl Chain for Mesh {
         key: &FinalityProviderKey,
     ) -> Result<Vec<PublicRandomnessCommit>, ChainError> {
         let provider = self.provider(key).await?;
-        let commits = provider
-            .map(|provider| provider.commits)
-            .unwrap_or_default();
-        Ok(commits.iter().map(commit).collect())
+        let commits = provider.map(|provider| provider.commits.0);
+        Ok(commits.iter().flatten().map(commit).collect())
     }
 
     async fn effective_commits(
@@ -321,13 +320,10 @@ impl Chain for Mesh {
     }
 
     async fn evidences(&self) -> Result<Vec<Evidence>, ChainError> {
-        let mut evidences = Vec::new();
-        for provider in self.providers().await? {
-            if provider.status == ProviderStatus::Slashed {
-                evidences.push(self.evidence(&provider).await?);
-            }
-        }
-        Ok(evidences)
+        self.slashed_ones()
+            .and_then(|provider| self.evidence(provider))
+            .try_collect()
+            .await
     }
 
     async fn rewards(&self) -> Result<Vec<Reward>, ChainError> {
@@ -375,7 +371,7 @@ impl Mesh {
         })
     }
 
-    async fn evidence(&self, provider: &Provider) -> Result<Evidence, ChainError> {
+    async fn evidence(&self, provider: Provider) -> Result<Evidence, ChainError> {
         let answer = self.slashed(&provider.pk.0).await?;
         let wrong = |reason: &str| ChainError::InvalidAnswer {
             query: "slashed",
@@ -386,7 +382,7 @@ impl Mesh {
             return Err(wrong("not the provider's"));
         }
         Ok(Evidence::Key {
-            finality_provider: key(provider)?,
+            finality_provider: key(&provider)?,
             secret,
         })
     }
@@ -394,9 +390,16 @@ impl Mesh {
     /// The providers whose operator is this account.
     pub(super) async fn operated(&self) -> Result<Vec<Provider>, ChainError> {
         let account = self.account();
-        let mut providers = self.providers().await?;
-        providers.retain(|provider| provider.operator == account);
-        Ok(providers)
+        self.list::<Provider>()
+            .try_filter(|provider| ready(provider.operator == account))
+            .try_collect()
+            .await
+    }
+
+    /// The providers that were slashed.
+    pub(super) fn slashed_ones(&self) -> impl Stream<Item = Result<Provider, ChainError>> + Send {
+        self.list::<Provider>()
+            .try_filter(|provider| ready(provider.status == ProviderStatus::Slashed))
     }
 }
 

@@ -1,14 +1,16 @@
 //! One instance of `btc-mesh` on a partner chain, with the `btc-light` it believes, over gRPC.
 //!
 //! [`Mesh`] answers the questions of [`Chain`](crate::Chain) from a full node of the operator's own and sends one account's
-//! messages. What the contracts answer is read in `answer`, and what may be voted for is worked out from it in `finality`;
-//! our messages pass through `write`. The heights that are voted on are the numbers of checkpoints.
+//! messages. What the contracts answer is read in `answer`, their lists page by page in `list`, and what may be voted for is
+//! worked out from it in `finality`; our messages pass through `write`. The heights that are voted on are the numbers of
+//! checkpoints.
 
 mod answer;
 mod chain;
 mod config;
 mod covenant;
 mod finality;
+mod list;
 mod query;
 mod restake;
 mod shown_again;

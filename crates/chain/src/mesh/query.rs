@@ -12,14 +12,12 @@ use staking::units::{BitcoinHeight, ChainHeight};
 
 use super::Mesh;
 use super::answer::{
-    Config, Header, LightConfig, Provider, Providers, Slashed, Status, Table, Votes,
+    Bytes32, Config, Header, LightConfig, Provider, Slashed, Status, Table, Votes,
 };
 use super::finality::Polls;
+use super::list::Bookmark;
 use crate::wasm::Contracts;
 use crate::{Chain as _, ChainError, LightClientHeader};
-
-/// Items of one answer of a list.
-pub(super) const PAGE: usize = 100;
 
 /// What the instance was begun with.
 pub(super) async fn config(
@@ -136,41 +134,10 @@ impl Mesh {
         &self,
         key: &FinalityProviderKey,
     ) -> Result<Option<Provider>, ChainError> {
-        let before = before(key.to_bytes()).map(hex::encode);
-        let page = self.providers_after(before, 1).await?;
-        Ok(page
-            .into_iter()
-            .find(|provider| provider.pk.0 == key.to_bytes()))
-    }
-
-    /// All providers.
-    pub(super) async fn providers(&self) -> Result<Vec<Provider>, ChainError> {
-        let mut all: Vec<Provider> = Vec::new();
-        loop {
-            let after = all.last().map(|provider| hex::encode(provider.pk.0));
-            let page = self.providers_after(after, PAGE).await?;
-            let ordered = all.last().into_iter().chain(&page);
-            if !ordered.is_sorted_by(|one, next| one.pk.0 < next.pk.0) {
-                return Err(ChainError::InvalidAnswer {
-                    query: "providers",
-                    reason: "the providers are not ascending by key".to_owned(),
-                });
-            }
-            let last = page.len() < PAGE;
-            all.extend(page);
-            if last {
-                return Ok(all);
-            }
-        }
-    }
-
-    async fn providers_after(
-        &self,
-        after: Option<String>,
-        limit: usize,
-    ) -> Result<Vec<Provider>, ChainError> {
-        let question = json!({ "providers": { "start_after": after, "limit": limit } });
-        Ok(self.ask::<Providers>(question).await?.providers)
+        let key = key.to_bytes();
+        let before = Bookmark::after(before(key).map(Bytes32));
+        let (page, _) = self.page_of::<Provider>(before, 1).await?;
+        Ok(page.into_iter().find(|provider| provider.pk.0 == key))
     }
 
     /// The checkpoints near the next one for which the instance keeps a provider's vote.

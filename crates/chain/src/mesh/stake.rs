@@ -4,7 +4,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bitcoin::consensus::deserialize;
-use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::schnorr::Signature;
 use bitcoin::{Amount, OutPoint, Transaction};
 use eots::adaptor::AdaptorSignature;
@@ -12,13 +11,20 @@ use serde::{Deserialize, Deserializer};
 use staking::keys::{CovenantKey, FinalityProviderKey, StakerKey};
 use staking::units::{BitcoinHeight, BlockInterval};
 
-use super::answer::{Amount as LargeAmount, Bytes32};
+use super::answer::{Amount as LargeAmount, Bytes32, Few, address};
 use super::covenant::CovenantSet;
+use super::list::Listed;
 use super::tables::StakeExits;
 use crate::{
     Awaited, CovenantAdaptorSignatures, CovenantSignature, Delegation, DelegationStatus,
     StakingOutput,
 };
+
+/// Longest pre-signed transaction that the contract takes, bytes.
+const LONGEST_PRESIGNED: usize = 500;
+
+/// Members of the largest committee that the contract takes.
+const MOST_MEMBERS: usize = 32;
 
 /// Bytes as base64.
 #[derive(Debug, Clone)]
@@ -38,6 +44,23 @@ pub(super) struct Stakes {
     pub(super) stakes: Vec<Stake>,
 }
 
+impl Listed for Stake {
+    type Place = OutPoint;
+    type Answer = Stakes;
+    const LIST: &'static str = "stakes";
+    /// Each was an output of Bitcoin's of some value, and cost a transaction with its signatures on the chain; some stay
+    /// listed when they are over. In memory so many are about 200 MB.
+    const MOST: usize = 200_000;
+
+    fn on(page: Stakes) -> Vec<Self> {
+        page.stakes
+    }
+
+    fn place(&self) -> OutPoint {
+        self.outpoint
+    }
+}
+
 /// Where a stake stands.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Stake {
@@ -49,6 +72,7 @@ pub(super) struct Stake {
     pub(super) basis_points: u16,
     pub(super) increase: Option<Increase>,
     pub(super) consent_seq: u32,
+    #[serde(deserialize_with = "address")]
     pub(super) reward_address: String,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -97,7 +121,7 @@ pub(super) struct SlashKit {
     unbonding_slashing_tx: Binary,
     staker_slashing: Binary,
     staker_unbonding_slashing: Binary,
-    covenant_signatures: Vec<MemberSignatures>,
+    covenant_signatures: Few<MemberSignatures, MOST_MEMBERS>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -117,6 +141,12 @@ pub(super) fn field<T, E: std::fmt::Display>(
 }
 
 fn transaction(name: &'static str, bytes: &Binary) -> Result<Transaction, String> {
+    let length = bytes.0.len();
+    if length > LONGEST_PRESIGNED {
+        return Err(format!(
+            "field `{name}`: {length} bytes, the contract takes {LONGEST_PRESIGNED} at most"
+        ));
+    }
     field(name, deserialize(&bytes.0))
 }
 
@@ -143,11 +173,6 @@ pub(super) fn counts_from(
 }
 
 impl Stake {
-    /// The stake's place in the order of the contract's list.
-    pub(super) fn position(&self) -> ([u8; 32], u32) {
-        position(&self.outpoint)
-    }
-
     /// Whether it may still count although its time is over.
     pub(super) fn has_expired(&self, bitcoin_tip: u32) -> bool {
         self.expires <= bitcoin_tip && !matches!(self.status, StakeStatus::Ended { .. })
@@ -197,7 +222,7 @@ impl Stake {
         let awaits = self.awaits(challenge);
         let span = (BitcoinHeight(self.start), BitcoinHeight(self.end));
         let proven = !matches!(self.status, StakeStatus::Unproven {});
-        let signatures = kit.covenant_signatures.iter();
+        let signatures = kit.covenant_signatures.0.iter();
         let members = signatures
             .map(MemberSignatures::read)
             .collect::<Result<Vec<_>, _>>()?;
@@ -320,13 +345,9 @@ impl MemberSignatures {
     }
 }
 
-/// An outpoint's place in the order of the contract's list.
-pub(super) fn position(outpoint: &OutPoint) -> ([u8; 32], u32) {
-    (outpoint.txid.to_byte_array(), outpoint.vout)
-}
-
 #[cfg(test)]
 mod tests {
+    use bitcoin::hashes::Hash as _;
     use serde_json::{Value, json};
 
     use super::*;
@@ -455,6 +476,15 @@ mod tests {
         ] {
             let refused = exits(unbonding, slashing, last).unwrap_err();
             assert!(refused.contains(named), "{refused}");
+        }
+    }
+
+    #[test]
+    fn no_transaction_is_read_that_is_longer_than_the_contract_takes() {
+        for (length, is_too_long) in [(500, false), (501, true)] {
+            let error = transaction("slashing_tx", &Binary(vec![0; length])).unwrap_err();
+            let named = "field `slashing_tx`: 501 bytes, the contract takes 500 at most";
+            assert_eq!(error == named, is_too_long, "{error}");
         }
     }
 

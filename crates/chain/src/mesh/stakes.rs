@@ -10,8 +10,9 @@ use staking::params::ParamsVersions;
 
 use super::Mesh;
 use super::covenant::CovenantSets;
-use super::query::{PAGE, before};
-use super::stake::{SlashKit, Stake, Stakes, position};
+use super::list::{Bookmark, PAGE};
+use super::query::before;
+use super::stake::{SlashKit, Stake};
 use crate::{ChainError, Delegation, InvalidDelegation, Page, PageKey};
 
 /// Slash kits that are asked for at once.
@@ -26,11 +27,11 @@ impl Mesh {
 
     /// The first stake among the outputs of a transaction.
     pub(super) async fn first_of(&self, txid: Txid) -> Result<Option<Delegation>, ChainError> {
-        let page = self
-            .stakes_after(predecessor(OutPoint::new(txid, 0)), 1)
+        let found = self
+            .stake_after(predecessor(OutPoint::new(txid, 0)))
             .await?;
-        let first = page.into_iter().find(|stake| stake.outpoint.txid == txid);
-        self.read(first).await
+        self.read(found.filter(|stake| stake.outpoint.txid == txid))
+            .await
     }
 
     /// The stake at an output.
@@ -41,8 +42,14 @@ impl Mesh {
 
     /// What the contract lists of the stake at an output.
     pub(super) async fn find(&self, outpoint: OutPoint) -> Result<Option<Stake>, ChainError> {
-        let page = self.stakes_after(predecessor(outpoint), 1).await?;
-        Ok(page.into_iter().find(|stake| stake.outpoint == outpoint))
+        let found = self.stake_after(predecessor(outpoint)).await?;
+        Ok(found.filter(|stake| stake.outpoint == outpoint))
+    }
+
+    /// The stake behind a place.
+    async fn stake_after(&self, after: Option<OutPoint>) -> Result<Option<Stake>, ChainError> {
+        let (page, _) = self.page_of::<Stake>(Bookmark::after(after), 1).await?;
+        Ok(page.into_iter().next())
     }
 
     /// One page of the contract's stakes, of which only those are read that are `wanted`.
@@ -52,11 +59,10 @@ impl Mesh {
         limit: NonZeroU32,
         wanted: impl Fn(&Stake) -> bool,
     ) -> Result<Page, ChainError> {
-        let after = after.map(|key| parse(&key)).transpose()?;
-        let limit = usize::try_from(limit.get()).unwrap_or(PAGE).min(PAGE);
-        let (stakes, next) = self.page_after(after, limit).await?;
+        let limit = usize::try_from(limit.get()).unwrap_or(PAGE);
+        let (stakes, next) = self.stakes_page(after, limit).await?;
         let mut page = Page {
-            next: next.map(|last| PageKey(last.to_string().into_bytes())),
+            next,
             ..Page::default()
         };
         let read: Vec<_> = stream::iter(stakes.into_iter().filter(wanted))
@@ -79,35 +85,15 @@ impl Mesh {
         Ok(page)
     }
 
-    /// One page of stakes, and after which stake the next one begins; `None` on the last.
-    pub(super) async fn page_after(
+    /// One page of at most `limit` stakes, and where the next one begins; `None` on the last.
+    pub(super) async fn stakes_page(
         &self,
-        after: Option<OutPoint>,
+        after: Option<PageKey>,
         limit: usize,
-    ) -> Result<(Vec<Stake>, Option<OutPoint>), ChainError> {
-        let stakes = self.stakes_after(after, limit).await?;
-        let last = stakes.last().filter(|_| stakes.len() == limit);
-        let next = last.map(|last| last.outpoint);
-        Ok((stakes, next))
-    }
-
-    /// Stakes in the contract's order.
-    pub(super) async fn stakes_after(
-        &self,
-        after: Option<OutPoint>,
-        limit: usize,
-    ) -> Result<Vec<Stake>, ChainError> {
-        let question = json!({ "stakes": { "start_after": after, "limit": limit } });
-        let stakes = self.ask::<Stakes>(question).await?.stakes;
-        let before = after.as_ref().map(position);
-        let positions = before.into_iter().chain(stakes.iter().map(Stake::position));
-        if stakes.len() > limit || !positions.is_sorted_by(|one, next| one < next) {
-            return Err(ChainError::InvalidAnswer {
-                query: "stakes",
-                reason: "the stakes are more than were asked for, or not ascending".to_owned(),
-            });
-        }
-        Ok(stakes)
+    ) -> Result<(Vec<Stake>, Option<PageKey>), ChainError> {
+        let bookmark = after.as_ref().map_or(Ok(Bookmark::after(None)), bookmark)?;
+        let (stakes, next) = self.page_of(bookmark, limit.min(PAGE)).await?;
+        Ok((stakes, next.and_then(page_key)))
     }
 
     async fn read(&self, stake: Option<Stake>) -> Result<Option<Delegation>, ChainError> {
@@ -146,11 +132,22 @@ fn predecessor(outpoint: OutPoint) -> Option<OutPoint> {
     })
 }
 
-fn parse(key: &PageKey) -> Result<OutPoint, ChainError> {
-    std::str::from_utf8(&key.0)
+fn page_key(bookmark: Bookmark<OutPoint>) -> Option<PageKey> {
+    Some(PageKey {
+        start: bookmark.after?.to_string().into_bytes(),
+        read: bookmark.read,
+    })
+}
+
+fn bookmark(key: &PageKey) -> Result<Bookmark<OutPoint>, ChainError> {
+    let after = std::str::from_utf8(&key.start)
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| super::write::invalid("`after`: not a page of this chain"))
+        .ok_or_else(|| super::write::invalid("`after`: not a page of this chain"))?;
+    Ok(Bookmark {
+        after: Some(after),
+        read: key.read,
+    })
 }
 
 #[cfg(test)]
@@ -171,7 +168,22 @@ mod tests {
             Some(outpoint(7, 2, u32::MAX))
         );
         let carried = predecessor(outpoint(7, 0, 0)).unwrap();
-        assert!(position(&carried) < position(&outpoint(7, 0, 0)));
+        assert!(carried < outpoint(7, 0, 0));
         assert_eq!(carried.txid.to_byte_array()[0], 6);
+    }
+
+    #[test]
+    fn where_a_list_goes_on_tells_how_much_of_it_was_read() {
+        let outpoint = OutPoint::new(Txid::from_byte_array([7; 32]), 1);
+        let read = Bookmark {
+            after: Some(outpoint),
+            read: 300,
+        };
+        assert_eq!(bookmark(&page_key(read).unwrap()).unwrap(), read);
+        let foreign = PageKey {
+            start: vec![7],
+            read: 0,
+        };
+        assert!(bookmark(&foreign).is_err());
     }
 }

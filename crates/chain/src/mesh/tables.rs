@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use bitcoin::{Amount, OutPoint};
 use eots::PublicKey;
+use futures::TryStreamExt as _;
 use mesh_core::table::Table;
 use serde_json::json;
 use staking::units::{BitcoinHeight, BlockInterval};
 
-use super::answer::ProviderStatus;
 use super::finality::Polls;
-use super::query::{self, PAGE};
+use super::query;
 use super::stake::{SlashKit, Stake};
 use super::{Mesh, StakeStanding};
 use crate::ChainError;
@@ -91,11 +91,10 @@ impl Mesh {
     ///
     /// As [`Self::table_terms`].
     pub async fn slashed_providers(&self) -> Result<BTreeSet<PublicKey>, ChainError> {
-        let providers = self.providers().await?.into_iter();
-        Ok(providers
-            .filter(|provider| provider.status == ProviderStatus::Slashed)
-            .map(|provider| PublicKey::from_checked_bytes(provider.pk.0))
-            .collect())
+        self.slashed_ones()
+            .map_ok(|provider| PublicKey::from_checked_bytes(provider.pk.0))
+            .try_collect()
+            .await
     }
 
     /// All stakes that the instance lists, whatever their standing.
@@ -104,16 +103,10 @@ impl Mesh {
     ///
     /// When the node does not answer, or its answer cannot be read.
     pub async fn listed_stakes(&self) -> Result<Vec<ListedStake>, ChainError> {
-        let mut all = Vec::new();
-        let mut after = None;
-        loop {
-            let (page, next) = self.page_after(after, PAGE).await?;
-            all.extend(page.into_iter().map(ListedStake::from));
-            if next.is_none() {
-                return Ok(all);
-            }
-            after = next;
-        }
+        self.list::<Stake>()
+            .map_ok(ListedStake::from)
+            .try_collect()
+            .await
     }
 
     /// Where the coins of a stake may be; `None` where the instance does not keep that any more.

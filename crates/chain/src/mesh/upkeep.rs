@@ -1,10 +1,12 @@
 //! What anybody may do so that an instance goes on: tables, expiry, reorganisations, rewards.
 
-use bitcoin::OutPoint;
+use std::future::ready;
+
+use futures::TryStreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::query::PAGE;
+use super::stake::Stake;
 use super::write::MeshMessage;
 use super::{Mesh, receipt};
 use crate::wasm::Executed;
@@ -135,17 +137,9 @@ impl Mesh {
     ///
     /// As [`Self::standing`].
     pub async fn has_expired(&self, bitcoin_tip: u32) -> Result<bool, ChainError> {
-        let mut after: Option<OutPoint> = None;
-        loop {
-            let (stakes, next) = self.page_after(after, PAGE).await?;
-            if stakes.iter().any(|stake| stake.has_expired(bitcoin_tip)) {
-                return Ok(true);
-            }
-            if next.is_none() {
-                return Ok(false);
-            }
-            after = next;
-        }
+        self.list::<Stake>()
+            .try_any(|stake| ready(stake.has_expired(bitcoin_tip)))
+            .await
     }
 
     /// Makes the next epoch's table, or begins to.

@@ -99,19 +99,33 @@ fn address(name: &str, text: &str) -> Result<AccountAddress, FieldError> {
     text.parse().map_err(|error| FieldError::new(name, error))
 }
 
+/// Most characters of what is said to be wrong with an answer: that quotes the answer, which may be megabytes.
+const LONGEST_COMPLAINT: usize = 300;
+
 /// A contract's JSON.
 pub(super) fn json<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, FieldError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
+        let path = beginning(&error.path());
+        let problem = beginning(error.inner());
         // A dot is the whole.
         match path.as_str() {
-            "." => FieldError::new(name, error.inner()),
-            path => FieldError::new(format!("{name}.{path}"), error.inner()),
+            "." => FieldError::new(name, problem),
+            path => FieldError::new(format!("{name}.{path}"), problem),
         }
     })?;
     json.end().map_err(|error| FieldError::new(name, error))?;
     Ok(value)
+}
+
+/// As much of a text as is told of it.
+fn beginning(text: &impl ToString) -> String {
+    let mut text = text.to_string();
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_COMPLAINT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]

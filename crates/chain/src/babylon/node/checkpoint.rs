@@ -6,19 +6,22 @@ use proto::babylon::checkpointing::v1::{
     QueryRawCheckpointRequest,
 };
 use proto::babylon::epoching::v1::QueryCurrentEpochRequest;
-use proto::cosmos::base::query::v1beta1::PageRequest;
+use proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use proto::field;
 use staking::units::ChainHeight;
 
-use super::{Node, PAGE_SIZE, client, invalid, next_key, page};
-use crate::ChainError;
+use super::{Node, PAGE_SIZE, client, invalid};
 use crate::babylon::checkpoint::{Checkpoint, CheckpointStatus, CurrentEpoch, Submission};
 use crate::babylon::read;
+use crate::{ChainError, PageKey};
 
 const MODULE: &str = "checkpointing";
 
 /// The epoch has no checkpoint yet.
 const CHECKPOINT_NOT_FOUND: u32 = 1201;
+
+/// The listing of checkpoints.
+const CHECKPOINTS: &str = "RawCheckpointList";
 
 impl Node {
     pub(in crate::babylon) async fn current_epoch(&self) -> Result<CurrentEpoch, ChainError> {
@@ -57,11 +60,12 @@ impl Node {
         status: CheckpointStatus,
     ) -> Result<Vec<Checkpoint>, ChainError> {
         let mut checkpoints = Vec::new();
-        let mut key = Some(Vec::new());
-        while let Some(from) = key {
-            let (mut next, after) = self.checkpoint_page(status, page(from, PAGE_SIZE)).await?;
-            checkpoints.append(&mut next);
-            key = after;
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
+            let request = page.request(PAGE_SIZE);
+            let (mut read, following) = self.checkpoint_page(status, request).await?;
+            next = page.turn(CHECKPOINTS, read.len(), following)?;
+            checkpoints.append(&mut read);
         }
         Ok(checkpoints)
     }
@@ -83,8 +87,7 @@ impl Node {
         &self,
         status: CheckpointStatus,
         pagination: PageRequest,
-    ) -> Result<(Vec<Checkpoint>, Option<Vec<u8>>), ChainError> {
-        const QUERY: &str = "RawCheckpointList";
+    ) -> Result<(Vec<Checkpoint>, Option<PageResponse>), ChainError> {
         let status = match status {
             CheckpointStatus::Accumulating => WireStatus::CkptStatusAccumulating,
             CheckpointStatus::Sealed => WireStatus::CkptStatusSealed,
@@ -100,10 +103,10 @@ impl Node {
         let answer = self
             .ask(client.raw_checkpoint_list(request))
             .await
-            .map_err(|failure| self.error(QUERY, failure))?;
+            .map_err(|failure| self.error(CHECKPOINTS, failure))?;
         let checkpoints = field::each("raw_checkpoints", answer.raw_checkpoints, read::checkpoint)
-            .map_err(invalid(QUERY))?;
-        Ok((checkpoints, next_key(answer.pagination)))
+            .map_err(invalid(CHECKPOINTS))?;
+        Ok((checkpoints, answer.pagination))
     }
 
     pub(in crate::babylon) async fn epoch_status(

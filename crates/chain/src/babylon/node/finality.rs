@@ -14,10 +14,11 @@ use staking::keys::FinalityProviderKey;
 use staking::units::ChainHeight;
 use tracing::warn;
 
-use super::{Node, PAGE_SIZE, client, invalid, next_key, page};
+use super::{Node, PAGE_SIZE, client, invalid};
 use crate::babylon::read;
 use crate::{
-    ChainError, DoubleVote, FinalityBlock, FinalityParams, PublicRandomnessCommit, SigningInfo,
+    ChainError, DoubleVote, FinalityBlock, FinalityParams, PageKey, PublicRandomnessCommit,
+    SigningInfo,
 };
 
 const MODULE: &str = "finality";
@@ -88,23 +89,24 @@ impl Node {
         const QUERY: &str = "ActiveFinalityProvidersAtHeight";
         let mut client = client!(self, babylon::finality::v1::query_client::QueryClient);
         let mut providers = Vec::new();
-        let mut key = Some(Vec::new());
-        while let Some(from) = key {
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
             let request = QueryActiveFinalityProvidersAtHeightRequest {
                 height: height.0,
-                pagination: Some(page(from, PAGE_SIZE)),
+                pagination: Some(page.request(PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.active_finality_providers_at_height(request))
                 .await
                 .map_err(|failure| self.error(QUERY, failure))?;
-            let page = field::each(
+            let read = field::each(
                 "finality_providers",
                 &answer.finality_providers,
                 read::active_provider,
             );
-            providers.append(&mut page.map_err(invalid(QUERY))?);
-            key = next_key(answer.pagination);
+            let mut read = read.map_err(invalid(QUERY))?;
+            next = page.turn(QUERY, read.len(), answer.pagination)?;
+            providers.append(&mut read);
         }
         Ok(providers)
     }
@@ -182,19 +184,19 @@ impl Node {
         const QUERY: &str = "ListPubRandCommit";
         let mut client = client!(self, babylon::finality::v1::query_client::QueryClient);
         let mut commits = Vec::new();
-        let mut key = Some(Vec::new());
-        while let Some(from) = key {
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
             let request = QueryListPubRandCommitRequest {
                 fp_btc_pk_hex: finality_provider.to_string(),
-                pagination: Some(page(from, PAGE_SIZE)),
+                pagination: Some(page.request(PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.list_pub_rand_commit(request))
                 .await
                 .map_err(|failure| self.error(QUERY, failure))?;
-            let mut page = read::commits(answer.pub_rand_commit_map).map_err(invalid(QUERY))?;
-            commits.append(&mut page);
-            key = next_key(answer.pagination);
+            let mut read = read::commits(answer.pub_rand_commit_map).map_err(invalid(QUERY))?;
+            next = page.turn(QUERY, read.len(), answer.pagination)?;
+            commits.append(&mut read);
         }
         commits.sort_by_key(|commit| commit.start);
         Ok(commits)
@@ -205,20 +207,22 @@ impl Node {
         &self,
         from: ChainHeight,
     ) -> Result<Vec<DoubleVote>, ChainError> {
+        const QUERY: &str = "ListEvidences";
         let mut client = client!(self, babylon::finality::v1::query_client::QueryClient);
         let mut evidences = Vec::new();
         // The chain lists a provider's first evidence once for each that it has.
         let mut seen = HashSet::new();
-        let mut key = Some(Vec::new());
-        while let Some(page_key) = key {
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
             let request = QueryListEvidencesRequest {
                 start_height: from.0,
-                pagination: Some(page(page_key, PAGE_SIZE)),
+                pagination: Some(page.request(PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.list_evidences(request))
                 .await
-                .map_err(|failure| self.error("ListEvidences", failure))?;
+                .map_err(|failure| self.error(QUERY, failure))?;
+            next = page.turn(QUERY, answer.evidences.len(), answer.pagination)?;
             for answer in answer.evidences {
                 if seen.insert((answer.fp_btc_pk_hex.clone(), answer.block_height)) {
                     match read::evidence(&answer) {
@@ -227,7 +231,6 @@ impl Node {
                     }
                 }
             }
-            key = next_key(answer.pagination);
         }
         Ok(evidences)
     }

@@ -9,7 +9,7 @@ mod light_client;
 mod rewards;
 mod staking;
 
-use crate::cosmos::node::{Failure, Node, client, invalid, next_key, page};
+use crate::cosmos::node::{Failure, Node, client, invalid};
 
 /// How many items a page of a listing has that is read to its end.
 const PAGE_SIZE: u64 = 500;

@@ -13,7 +13,7 @@ use staking::keys::FinalityProviderKey;
 use staking::params::ParamsVersions;
 use tracing::warn;
 
-use super::{Failure, Node, PAGE_SIZE, client, invalid, next_key, page};
+use super::{Failure, Node, PAGE_SIZE, client, invalid};
 use crate::babylon::read;
 use crate::{ChainError, Delegation, DelegationStatus, FinalityProvider, Page, PageKey};
 
@@ -28,17 +28,17 @@ impl Node {
         const QUERY: &str = "ParamsVersions";
         let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
         let mut versions = Vec::new();
-        let mut key = Some(Vec::new());
-        while let Some(from) = key {
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
             let request = QueryParamsVersionsRequest {
-                pagination: Some(page(from, PAGE_SIZE)),
+                pagination: Some(page.request(PAGE_SIZE)),
             };
             let mut answer = self
                 .ask(client.params_versions(request))
                 .await
                 .map_err(|failure| self.error(QUERY, failure))?;
+            next = page.turn(QUERY, answer.params.len(), answer.pagination)?;
             versions.append(&mut answer.params);
-            key = next_key(answer.pagination);
         }
         read::staking_params(versions).map_err(invalid(QUERY))
     }
@@ -70,6 +70,7 @@ impl Node {
         after: Option<PageKey>,
         limit: NonZeroU32,
     ) -> Result<Page, ChainError> {
+        const QUERY: &str = "BTCDelegations";
         let status = match status {
             None => WireStatus::Any,
             Some(DelegationStatus::Pending) => WireStatus::Pending,
@@ -78,21 +79,19 @@ impl Node {
             Some(DelegationStatus::Unbonded) => WireStatus::Unbonded,
             Some(DelegationStatus::Expired) => WireStatus::Expired,
         };
-        let key = page_key(after);
+        let begins = after.unwrap_or_default();
         let answer = page_that_fits(limit, |limit| {
             let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
             let request = QueryBtcDelegationsRequest {
                 status: status.into(),
-                pagination: Some(page(key.clone(), limit)),
+                pagination: Some(begins.request(limit)),
             };
             async move { self.ask(client.btc_delegations(request)).await }
         })
         .await
-        .map_err(|failure| self.error("BTCDelegations", failure))?;
-        Ok(read::page(
-            answer.btc_delegations,
-            next_key(answer.pagination),
-        ))
+        .map_err(|failure| self.error(QUERY, failure))?;
+        let next = begins.turn(QUERY, answer.btc_delegations.len(), answer.pagination)?;
+        Ok(read::page(answer.btc_delegations, next))
     }
 
     pub(in crate::babylon) async fn delegations_to(
@@ -101,12 +100,13 @@ impl Node {
         after: Option<PageKey>,
         limit: NonZeroU32,
     ) -> Result<Page, ChainError> {
-        let key = page_key(after);
+        const QUERY: &str = "FinalityProviderDelegations";
+        let begins = after.unwrap_or_default();
         let answer = page_that_fits(limit, |limit| {
             let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
             let request = QueryFinalityProviderDelegationsRequest {
                 fp_btc_pk_hex: finality_provider.to_string(),
-                pagination: Some(page(key.clone(), limit)),
+                pagination: Some(begins.request(limit)),
             };
             async move {
                 self.ask(client.finality_provider_delegations(request))
@@ -114,12 +114,14 @@ impl Node {
             }
         })
         .await
-        .map_err(|failure| self.error("FinalityProviderDelegations", failure))?;
-        let delegations = answer
+        .map_err(|failure| self.error(QUERY, failure))?;
+        let delegations: Vec<_> = answer
             .btc_delegator_delegations
             .into_iter()
-            .flat_map(|one| one.dels);
-        Ok(read::page(delegations, next_key(answer.pagination)))
+            .flat_map(|one| one.dels)
+            .collect();
+        let next = begins.turn(QUERY, delegations.len(), answer.pagination)?;
+        Ok(read::page(delegations, next))
     }
 
     pub(in crate::babylon) async fn finality_providers(
@@ -128,15 +130,16 @@ impl Node {
         const QUERY: &str = "FinalityProviders";
         let mut client = client!(self, babylon::btcstaking::v1::query_client::QueryClient);
         let mut providers = Vec::new();
-        let mut key = Some(Vec::new());
-        while let Some(from) = key {
+        let mut next = Some(PageKey::default());
+        while let Some(page) = next {
             let request = QueryFinalityProvidersRequest {
-                pagination: Some(page(from, PAGE_SIZE)),
+                pagination: Some(page.request(PAGE_SIZE)),
             };
             let answer = self
                 .ask(client.finality_providers(request))
                 .await
                 .map_err(|failure| self.error(QUERY, failure))?;
+            next = page.turn(QUERY, answer.finality_providers.len(), answer.pagination)?;
             for answer in answer.finality_providers {
                 let address = answer.addr.clone();
                 match read::finality_provider(answer) {
@@ -147,7 +150,6 @@ impl Node {
                     }
                 }
             }
-            key = next_key(answer.pagination);
         }
         Ok(providers)
     }
@@ -188,10 +190,6 @@ async fn page_that_fits<T, A: Future<Output = Result<T, Failure>>>(
             answer => return answer,
         }
     }
-}
-
-fn page_key(after: Option<PageKey>) -> Vec<u8> {
-    after.map(|key| key.0).unwrap_or_default()
 }
 
 #[cfg(test)]

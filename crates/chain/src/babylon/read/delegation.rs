@@ -21,10 +21,10 @@ use crate::{
 /// One page of a listing: what cannot be read is listed beside the rest.
 pub(in crate::babylon) fn page(
     answers: impl IntoIterator<Item = BtcDelegationResponse>,
-    next: Option<Vec<u8>>,
+    next: Option<PageKey>,
 ) -> Page {
     let mut page = Page {
-        next: next.map(PageKey),
+        next,
         ..Page::default()
     };
     for answer in answers {

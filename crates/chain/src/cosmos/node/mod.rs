@@ -5,12 +5,12 @@
 
 mod account;
 mod head;
+mod listing;
 mod refusal;
 mod transaction;
 
 use std::time::Duration;
 
-use proto::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 use proto::field::FieldError;
 use proto::tonic::transport::Channel;
 use proto::tonic::{Response, Status};
@@ -109,22 +109,6 @@ pub(crate) fn invalid(query: &'static str) -> impl Fn(FieldError) -> ChainError 
         query,
         reason: error.to_string(),
     }
-}
-
-/// Asks for the page that begins at `key`, or for the first.
-pub(crate) fn page(key: Vec<u8>, limit: u64) -> PageRequest {
-    PageRequest {
-        key,
-        limit,
-        ..PageRequest::default()
-    }
-}
-
-/// Where the next page begins; `None` on the last.
-pub(crate) fn next_key(pagination: Option<PageResponse>) -> Option<Vec<u8>> {
-    pagination
-        .map(|page| page.next_key)
-        .filter(|key| !key.is_empty())
 }
 
 /// A client of one of the node's services; `$client` is the generated type's path below `proto`.

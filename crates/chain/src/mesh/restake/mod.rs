@@ -20,7 +20,7 @@ pub use handed::{HandedConsent, HandedError, WrittenShare};
 
 use super::stake::counts_from;
 use super::{Mesh, receipt};
-use crate::{ChainError, Receipt};
+use crate::{ChainError, PageKey, Receipt};
 use write::StakeMessage;
 
 /// Most stakes of one claim.
@@ -205,8 +205,8 @@ impl SignedConsent {
 pub struct Standings {
     /// The stakes, by their staking outputs.
     pub stakes: Vec<(OutPoint, StakeStanding)>,
-    /// After which stake the next page begins; `None` on the last.
-    pub next: Option<OutPoint>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<PageKey>,
 }
 
 /// All that proves a stake, but for its staker's consent.
@@ -288,10 +288,10 @@ impl Mesh {
     pub async fn standings_with(
         &self,
         provider: &FinalityProviderKey,
-        after: Option<OutPoint>,
+        after: Option<PageKey>,
         limit: usize,
     ) -> Result<Standings, ChainError> {
-        let (stakes, next) = self.page_after(after, limit).await?;
+        let (stakes, next) = self.stakes_page(after, limit).await?;
         let key = provider.to_bytes();
         let with = stakes.into_iter().filter(|stake| stake.provider.0 == key);
         Ok(Standings {

@@ -149,6 +149,17 @@ fn json_is_read_whole_or_the_bad_place_is_named() {
 }
 
 #[test]
+fn what_is_wrong_with_an_answer_is_told_in_few_words_however_long_it_is() {
+    // The text is quoted where a number was expected.
+    let long = "\u{e9}".repeat(1 << 20);
+    let answer = serde_json::json!({ "tips": [{ "height": long }] });
+    let error = json::<Answer>("data", answer.to_string().as_bytes()).unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("invalid type: string"), "{told}");
+    assert!(told.chars().count() < 400, "{told}");
+}
+
+#[test]
 fn json_nested_without_end_is_refused() {
     let error = json::<serde_json::Value>("data", "[".repeat(1 << 20).as_bytes()).unwrap_err();
     assert!(error.to_string().contains("recursion"), "{error}");

@@ -215,7 +215,11 @@ fn one_unreadable_delegation_is_listed_beside_the_others() {
         status_desc: String::new(),
         ..answer()
     };
-    let page = page([answer(), bad, answer()], Some(vec![7]));
+    let next = Some(PageKey {
+        start: vec![7],
+        read: 3,
+    });
+    let page = page([answer(), bad, answer()], next.clone());
     assert_eq!(page.delegations.len(), 2);
     assert_eq!(page.invalid.len(), 1);
     assert_eq!(page.invalid[0].staking_tx, tx());
@@ -224,7 +228,7 @@ fn one_unreadable_delegation_is_listed_beside_the_others() {
         "{}",
         page.invalid[0].reason
     );
-    assert_eq!(page.next, Some(PageKey(vec![7])));
+    assert_eq!(page.next, next);
 }
 
 proptest! {
