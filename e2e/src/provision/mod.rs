@@ -1,6 +1,6 @@
 //! Where the chain programs come from.
 //!
-//! For each program: the variable that names it, else `PATH`, else a copy that is made once and
+//! For each program: the variable that names it, else `PATH` where that has the right version, else a copy that is made once and
 //! kept in the cache folder. Making it takes seconds to minutes, so it happens under a file lock
 //! (test binaries start side by side), in a temporary folder that is renamed when it is complete,
 //! with progress on standard error. The copy's folder carries a fingerprint of the recipe: a
@@ -34,7 +34,7 @@ pub struct Executable {
     pub variable: &'static str,
     /// The arguments that make it print its version and exit.
     version_arguments: &'static [&'static str],
-    /// What the version of the provisioned copy must contain.
+    /// What the version must contain, but of what the variable names.
     version: &'static str,
     recipe: Recipe,
 }
@@ -100,7 +100,7 @@ impl Executable {
     /// When there is none and none can be made here. The message says what to install or which
     /// variable to set.
     pub fn locate(&self) -> anyhow::Result<PathBuf> {
-        if let Some(path) = std::env::var_os(self.variable) {
+        if let Some(path) = std::env::var_os(self.variable).filter(|path| !path.is_empty()) {
             let path = PathBuf::from(path);
             self.version_of(&path).with_context(|| {
                 format!(
@@ -113,7 +113,17 @@ impl Executable {
             return Ok(path);
         }
         if let Some(path) = find_on_path(self.name) {
-            return Ok(path);
+            match self.version_of(&path).and_then(|said| self.check(&said)) {
+                Ok(()) => return Ok(path),
+                Err(reason) => progress::say(
+                    self.name,
+                    &format!(
+                        "{} is passed over: {reason:#}; {} names it if it is to be used all the same",
+                        path.display(),
+                        self.variable
+                    ),
+                ),
+            }
         }
         self.provision().with_context(|| {
             format!(
@@ -132,12 +142,7 @@ impl Executable {
                 Recipe::Go(module) => module.build_into(self.name, folder),
             }?;
             let version = self.version_of(&folder.join(self.name))?;
-            ensure!(
-                version.contains(self.version),
-                "the new {} says it is `{version}` instead of `{}`",
-                self.name,
-                self.version
-            );
+            self.check(&version)?;
             progress::say(self.name, &format!("ready: {version}"));
             Ok(())
         })?;
@@ -149,6 +154,16 @@ impl Executable {
             Recipe::Debian(package) => package.fingerprint(),
             Recipe::Go(module) => module.fingerprint(),
         }
+    }
+
+    /// Whether what a program says of its version is what we work with.
+    fn check(&self, said: &str) -> anyhow::Result<()> {
+        ensure!(
+            said.contains(self.version),
+            "it says that it is `{said}` instead of `{}`",
+            self.version
+        );
+        Ok(())
     }
 
     /// The first line that the program prints about its version.

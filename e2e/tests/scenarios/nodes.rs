@@ -1,12 +1,14 @@
 //! The nodes themselves: that they start, work, survive an outage, and do not get in each other's
 //! way.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use bitcoin::Amount;
 use bitcoincore_rpc::RpcApi as _;
 use serde_json::Value;
-use testenv::{Babylond, BabylondSettings, Bitcoind, GenesisEdit};
+use testenv::{Babylond, BabylondSettings, Bitcoind, GenesisEdit, Program, Scratch};
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -195,4 +197,25 @@ async fn chains_started_side_by_side_share_nothing() {
     one.mine(3).unwrap();
     assert_eq!(one.height().unwrap(), 3);
     assert_eq!(other.height().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_node_of_another_version_on_the_path_is_passed_over() {
+    let folder = Scratch::new("path").unwrap();
+    let other = folder.path().join("babylond");
+    fs::write(&other, "#!/bin/sh\necho 3.0.0\n").unwrap();
+    fs::set_permissions(&other, Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", folder.path().display());
+    let provision = Program::at("provision", env!("CARGO_BIN_EXE_provision"))
+        .env("PATH", path)
+        .env("BABYLOND_EXE", "");
+    // What there is not is made, which takes minutes.
+    let provided = provision.run(Duration::from_mins(30)).await.unwrap();
+    assert!(provided.status().success(), "{provided}");
+    let passed_over = "passed over: it says that it is `3.0.0` instead of `4.0.0`";
+    assert!(provided.stderr().contains(passed_over), "{provided}");
+    let other = format!("BABYLOND_EXE={}", other.display());
+    let lines = provided.stdout();
+    assert!(lines.lines().all(|line| line != other), "{lines}");
 }
