@@ -5,6 +5,7 @@ mod endings;
 mod foreign;
 mod handed;
 mod refusals;
+mod replaced;
 mod scene;
 mod survival;
 
