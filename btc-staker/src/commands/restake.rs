@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bitcoin::Txid;
 use chain::mesh::{HandedConsent, SignedConsent};
@@ -11,14 +12,17 @@ use clap::Args;
 use daemon::consent::Consent;
 use daemon::output::{Answer, CommandError, Exit};
 use daemon::program::Context;
+use mesh_core::consent::Share;
 use serde::Serialize;
 
 use super::arguments::Unlock;
 use crate::error::Error;
 use crate::printable::Printable;
 use crate::restake::spelling::{NamedAddress, NamedShare, reward_address, share};
-use crate::restake::{ConsentRecord, Plan, Summary, Told, Wish};
-use crate::staker::Staker;
+use crate::restake::{
+    ConsentRecord, Instance, Plan, RestakeError, Summary, Told, Wish, revocation,
+};
+use crate::staker::{Connected, Staker};
 
 /// Arguments of `restake`.
 #[derive(Debug, Args)]
@@ -29,12 +33,27 @@ pub struct Restake {
 
     /// A chain's share, such as x=0.5 or x=50%; once for each chain. The list replaces the one before: a chain that is
     /// left out loses its share. `babylon` names Babylon, which counts the whole of a stake that it has anyway
-    #[arg(long = "share", value_name = "CHAIN=SHARE", required = true, value_parser = share)]
+    #[arg(
+        long = "share",
+        value_name = "CHAIN=SHARE",
+        required_unless_present = "revoke",
+        conflicts_with = "revoke",
+        value_parser = share
+    )]
     shares: Vec<NamedShare>,
 
     /// Where a chain's rewards go, such as x=wasm1…; to the seed's own account there where absent
-    #[arg(long = "reward-address", value_name = "CHAIN=ADDRESS", value_parser = reward_address)]
+    #[arg(
+        long = "reward-address",
+        value_name = "CHAIN=ADDRESS",
+        conflicts_with = "revoke",
+        value_parser = reward_address
+    )]
     addresses: Vec<NamedAddress>,
+
+    /// Take the stake back from every partner chain: none has a share any more
+    #[arg(long)]
+    revoke: bool,
 
     /// Write the signed consent to this new file, to be handed to the finality provider, and tell no chain
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
@@ -74,15 +93,12 @@ impl Restake {
     /// Carries it out.
     pub async fn execute(self, context: &Context) -> Result<Answer, CommandError> {
         let staker = Staker::of(context)?;
-        let wish = Wish {
-            shares: self.shares,
-            addresses: self.addresses,
-        };
         let babylon = staker.config.babylon_target();
         let watching = staker.watch().await?;
         let seen = watching.look(self.txid).await?;
         let instances = watching.partners.instances().await?;
-        let plan = watching.plan(seen, &instances, &wish).await?;
+        let shares = self.list(&watching, &instances)?;
+        let plan = watching.plan(seen, &instances, shares).await?;
         let shown = plan.decide(&record(&staker).await?).map_err(Error::from)?;
         let summary = Summary::new(&plan, babylon, shown);
         if self.dry_run {
@@ -94,7 +110,11 @@ impl Restake {
             }
             .into());
         }
-        let question = format!("{summary}\nRestake?");
+        let question = if self.revoke {
+            format!("{summary}\nRevoke?")
+        } else {
+            format!("{summary}\nRestake?")
+        };
         context.progress().aside(|| self.consent.ask(&question))?;
 
         let source = staker.passphrase_source(self.unlock.passphrase_source.as_ref());
@@ -103,7 +123,8 @@ impl Restake {
         // Asked anew: the summary may have been looked at for long.
         let seen = connected.look(self.txid).await?;
         let instances = connected.partners.instances().await?;
-        let plan = connected.plan(seen, &instances, &wish).await?;
+        let shares = self.list(&connected, &instances)?;
+        let plan = connected.plan(seen, &instances, shares).await?;
         let consent = plan.sign(&record(&staker).await?, &keys, shown)?;
         let chains = match &self.export {
             Some(file) => {
@@ -124,6 +145,27 @@ impl Restake {
         } else {
             restaked.into()
         })
+    }
+}
+
+impl Restake {
+    /// The list that is asked for.
+    fn list(
+        &self,
+        connected: &Connected,
+        instances: &[Arc<Instance>],
+    ) -> Result<Vec<Share>, RestakeError> {
+        if !self.revoke {
+            let wish = Wish {
+                shares: self.shares.clone(),
+                addresses: self.addresses.clone(),
+            };
+            return connected.list(instances, &wish);
+        }
+        if instances.is_empty() {
+            return Err(RestakeError::NoChains);
+        }
+        Ok(revocation::list())
     }
 }
 

@@ -14,7 +14,7 @@ use staking::units::BitcoinHeight;
 use crate::error::Error;
 use crate::printable::Printable;
 use crate::restake::spelling::percent;
-use crate::restake::{Instance, KnownStake, PartnerChains};
+use crate::restake::{Instance, KnownStake, PartnerChains, revocation};
 use crate::staker::Staker;
 
 /// A stake on one partner chain. Amounts in satoshi.
@@ -64,7 +64,7 @@ pub(super) struct Increase {
 /// One part of the list that a chain was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct SharedWith {
-    /// What the configuration calls the chain, or its target in hex.
+    /// What the configuration calls the chain, or its target in hex; `nobody` where every chain was left out.
     pub chain: String,
     /// Its share.
     pub basis_points: u16,
@@ -101,6 +101,9 @@ impl ConfiguredChains {
     fn name(&self, target: &Target) -> String {
         if Some(*target) == self.babylon {
             return BABYLON.to_owned();
+        }
+        if *target == revocation::NOBODY {
+            return revocation::NAME.to_owned();
         }
         let mut instances = self.instances.iter();
         let known = instances.find(|instance| instance.target() == *target);

@@ -181,18 +181,13 @@ impl Connected {
             .journal
             .get(txid)?
             .ok_or(crate::life::LifeError::UnknownStake(txid))?;
-        let before = entry.withdrawal.replace(Withdrawal {
-            transaction,
-            buried: false,
-        });
+        let before = entry.withdrawal.take();
+        entry.withdrawal = Some(Withdrawal::replacing(before.clone(), transaction.clone()));
         ledger.journal.put(&entry)?;
-        let Some(withdrawal) = &entry.withdrawal else {
-            return Ok(());
-        };
-        match broadcast(&self.nodes, &withdrawal.transaction).await {
-            Ok(()) => Ok(ledger.wallet.record_broadcast(&withdrawal.transaction)?),
+        match broadcast(&self.nodes, &transaction).await {
+            Ok(()) => Ok(ledger.wallet.record_broadcast(&transaction)?),
             Err(error) if error.is_transient() => Err(error),
-            // Refused for good: what was sent before still counts.
+            // Refused for good: only what was made before can be out there.
             Err(error) => {
                 entry.withdrawal = before;
                 ledger.journal.put(&entry)?;

@@ -27,7 +27,7 @@ pub struct Entry {
     pub params_version: u32,
     /// What the owner wants.
     pub intent: Intent,
-    /// The transaction that takes the coins back, once there is one.
+    /// The transaction that takes the coins back, once there is one: the newest.
     pub withdrawal: Option<Withdrawal>,
     /// What a stake without a hub needs besides; `None` for one that Babylon has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +57,32 @@ pub struct Withdrawal {
     pub transaction: Transaction,
     /// Whether it was seen so deep in the chain that nobody has to look again.
     pub buried: bool,
+    /// What it was made to replace: until one of them is buried, either may be out there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Box<Self>>,
+}
+
+impl Withdrawal {
+    /// One that was not sent yet, in place of `before`.
+    pub fn replacing(before: Option<Self>, transaction: Transaction) -> Self {
+        let txid = transaction.compute_txid();
+        let is_another = |before: &Self| before.transaction.compute_txid() != txid;
+        Self {
+            transaction,
+            buried: false,
+            replaced: match before {
+                Some(before) if is_another(&before) => Some(Box::new(before)),
+                // The same once more.
+                Some(before) => before.replaced,
+                None => None,
+            },
+        }
+    }
+
+    /// All that may be out there, the newest first.
+    pub fn attempts(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |attempt| attempt.replaced.as_deref())
+    }
 }
 
 impl Entry {
@@ -76,5 +102,25 @@ impl Entry {
     /// Whether the wallet's coins are set aside for it.
     pub fn needs_its_coins(&self) -> bool {
         self.intent == Intent::Stake && self.withdrawal.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::store::tests::entry;
+
+    #[test]
+    fn what_a_withdrawal_replaces_is_known_as_long_as_it_may_be_mined() {
+        let transaction = |number| entry(number).staking_tx;
+        let first = Withdrawal::replacing(None, transaction(1));
+        let second = Withdrawal::replacing(Some(first), transaction(2));
+        let again = Withdrawal::replacing(Some(second.clone()), transaction(2));
+        assert_eq!(again, second);
+        let third = Withdrawal::replacing(Some(again), transaction(3));
+        let text = serde_json::to_string(&third).unwrap();
+        let read: Withdrawal = serde_json::from_str(&text).unwrap();
+        let attempts = read.attempts().map(|attempt| attempt.transaction.clone());
+        assert!(attempts.eq([transaction(3), transaction(2), transaction(1)]));
     }
 }

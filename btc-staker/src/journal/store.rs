@@ -6,10 +6,10 @@
 //! | `chain` | id of the hub that the stakes are on, once one was configured |
 //! | `stake/` + staking txid, 32 bytes as displayed | one [`Entry`] as JSON |
 
-use bitcoin::Txid;
 use bitcoin::hashes::Hash as _;
+use bitcoin::{Transaction, Txid};
 
-use super::entry::Entry;
+use super::entry::{Entry, Withdrawal};
 use crate::durable::DurableError;
 
 const FORMAT: u8 = 1;
@@ -138,6 +138,22 @@ impl Journal {
             .transpose()
     }
 
+    /// Notes that a transaction has taken a stake's coins back for good; whatever else was written of the stake since it
+    /// was looked at is kept.
+    pub fn note_burial(&self, txid: Txid, transaction: &Transaction) -> Result<(), JournalError> {
+        let Some(entry) = self.get(txid)? else {
+            return Ok(());
+        };
+        self.put(&Entry {
+            withdrawal: Some(Withdrawal {
+                transaction: transaction.clone(),
+                buried: true,
+                replaced: None,
+            }),
+            ..entry
+        })
+    }
+
     /// All stakes, by their ids.
     pub fn all(&self) -> Result<Vec<Entry>, JournalError> {
         self.tree
@@ -174,11 +190,11 @@ fn read(key: &[u8], text: &[u8]) -> Result<Entry, JournalError> {
 pub(super) mod tests {
     use bitcoin::absolute::LockTime;
     use bitcoin::transaction::Version;
-    use bitcoin::{Amount, Transaction, TxOut};
+    use bitcoin::{Amount, TxOut};
     use staking::units::BlockInterval;
 
     use super::*;
-    use crate::journal::{Intent, Withdrawal};
+    use crate::journal::Intent;
 
     fn transaction(lock_time: u32) -> Transaction {
         Transaction {
@@ -221,10 +237,7 @@ pub(super) mod tests {
         journal.put(&first).unwrap();
         journal.put(&second).unwrap();
         second.intent = Intent::Unbond;
-        second.withdrawal = Some(Withdrawal {
-            transaction: transaction(3),
-            buried: false,
-        });
+        second.withdrawal = Some(Withdrawal::replacing(None, transaction(3)));
         journal.put(&second).unwrap();
         drop(journal);
 
@@ -237,6 +250,31 @@ pub(super) mod tests {
         let all = journal.all().unwrap();
         assert_eq!(all.len(), 2);
         assert!(all.contains(&first) && all.contains(&second));
+    }
+
+    #[test]
+    fn a_burial_ends_the_attempts_and_takes_nothing_back_that_was_written_meanwhile() {
+        let database = database();
+        let journal = Journal::open(database.open_tree("journal").unwrap(), None).unwrap();
+        let first = Withdrawal::replacing(None, transaction(3));
+        let seen = Entry {
+            withdrawal: Some(Withdrawal::replacing(Some(first), transaction(4))),
+            ..entry(1)
+        };
+        journal.put(&seen).unwrap();
+        let meanwhile = Entry {
+            intent: Intent::Unbond,
+            ..seen
+        };
+        journal.put(&meanwhile).unwrap();
+        let txid = meanwhile.staking_txid();
+        journal.note_burial(txid, &transaction(3)).unwrap();
+        let buried = journal.get(txid).unwrap().unwrap();
+        assert_eq!(buried.intent, Intent::Unbond);
+        let withdrawal = buried.withdrawal.unwrap();
+        assert!(withdrawal.buried);
+        assert_eq!(withdrawal.attempts().count(), 1);
+        assert_eq!(withdrawal.transaction, transaction(3));
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl Connected {
             Some(withdrawal) if withdrawal.buried => Withdrawn::Buried,
             Some(_) => Withdrawn::Signed,
         };
-        if let Some(stake) = Stake::hubless(entry.clone(), self.identity.staker)? {
-            let bitcoin = on_bitcoin(&self.nodes, &stake).await?;
+        if let Some(mut stake) = Stake::hubless(entry.clone(), self.identity.staker)? {
+            let bitcoin = on_bitcoin(&self.nodes, &mut stake).await?;
             return Box::pin(self.ask_partners(stake, bitcoin, withdrawn)).await;
         }
         let (stake, observation) = observe(&self.nodes, entry, self.identity.staker).await?;
@@ -226,22 +226,17 @@ impl Connected {
     }
 
     async fn note_burial(&self, seen: &Seen) -> Result<(), Error> {
-        let Observation {
-            withdrawal: Some(place),
-            tip,
-            ..
-        } = seen.observation
+        let entry = &seen.stake.entry;
+        let (Some(withdrawal), Some(place)) = (&entry.withdrawal, seen.observation.withdrawal)
         else {
             return Ok(());
         };
-        if place.confirmations(tip) < BURIED {
+        if place.confirmations(seen.observation.tip) < BURIED {
             return Ok(());
         }
-        let mut entry = seen.stake.entry.clone();
-        if let Some(withdrawal) = &mut entry.withdrawal {
-            withdrawal.buried = true;
-        }
-        Ok(self.staker.ledger().await?.journal.put(&entry)?)
+        let ledger = self.staker.ledger().await?;
+        let txid = entry.staking_txid();
+        Ok(ledger.journal.note_burial(txid, &withdrawal.transaction)?)
     }
 }
 

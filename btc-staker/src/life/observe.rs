@@ -11,7 +11,7 @@ use staking::units::BitcoinHeight;
 use super::observation::{Observation, Place, Position, ProviderState};
 use super::stake::Stake;
 use crate::error::Error;
-use crate::journal::Entry;
+use crate::journal::{Entry, Withdrawal};
 use crate::nodes::Nodes;
 
 /// How the coins stand if they are at a place of a certain output.
@@ -49,12 +49,12 @@ pub async fn observe(
         chain.light_client_tip(),
         chain.finality_provider(&entry.finality_provider),
     )?;
-    let stake = Stake::rebuild(entry, staker, registered, &versions)?;
+    let mut stake = Stake::rebuild(entry, staker, registered, &versions)?;
     let OnBitcoin {
         tip,
         position,
         withdrawal,
-    } = on_bitcoin(nodes, &stake).await?;
+    } = on_bitcoin(nodes, &mut stake).await?;
     let observation = Observation {
         tip,
         light_client_tip: light_client_tip.height,
@@ -73,21 +73,26 @@ pub async fn observe(
     Ok((stake, observation))
 }
 
-/// Asks the Bitcoin node where a stake's coins are.
+/// Asks the Bitcoin node where a stake's coins are. Where one of its withdrawals is out there, that one is the stake's
+/// from then on.
 ///
 /// # Errors
 ///
 /// Fails where it does not answer.
-pub(super) async fn on_bitcoin(nodes: &Nodes, stake: &Stake) -> Result<OnBitcoin, Error> {
+pub(super) async fn on_bitcoin(nodes: &Nodes, stake: &mut Stake) -> Result<OnBitcoin, Error> {
     let (tip, position, withdrawal) = try_join!(
         async { nodes.bitcoin.tip().await },
         position(nodes.bitcoin.as_ref(), stake),
-        withdrawal(nodes.bitcoin.as_ref(), stake),
+        withdrawal(nodes.bitcoin.as_ref(), &stake.entry),
     )?;
+    let (withdrawal, place) = withdrawal.unzip();
+    if withdrawal.is_some() {
+        stake.entry.withdrawal = withdrawal;
+    }
     Ok(OnBitcoin {
         tip: tip.height,
         position,
-        withdrawal,
+        withdrawal: place,
     })
 }
 
@@ -131,17 +136,21 @@ async fn position(bitcoin: &dyn BitcoinSource, stake: &Stake) -> Result<Position
     })
 }
 
+/// The withdrawal that is out there, of all that may be, and where. They spend the same coins, so it is one at most.
 async fn withdrawal(
     bitcoin: &dyn BitcoinSource,
-    stake: &Stake,
-) -> Result<Option<Place>, SourceError> {
-    match &stake.entry.withdrawal {
-        Some(withdrawal) if !withdrawal.buried => Ok(bitcoin
-            .locate(&withdrawal.transaction)
-            .await?
-            .map(Place::from)),
-        _ => Ok(None),
+    entry: &Entry,
+) -> Result<Option<(Withdrawal, Place)>, SourceError> {
+    let newest = entry.withdrawal.iter();
+    for attempt in newest
+        .filter(|withdrawal| !withdrawal.buried)
+        .flat_map(Withdrawal::attempts)
+    {
+        if let Some(location) = bitcoin.locate(&attempt.transaction).await? {
+            return Ok(Some((attempt.clone(), location.into())));
+        }
     }
+    Ok(None)
 }
 
 impl From<Location> for Place {

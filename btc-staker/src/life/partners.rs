@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use chain::mesh::{SignedConsent, StakeEnd, StakeState};
+use chain::mesh::{SignedConsent, StakeEnd, StakeStanding, StakeState};
 use chain::{ChainError, DelegationStatus};
 use futures::future::join_all;
 use serde::Serialize;
@@ -23,7 +23,7 @@ use super::observe::{OnBitcoin, provider_state};
 use super::stake::Stake;
 use super::step::{Action, Obstacle, Rest, Step, Waiting};
 use crate::error::Error;
-use crate::restake::{ConsentRecord, Instance, KnownStake, Look};
+use crate::restake::{ConsentRecord, Instance, KnownStake, Look, revocation};
 use crate::staker::Connected;
 
 /// A partner chain's part in a stake without a hub.
@@ -83,8 +83,10 @@ impl Connected {
         let terms = stake.terms(patience);
         let decided = |seen: &Observation| decide(stake.entry.intent, withdrawn, &terms, seen);
         let network = self.staker.config.bitcoin.network;
+        let looks = join_all(looks).await;
+        let answered = looks.iter().all(Result::is_ok);
         let mut chains = Vec::new();
-        for (instance, look) in instances.iter().zip(join_all(looks).await) {
+        for (instance, look) in instances.iter().zip(looks) {
             if !is_concerned(instance, &look, consent.as_ref()) {
                 continue;
             }
@@ -102,14 +104,21 @@ impl Connected {
             }
             chains.push(OnPartner {
                 instance: Arc::clone(instance),
-                step: decided(&seen),
+                step: counted(decided(&seen), known(&look)),
                 look,
             });
         }
         let observation = observation(None, held, bitcoin);
         let step = together(chains.iter().map(|chain| chain.step));
+        let is_revoked = answered && is_revocation(consent.as_ref());
         Ok(Seen {
-            step: step.unwrap_or_else(|| decided(&observation)),
+            step: step.unwrap_or_else(|| {
+                decided(&if is_revoked {
+                    counting_nowhere(observation)
+                } else {
+                    observation
+                })
+            }),
             observation,
             partners: Some(Partners {
                 consent,
@@ -246,18 +255,54 @@ fn is_concerned(
     look: &Result<Look, ChainError>,
     consent: Option<&SignedConsent>,
 ) -> bool {
-    let known = look.as_ref().ok().and_then(|look| look.known.as_ref());
     has_share(instance, consent)
-        || known.is_some_and(|known| {
+        || known(look).is_some_and(|known| {
             let standing = &known.standing;
             // Without a share, what waits there waits for ever.
-            let counts = standing.basis_points > 0 || standing.increase.is_some();
+            let counts = is_granted(standing);
             let waits = matches!(
                 standing.state,
                 StakeState::Unproven | StakeState::Pending { .. }
             );
             counts || !waits
         })
+}
+
+fn known(look: &Result<Look, ChainError>) -> Option<&KnownStake> {
+    look.as_ref().ok().and_then(|look| look.known.as_ref())
+}
+
+/// Whether a chain was granted a share, now or later.
+fn is_granted(standing: &StakeStanding) -> bool {
+    standing.basis_points > 0 || standing.increase.is_some()
+}
+
+/// What is next for a stake on a chain: without a share it counts nothing, though the chain goes on knowing the stake.
+fn counted(step: Step, known: Option<&KnownStake>) -> Step {
+    match (step, known) {
+        (Step::Rest(Rest::Active(blocks)), Some(known)) if !is_granted(&known.standing) => {
+            Step::Rest(Rest::Ended(blocks))
+        }
+        _ => step,
+    }
+}
+
+/// Whether the newest consent takes the stake back from every chain.
+fn is_revocation(consent: Option<&SignedConsent>) -> bool {
+    consent.is_some_and(|consent| revocation::is_one(&consent.shares))
+}
+
+/// What is seen of a stake that was taken back before it counted anywhere: nobody is to hear of it any more.
+fn counting_nowhere(seen: Observation) -> Observation {
+    Observation {
+        registration: seen.held.map(|Held { signed, quorum }| Registration {
+            status: DelegationStatus::Unbonded,
+            counts_from: None,
+            signed,
+            quorum,
+        }),
+        ..seen
+    }
 }
 
 /// What is next for a stake, of what is next on each of its chains; `None` without a chain.

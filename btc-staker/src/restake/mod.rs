@@ -16,6 +16,7 @@ mod instances;
 pub mod number;
 mod plan;
 mod record;
+pub mod revocation;
 pub mod spelling;
 mod summary;
 mod taken;

@@ -61,20 +61,19 @@ pub struct Asked<'a> {
 }
 
 impl Connected {
-    /// Looks at a stake and asks every chain of `instances` about it and about the list that `wish` spells.
+    /// Looks at a stake and asks every chain of `instances` about it and about the list `shares`.
     ///
     /// # Errors
     ///
-    /// Refuses a list that is none, a stake that could count nowhere, and a chain with a share that would not take it.
+    /// Refuses a stake that could count nowhere, and a chain with a share that would not take it.
     pub async fn plan<'a>(
         &self,
         seen: Seen,
         instances: &'a [Arc<Instance>],
-        wish: &Wish,
+        shares: Vec<Share>,
     ) -> Result<Plan<'a>, Error> {
         let txid = seen.stake.entry.staking_txid();
         let outpoint = seen.stake.delegation.staking_outpoint();
-        let shares = self.list(instances, wish)?;
         if seen.stake.entry.hubless.is_some() {
             self.check_no_hub(&shares)?;
         }
@@ -119,6 +118,10 @@ impl Connected {
     }
 
     /// The list that a wish spells.
+    ///
+    /// # Errors
+    ///
+    /// Refuses one that is none, and a chain that the configuration does not name.
     pub(crate) fn list(
         &self,
         instances: &[Arc<Instance>],

@@ -11,6 +11,7 @@ use staking::keys::FinalityProviderKey;
 
 use super::number::{Decision, FIRST};
 use super::plan::{Asked, Plan};
+use super::revocation;
 use super::spelling::percent;
 use crate::blocks::Blocks;
 use crate::printable::Printable;
@@ -34,6 +35,8 @@ pub struct Summary {
     pub consent_number: u32,
     /// Whether it is signed already.
     pub is_signed: bool,
+    /// Whether the stake is taken back from every partner chain.
+    pub revokes: bool,
     /// Each chain's part.
     pub shares: Vec<ShareSummary>,
     /// Configured chains that get nothing, or lose what they had.
@@ -101,6 +104,7 @@ impl Summary {
             counted_by_babylon: stake.entry.hubless.is_none(),
             consent_number,
             is_signed,
+            revokes: revocation::is_one(&plan.shares),
             shares,
             without_share: names(|asked| asked.share.is_none() && asked.look.is_ok()),
             silent: names(|asked| asked.look.is_err()),
@@ -144,10 +148,34 @@ fn part(value: Amount, basis_points: u16) -> Amount {
     u64::try_from(part).map_or(value, Amount::from_sat)
 }
 
+impl Summary {
+    fn penalty(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (penalty, rate) = (Amount::from_sat(self.penalty_sat), &self.penalty_rate);
+        if self.revokes {
+            return writeln!(
+                f,
+                "  penalty   {penalty} (rate {rate}) is burned as before if the provider signs two blocks at one height, \
+                 wherever that is: `btc-staker unbond` ends it"
+            );
+        }
+        let or_babylon = if self.counted_by_babylon {
+            ", or on Babylon"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "  penalty   {penalty} (rate {rate}) is burned if the provider signs two blocks at one height on any of these \
+             chains{or_babylon}; once: one penalty serves all chains together"
+        )
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = Amount::from_sat;
-        writeln!(f, "restake {}", self.staking_txid)?;
+        let verb = if self.revokes { "revoke" } else { "restake" };
+        writeln!(f, "{verb} {}", self.staking_txid)?;
         writeln!(
             f,
             "  {} with provider {}; no coin moves",
@@ -156,6 +184,13 @@ impl fmt::Display for Summary {
         )?;
         for share in &self.shares {
             write!(f, "  {share}")?;
+        }
+        if self.revokes {
+            writeln!(
+                f,
+                "  revoked   no partner chain counts the stake any more: each takes its weight away when it is shown this \
+                 consent, and has it in no table from the next one on"
+            )?;
         }
         if !self.without_share.is_empty() {
             writeln!(f, "  no share  {}", self.without_share.join(", "))?;
@@ -167,22 +202,13 @@ impl fmt::Display for Summary {
                 self.silent.join(", ")
             )?;
         }
-        let or_babylon = if self.counted_by_babylon {
+        if self.counted_by_babylon {
             writeln!(
                 f,
                 "  babylon   counts the whole stake whatever this list says: it reads no consents"
             )?;
-            ", or on Babylon"
-        } else {
-            ""
-        };
-        writeln!(
-            f,
-            "  penalty   {} (rate {}) is burned if the provider signs two blocks at one height on any of these \
-             chains{or_babylon}; once: one penalty serves all chains together",
-            amount(self.penalty_sat),
-            self.penalty_rate
-        )?;
+        }
+        self.penalty(f)?;
         match (self.is_signed, self.consent_number) {
             (true, number) => write!(
                 f,

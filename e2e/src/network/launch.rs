@@ -23,8 +23,9 @@ use super::{Audience, Network, Partner, Provider, Running, Settings};
 use crate::programs::{
     BtcStakerProgram, CovenantProgram, FinalityProviderProgram, WatchtowerProgram,
 };
+use crate::provision::{self, Executable};
 use crate::scenario::account;
-use crate::{Babylond, BabylondSettings, Bitcoind, Program, provision};
+use crate::{Babylond, BabylondSettings, Bitcoind, Program};
 
 /// Members of the committee.
 const MEMBERS: usize = 3;
@@ -65,8 +66,11 @@ impl Network {
     ///
     /// When a node is missing and cannot be provisioned, a program cannot be built, or something does not get going.
     pub async fn launch(settings: Settings, audience: &mut dyn Audience) -> anyhow::Result<Self> {
-        audience.progress("looking for bitcoind and babylond (made once, that takes minutes)");
-        for node in provision::ALL {
+        for node in nodes(&settings) {
+            let name = node.name;
+            audience.progress(&format!(
+                "looking for {name} (made once, that takes minutes)"
+            ));
             spawn_blocking(|| node.locate()).await??;
         }
         audience.progress("building our programs (minutes, the first time)");
@@ -156,6 +160,15 @@ impl Network {
         })
         .await
     }
+}
+
+/// The nodes that a network takes: partner chains are `wasmd`'s.
+fn nodes(settings: &Settings) -> Vec<&'static Executable> {
+    let mut nodes = vec![&provision::BITCOIND, &provision::BABYLOND];
+    if !settings.partners.is_empty() {
+        nodes.push(&provision::WASMD);
+    }
+    nodes
 }
 
 async fn launch_babylond(committee: &[SecretKey], unbonding_time: u16) -> anyhow::Result<Babylond> {
@@ -266,4 +279,19 @@ async fn configurations(partners: &[Partner]) -> anyhow::Result<String> {
 
 fn random_key() -> anyhow::Result<SecretKey> {
     Ok(SecretKey::from_bytes(&rand::random())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_without_partner_chains_takes_no_node_of_theirs() {
+        let names = |settings: Settings| {
+            let nodes = nodes(&settings).into_iter();
+            nodes.map(|node| node.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Settings::default()), ["bitcoind", "babylond"]);
+        assert_eq!(names(Settings::mesh()), ["bitcoind", "babylond", "wasmd"]);
+    }
 }

@@ -5,6 +5,7 @@ mod endings;
 mod foreign;
 mod handed;
 mod refusals;
+mod replaced;
 mod rewards;
 mod scene;
 mod survival;
@@ -56,6 +57,7 @@ async fn a_stake_without_a_hub_counts_on_two_chains_and_comes_back() {
     );
     its_shares_are_in_the_first_tables(&scene).await;
     a_restored_home_finds_it(&scene).await;
+    it_is_taken_back_from_every_chain(&scene).await;
     it_is_unbonded_and_withdrawn(&scene).await;
 }
 
@@ -115,6 +117,53 @@ async fn a_restored_home_finds_it(scene: &Scene<'_>) {
     assert_eq!(stakes.len(), 1, "{list}");
     assert_eq!(stakes[0]["state"], "active", "{list}");
     assert_eq!(stakes[0]["covenant_signatures"], 2, "{list}");
+}
+
+/// The coins stay where they are, and no chain counts them.
+async fn it_is_taken_back_from_every_chain(scene: &Scene<'_>) {
+    let stake = scene.only_stake().await;
+    let id = stake.to_string();
+    let revoke = async |more: &[&str]| {
+        let arguments = [&["restake", &id, "--revoke"], more].concat();
+        scene.program.command(&arguments).await.unwrap()
+    };
+    let both = revoke(&["--share", "x=1", "--yes"]).await;
+    assert_eq!(both.status().code(), Some(2), "{}", both.stdout());
+    let shown = revoke(&["--dry-run"]).await.result().unwrap();
+    let summary = &shown["summary"];
+    assert_eq!(summary["revokes"], true, "{summary}");
+    assert_eq!(summary["shares"], json!([]));
+    assert_eq!(summary["without_share"], json!(["x", "y"]));
+    assert_eq!(summary["penalty_sat"], VALUE / 10);
+    assert_eq!(weights(scene).await, [VALUE / 10 * 6, VALUE / 10 * 4]);
+
+    let revoked = revoke(&["--yes"]).await.result().unwrap();
+    let told = ["consent-shown", "consent-shown"];
+    assert_eq!(each(&revoked, "outcome"), told, "{revoked}");
+    assert_eq!(weights(scene).await, [0, 0]);
+    let exposure = scene.exposure().await;
+    assert_eq!(each(&exposure, "weight_sat"), [0, 0]);
+    assert_eq!(each(&exposure, "increase"), [Value::Null, Value::Null]);
+    for shared_with in each(&exposure, "shared_with") {
+        assert_eq!(shared_with[0]["chain"], "nobody", "{exposure}");
+    }
+    let ended = scene.program.status(stake).await.unwrap();
+    assert_eq!(ended["state"], "ended", "{ended}");
+    let again = revoke(&["--yes"]).await.result().unwrap();
+    assert_eq!(again["consent_number"], revoked["consent_number"]);
+    assert_eq!(each(&again, "outcome"), ["unchanged", "unchanged"]);
+}
+
+/// What the provider's stakes count on each chain, sat.
+async fn weights(scene: &Scene<'_>) -> Vec<Value> {
+    let mut weights = Vec::new();
+    for mesh in &scene.meshes {
+        let key = scene.provider.public_key().to_string();
+        let question = json!({ "provider": { "pk": key } });
+        let provider = mesh.query(question).await.unwrap();
+        weights.push(provider["sats"].clone());
+    }
+    weights
 }
 
 async fn it_is_unbonded_and_withdrawn(scene: &Scene<'_>) {

@@ -16,11 +16,16 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The coins that its transactions spend.
-    pub(super) fn coins(&self) -> impl Iterator<Item = OutPoint> {
+    /// Its transactions.
+    pub(super) fn transactions(&self) -> impl Iterator<Item = &Transaction> {
         [Some(&self.first), self.second.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// The coins that its transactions spend.
+    pub(super) fn coins(&self) -> impl Iterator<Item = OutPoint> {
+        self.transactions()
             .flat_map(|transaction| &transaction.input)
             .map(|input| input.previous_output)
     }
@@ -51,14 +56,15 @@ impl Journal {
         self.0.remove(&epoch.to_be_bytes())
     }
 
-    /// Forgets all epochs up to one that no reorg brings back.
-    pub(super) fn forget_to(&self, epoch: u64) -> Result<(), StoreError> {
-        for (key, _) in self.0.all()? {
-            if key.as_slice() <= epoch.to_be_bytes().as_slice() {
-                self.0.remove(&key)?;
-            }
-        }
-        Ok(())
+    /// What was made for the epochs up to one, ascending.
+    pub(super) fn up_to(&self, epoch: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let entries = self.0.all()?.into_iter();
+        Ok(entries
+            .filter_map(|(key, entry)| {
+                let key = u64::from_be_bytes(key.try_into().ok()?);
+                (key <= epoch).then_some((key, entry))
+            })
+            .collect())
     }
 
     /// Every coin that a transaction under way spends.
@@ -95,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_outlive_the_process_until_their_epoch_is_final() {
+    fn entries_outlive_the_process_and_are_found_by_their_epoch() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Journal::open(&crate::store::open(folder.path()).unwrap()).unwrap();
         let journal = open();
@@ -105,7 +111,14 @@ mod tests {
         drop(journal);
 
         let journal = open();
-        journal.forget_to(2).unwrap();
+        assert_eq!(
+            journal.up_to(2).unwrap(),
+            [(1, entry(1)), (2, entry(1))],
+            "300 is above, whatever its last byte"
+        );
+        for epoch in [1, 2] {
+            journal.remove(epoch).unwrap();
+        }
         assert_eq!(journal.get(2).unwrap(), None);
         assert_eq!(journal.get(300).unwrap(), Some(entry(1)));
         assert_eq!(

@@ -196,13 +196,24 @@ impl CheckpointSubmitter {
     }
 
     fn forget(&mut self, epoch: u64, entry: &Entry) -> Result<(), RoundError> {
-        for transaction in [Some(&entry.first), entry.second.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for transaction in entry.transactions() {
             self.purse.release(transaction)?;
         }
         Ok(self.journal.remove(epoch)?)
+    }
+
+    /// Forgets the epochs that no reorg brings back. Whoever submitted them, ours may be in a block, and may wait for
+    /// one; the coins of those that are not out are free again.
+    fn forget_final(&mut self, last: u64) -> Result<(), RoundError> {
+        for (epoch, entry) in self.journal.up_to(last)? {
+            for transaction in entry.transactions() {
+                if self.purse.location(transaction).is_none() {
+                    self.purse.release(transaction)?;
+                }
+            }
+            self.journal.remove(epoch)?;
+        }
+        Ok(())
     }
 
     /// Shows the chain where both transactions are.
@@ -291,8 +302,7 @@ impl Role for CheckpointSubmitter {
         }
         self.sync().await?;
         self.show(sealed.len(), None);
-        self.journal
-            .forget_to(self.chain.last_finalized_epoch().await?)?;
+        self.forget_final(self.chain.last_finalized_epoch().await?)?;
         let waiting = self.carry(&sealed).await?;
         self.show(sealed.len(), waiting);
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bitcoin::{OutPoint, Transaction, Txid};
 use bitcoin_source::{BitcoinSource, BlockId, SourceError};
 use chain::{
-    Chain, DelegationStatus, Message, ReportSpend, SpendLimits, Unreportable, knows_block,
+    Chain, DelegationStatus, Message, Receipt, ReportSpend, SpendLimits, Unreportable, knows_block,
 };
 use daemon::attempts::{Attempts, Reason};
 
@@ -158,28 +158,37 @@ impl Unbonding {
         }
     }
 
+    /// Submits a batch. All that came of it is dealt with before the first error is returned.
     async fn report(&mut self, batch: &[ReportSpend]) -> Result<(), RoundError> {
         let messages = batch
             .iter()
             .map(|report| Message::ReportSpend(Box::new(report.clone())))
             .collect();
         let outcomes = self.chain.submit(messages).await;
+        let mut all = Ok(());
         for (report, outcome) in batch.iter().zip(outcomes) {
-            let output = report.staking_output;
-            match outcome.map_err(Reason::of_message) {
+            let one = match outcome.map_err(Reason::of_message) {
                 Ok(receipt) => {
-                    let spent_by = report.spending_tx.compute_txid();
-                    tracing::info!(%output, %spent_by, tx = receipt.tx_hash, "reported a spent stake");
-                    metrics::UNBONDED.increment_for(&self.name);
-                    self.status.update(|status| status.reported += 1);
-                    self.attempts.finished(&output);
-                    self.book.update(|book| book.remove(&output));
+                    self.accepted(report, &receipt);
+                    Ok(())
                 }
-                Err(Ok(reason)) => self.refused(output, &reason).await?,
-                Err(Err(error)) => return Err(error.into()),
-            }
+                Err(Ok(reason)) => self.refused(report.staking_output, &reason).await,
+                Err(Err(error)) => Err(error.into()),
+            };
+            all = all.and(one);
         }
-        Ok(())
+        all
+    }
+
+    /// Notes that the chain has taken a report.
+    fn accepted(&mut self, report: &ReportSpend, receipt: &Receipt) {
+        let output = report.staking_output;
+        let spent_by = report.spending_tx.compute_txid();
+        tracing::info!(%output, %spent_by, tx = receipt.tx_hash, "reported a spent stake");
+        metrics::UNBONDED.increment_for(&self.name);
+        self.status.update(|status| status.reported += 1);
+        self.attempts.finished(&output);
+        self.book.update(|book| book.remove(&output));
     }
 
     /// A refusal of a stake that is over on the chain only says that somebody else was faster.
@@ -235,3 +244,6 @@ fn parent_unknown(parent: Txid) -> Report {
     );
     Report::Failed(Reason::new("parent-unknown", message))
 }
+
+#[cfg(test)]
+mod tests;

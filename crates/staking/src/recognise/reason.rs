@@ -120,6 +120,9 @@ pub enum Reason {
         "none of its outputs is the previous stake's script, or one with another staking time of the params"
     )]
     NoNewStake,
+    /// The inputs are the other way round: no chain takes it.
+    #[error("it spends the stake with its second input; an expansion spends it with the first")]
+    StakeNotFirst,
     /// Staker and committee have spent the stake together with other coins.
     #[error(
         "it has {inputs} inputs and {outputs} outputs; an unbonding has 1 and 1, an expansion 2 and 1 or more"

@@ -170,6 +170,12 @@ fn an_expansion_is_recognised_where_its_staking_time_can_be_guessed() {
             expected(&tx, told)
         );
     }
+    let (mut reversed, _) = expanded(&scenario, 150);
+    reversed.input.swap(0, 1);
+    assert_eq!(
+        only_near_miss(&recognise(&scenario, &reversed)),
+        (Kind::Expansion, Reason::StakeNotFirst)
+    );
     let (tx, delegation) = expanded(&scenario, 20_000);
     assert_eq!(
         only_near_miss(&recognise(&scenario, &tx)),

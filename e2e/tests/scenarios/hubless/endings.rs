@@ -4,6 +4,7 @@ use bitcoin::Txid;
 use serde_json::{Value, json};
 use testenv::partner_chain::{CHALLENGE, DEPTH, PartnerChain, UNBONDING};
 
+use super::replaced::a_withdrawal_is_not_forgotten_for_one_that_never_left;
 use super::scene::{DEADLINE, Scene, VALUE};
 use crate::partner_chain::burn;
 
@@ -17,7 +18,7 @@ async fn what_the_timelock_frees_and_what_slashing_leaves_is_taken_back() {
     let kept = active(&scene, &TIMELOCK.to_string()).await;
     refused(&scene, kept).await;
     chain.mine(TIMELOCK.into()).await.unwrap();
-    taken_back(&scene, kept).await;
+    a_withdrawal_is_not_forgotten_for_one_that_never_left(&scene, kept).await;
 
     let slashed = active(&scene, "1000").await;
     let mesh = &scene.meshes[0];

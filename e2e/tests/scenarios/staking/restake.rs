@@ -37,6 +37,7 @@ async fn s02_s03_a_stake_of_babylons_counts_on_two_instances_by_its_shares() {
     a_chain_that_is_down_hinders_no_other(holder, &instances, number).await;
     whoever_is_killed_goes_on_without_a_conflict(holder, &instances).await;
     a_restored_home_uses_no_number_again(babylond, holder, &instances).await;
+    what_is_taken_back_counts_on_babylon_alone(holder, &instances).await;
 }
 
 async fn a_summary_says_what_is_at_risk_and_signs_nothing(holder: &Holder) {
@@ -298,4 +299,21 @@ async fn a_restored_home_uses_no_number_again(
     assert_eq!(instances.known("weight").await[1], 0);
     let active = json!({ "active": {} });
     assert_eq!(instances.known("status").await, [active.clone(), active]);
+}
+
+/// By the home that knows nothing of the restored one's consents.
+async fn what_is_taken_back_counts_on_babylon_alone(holder: &Holder, instances: &Instances<'_>) {
+    let before = instances.known("consent_seq").await[0].as_u64().unwrap();
+    let (code, revoked) = holder.restake(&["--revoke", "--yes"]).await;
+    assert_eq!(code, 8, "one chain is absent: {revoked}");
+    assert_eq!(revoked["summary"]["revokes"], true);
+    assert_eq!(revoked["summary"]["counted_by_babylon"], true);
+    let number = revoked["consent_number"].as_u64().unwrap();
+    assert!(number > before, "{revoked}");
+    assert_eq!(instances.known("consent_seq").await, [number, number]);
+    assert_eq!(instances.known("weight").await, [0, 0]);
+    let active = json!({ "active": {} });
+    assert_eq!(instances.known("status").await, [active.clone(), active]);
+    let status = holder.program.status(holder.stake).await.unwrap();
+    assert_eq!(status["state"], "active", "{status}");
 }

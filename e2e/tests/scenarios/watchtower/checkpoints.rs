@@ -1,4 +1,4 @@
-//! Checkpoints: W06 (both transactions land), kills in between, and an epoch that somebody else reports.
+//! Checkpoints: W06 (both transactions land), kills in between, and epochs that somebody else reports.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -174,5 +174,37 @@ async fn an_epoch_that_somebody_else_reports_is_left_to_them_and_an_empty_wallet
     for (epoch, count) in others {
         assert_eq!(parts.get(&epoch), Some(&count), "epoch {epoch}");
     }
+    assert!(daemon.terminate(DEADLINE).await.unwrap().success());
+}
+
+#[tokio::test]
+async fn the_coin_of_an_epoch_that_somebody_else_made_final_pays_for_a_later_one() {
+    const MADE: &str = "made a checkpoint transaction";
+    let stage = Stage::launch(settings()).await.unwrap();
+    stage.bitcoind.mine(10).unwrap();
+    stage.bring_headers().await.unwrap();
+    let program = WatchtowerProgram::new(&stage.bitcoind, &stage.babylond, &["checkpoints"])
+        .await
+        .unwrap();
+    let coin = bitcoin::Amount::from_sat(1_000_000);
+    stage.bitcoind.send(program.address(), coin).unwrap();
+    stage.bitcoind.mine(1).unwrap();
+    // What is made pays so little that no node takes it.
+    let file = program.home().join("watchtower.toml");
+    let fees = "[bitcoin.fees]\nmin = 0.01\nfallback = 0.02\nmax = 0.02\n";
+    let configured = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, configured + fees).unwrap();
+
+    let mut daemon = program.start().unwrap();
+    daemon.wait_for_line(MADE, DEADLINE).await.unwrap();
+    stage.finalize_current_epoch().await.unwrap();
+    poll_until(DEADLINE, "a transaction for a later epoch", || async {
+        let output = daemon.output()?;
+        let made = output.matches(MADE).count();
+        ensure!(made > 1, "{output}");
+        Ok(())
+    })
+    .await
+    .unwrap();
     assert!(daemon.terminate(DEADLINE).await.unwrap().success());
 }

@@ -68,8 +68,9 @@ impl Judge<'_> {
         })
     }
 
-    /// With the same finality provider and committee only the staking time of the new stake is unknown: it is looked
-    /// for among the bounds of the parameters and the previous one.
+    /// The first input is the previous stake, the second pays for it (spec 1.10). With the same finality provider and
+    /// committee only the staking time of the new stake is unknown: it is looked for among the bounds of the parameters
+    /// and the previous one.
     fn expansion(
         &self,
         staker: StakerKey,
@@ -77,6 +78,10 @@ impl Judge<'_> {
         versions: &[&StakingParams],
         slashing: TapNodeHash,
     ) -> Result<Expansion, Reason> {
+        let first = self.tx.input.first().map(|input| input.previous_output);
+        if first != Some(self.input.previous_output) {
+            return Err(Reason::StakeNotFirst);
+        }
         let unbonding = node(&unbonding_script(staker, covenant));
         let mut times: Vec<_> = versions
             .iter()
