@@ -146,9 +146,7 @@ impl Restake {
             restaked.into()
         })
     }
-}
 
-impl Restake {
     /// The list that is asked for.
     fn list(
         &self,

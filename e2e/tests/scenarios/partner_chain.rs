@@ -17,7 +17,7 @@ mod mainnet;
 mod malformed;
 mod mirror;
 mod reorganisation;
-mod rewards;
+pub(crate) mod rewards;
 mod scene;
 mod spends;
 mod stall;

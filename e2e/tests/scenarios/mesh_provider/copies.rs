@@ -221,10 +221,15 @@ async fn wait_until_at_work(
     .await
 }
 
+/// A chain on which two copies have the time to vote for the same checkpoints.
+async fn slow_chain() -> PartnerChain {
+    let bitcoind = bitcoin_with_coins().await.unwrap();
+    PartnerChain::launch_at(bitcoind, SLOW).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s31_two_copies_of_a_provider_give_nothing_away() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch_at(bitcoind, SLOW).await.unwrap();
+    let chain = slow_chain().await;
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();
@@ -272,8 +277,7 @@ async fn s31_two_copies_of_a_provider_give_nothing_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s31_two_fresh_copies_of_one_key_sign_the_same_bytes() {
-    let bitcoind = bitcoin_with_coins().await.unwrap();
-    let chain = PartnerChain::launch_at(bitcoind, SLOW).await.unwrap();
+    let chain = slow_chain().await;
     let life = Life::begin(&chain, &chain.bitcoind, &params(), &["x"], "")
         .await
         .unwrap();

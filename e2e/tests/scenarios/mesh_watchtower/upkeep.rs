@@ -6,6 +6,7 @@ use testenv::partner_chain::{CHALLENGE, DEADLINE, PartnerChain, UNBONDING};
 
 use super::side::{Side, random_key};
 use super::{TIMELOCK, VALUE};
+use crate::partner_chain::rewards::rewards;
 use crate::under_way;
 
 /// Of a stake that counts for twenty blocks: the timelock less that of unbonding.
@@ -65,7 +66,7 @@ async fn what_is_due_is_done_though_the_watchtower_is_killed_at_each_part_of_it(
     daemon.kill_nine();
     daemon.restart().unwrap();
     side.finish_the_epoch().await.unwrap();
-    let is_credited = async || Ok(rewards(&side).await[0] > 0);
+    let is_credited = async || Ok(rewards(&side.mesh).await[0] > 0);
     under_way::sent(&chain, "a settlement to be sent", is_credited)
         .await
         .unwrap();
@@ -77,14 +78,14 @@ async fn what_is_due_is_done_though_the_watchtower_is_killed_at_each_part_of_it(
     let expired = json!({ "ended": { "reason": { "expired": {} } } });
     assert_eq!(known["status"], expired, "{known}");
     assert_eq!(weights(&side, 1).await, [VALUE, VALUE]);
-    let settled = rewards(&side).await;
+    let settled = rewards(&side.mesh).await;
     assert_eq!(settled.iter().sum::<u128>(), INFLOW);
     // Everybody voted for everything: what is left is what cannot be divided.
     assert!(settled[0] > INFLOW - 4, "{settled:?}");
     let settle = json!({ "settle": { "epoch": 0, "limit": 100 } });
     let again = side.mesh.execute(settle).await.unwrap_err();
     assert!(again.to_string().contains("epoch 0 is settled"), "{again}");
-    assert_eq!(rewards(&side).await, settled);
+    assert_eq!(rewards(&side.mesh).await, settled);
     let status = program
         .wait_for_status("the second epoch to be seen", DEADLINE, |status| {
             status["chains"][0]["upkeep"]["epoch"] == 1
@@ -101,10 +102,4 @@ async fn weights(side: &Side<'_>, epoch: u64) -> Vec<u64> {
     let mut weights: Vec<_> = table.entries().iter().map(|entry| entry.weight).collect();
     weights.sort_unstable();
     weights
-}
-
-/// What is owed, left in the pot, and paid.
-async fn rewards(side: &Side<'_>) -> [u128; 3] {
-    let answer = side.mesh.query(json!({ "rewards": {} })).await.unwrap();
-    ["owed", "pot", "paid"].map(|name| answer[name].as_str().unwrap().parse().unwrap())
 }

@@ -71,7 +71,7 @@ impl<'a> Books<'a> {
 
     /// What came in is owed, in the pot or paid; and nobody but stakers and operators was paid.
     async fn assert_balanced(&self) {
-        let [owed, pot, paid] = rewards(&self.scene).await;
+        let [owed, pot, paid] = rewards(&self.scene.mesh).await;
         assert_eq!(owed + pot + paid, self.inflow);
         let held = self.balance(self.scene.mesh.address()).await;
         assert_eq!(held, owed + pot);
@@ -242,6 +242,6 @@ async fn everything_is_paid_once(books: &Books<'_>) {
     let commissions = books.balance(&books.scene.operator).await;
     assert_eq!(commissions, 75_000 + 12_500 + 50_000 + 3_125);
     // One unit could not be divided among the first two stakes.
-    let [owed, pot, _] = rewards(&books.scene).await;
+    let [owed, pot, _] = rewards(&books.scene.mesh).await;
     assert_eq!([owed, pot], [1, 93_751]);
 }

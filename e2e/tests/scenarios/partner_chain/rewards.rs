@@ -1,6 +1,7 @@
 //! What an instance pays: nothing is made, lost, or paid twice.
 
 use serde_json::{Value, json};
+use testenv::partner_chain::Mesh;
 
 use super::finality::Life;
 use super::scene::{Scene, all_told, refusal, told};
@@ -18,7 +19,7 @@ pub(crate) async fn s23_what_is_paid_owed_and_left_is_what_came_in(life: &Life<'
     let settled = mesh.execute(settle.clone()).await.unwrap();
     // 250,000 for each of two, three quarters of that for the third; a vote that is missing earns nobody anything.
     assert_eq!(told(&settled, "settle", "credited"), "687500");
-    assert_eq!(rewards(scene).await, [687_500, 312_500, 0]);
+    assert_eq!(rewards(mesh).await, [687_500, 312_500, 0]);
     assert_eq!(refusal(mesh.execute(settle).await), "epoch 0 is settled");
 
     let outpoints: Vec<_> = life
@@ -46,7 +47,7 @@ pub(crate) async fn s23_what_is_paid_owed_and_left_is_what_came_in(life: &Life<'
     let staker = scene.chain.anybody.balance(&scene.rewards).await.unwrap();
     assert_eq!(staker, 309_375);
 
-    let [owed, pot, paid] = rewards(scene).await;
+    let [owed, pot, paid] = rewards(mesh).await;
     assert_eq!([owed, pot, paid], [309_375, 312_500, 378_125]);
     assert_eq!(owed + pot + paid, INFLOW);
     let held = scene.chain.anybody.balance(mesh.address()).await.unwrap();
@@ -63,7 +64,7 @@ pub(crate) async fn claimed(scene: &Scene<'_>, claim: &Value) -> Vec<u128> {
 }
 
 /// What is owed, left in the pot, and paid.
-pub(crate) async fn rewards(scene: &Scene<'_>) -> [u128; 3] {
-    let answer = scene.mesh.query(json!({ "rewards": {} })).await.unwrap();
+pub(crate) async fn rewards(mesh: &Mesh<'_>) -> [u128; 3] {
+    let answer = mesh.query(json!({ "rewards": {} })).await.unwrap();
     ["owed", "pot", "paid"].map(|name| answer[name].as_str().unwrap().parse().unwrap())
 }

@@ -83,7 +83,7 @@ pub(crate) async fn s20_a_spend_ends_a_stake_and_silence_forfeits_its_rewards(
     mesh.execute(expanded.activation()).await.unwrap();
 
     // Credited were five times 1,000,000; what was forfeited is in the pot again, but for the bounties.
-    assert_eq!(rewards(&scene).await, [2_300_000, 2_430_000, 270_000]);
+    assert_eq!(rewards(&scene.mesh).await, [2_300_000, 2_430_000, 270_000]);
     // The table in force knows nothing of it; the next one does.
     let all = [0, 1, 2, 3, 4];
     assert_eq!(scene.weights(1).await, all.map(|number| (number, VALUE)));
